@@ -1,0 +1,30 @@
+"""SA-ConvMixer for the OpenMMLab stack.
+
+Importing this package is cheap: the registries load the modules behind a ``type='sacm_mm.X'`` when
+a config first asks for one, and the names below are loaded on first use.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = '0.1.0'
+
+_PUBLIC = {
+    'SAConvMixer': 'sacm_mm.models.backbones.sa_convmixer',
+    'convert_stem': 'sacm_mm.models.backbones.sa_convmixer',
+    'PixelShufflePyramid': 'sacm_mm.models.necks.pixel_shuffle_pyramid',
+    'PixelShuffleHead': 'sacm_mm.models.heads.pixel_shuffle_head',
+    'UserError': 'sacm_mm.errors',
+}
+
+__all__ = ['__version__', *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

@@ -1,0 +1,109 @@
+"""Segmentation data sets that say what is wrong with the data before training starts."""
+
+from pathlib import Path
+
+from mmengine import fileio
+from mmseg.datasets import BaseSegDataset, PascalVOCDataset
+
+from sacm_mm.errors import UserError
+from sacm_mm.registry import DATASETS
+
+from .transforms import IGNORE_LABEL
+
+
+class CheckedSegDataset(BaseSegDataset):
+    """A ``BaseSegDataset`` that checks its folders and files when it is loaded.
+
+    It also hands the number of classes to ``sacm_mm.LoadAnnotations``, which checks mask values.
+
+    Raises:
+        UserError: A folder or list is missing, holds nothing, or an image or its mask is missing.
+    """
+
+    HOW_TO_GET = ''  # how a user gets the data: it ends every message about missing files
+
+    def load_data_list(self) -> list[dict]:
+        """List the samples; each has its image, its mask and the number of classes."""
+        img_dir = self.data_prefix.get('img_path') or ''
+        seg_dir = self.data_prefix.get('seg_map_path')
+        for folder in (img_dir, seg_dir):
+            if folder and not fileio.isdir(folder, backend_args=self.backend_args):
+                raise UserError(f"data folder '{folder}' does not exist: {self.HOW_TO_GET}")
+        if self.ann_file and not fileio.exists(self.ann_file, backend_args=self.backend_args):
+            raise UserError(f"image list '{self.ann_file}' does not exist: {self.HOW_TO_GET}")
+        data_list = super().load_data_list()
+        if not data_list:
+            source = self.ann_file or f'{img_dir}/*{self.img_suffix}'
+            raise UserError(f"no images in '{source}': {self.HOW_TO_GET}")
+        for info in data_list:
+            self._check_files(info)
+            info['num_classes'] = len(self.metainfo['classes'])
+        return data_list
+
+    def _check_files(self, info: dict) -> None:
+        for kind in ('img_path', 'seg_map_path'):
+            path = info.get(kind)
+            if path and not fileio.exists(path, backend_args=self.backend_args):
+                what = 'image' if kind == 'img_path' else f"mask of image '{info['img_path']}'"
+                raise UserError(f"{what} not found: '{path}' does not exist; add or unlist it")
+
+
+@DATASETS.register_module()
+class VOCDataset(CheckedSegDataset, PascalVOCDataset):
+    """PASCAL VOC2012 segmentation, 21 classes with background; label 255 is ignored.
+
+    Layout: ``<data_root>/{JPEGImages, SegmentationClass, ImageSets/Segmentation}``.
+    """
+
+    HOW_TO_GET = (
+        'put VOC2012 there (VOCdevkit/VOC2012), set SACM_DATA to the folder with VOCdevkit, or '
+        "make a sample set with 'python tools/make_sample_data.py voc --out data/sample' and "
+        'SACM_DATA=data/sample'
+    )
+
+
+@DATASETS.register_module()
+class CamVidDataset(CheckedSegDataset):
+    """CamVid in its SegNet version: 11 classes, 480x360 pixels; void (11) is ignored.
+
+    Layout: ``<data_root>/{train,val,test}`` with images, ``<data_root>/{train,val,test}annot`` with
+    PNG masks of the classes 0 to 10 and 11 for void. Void becomes 255 when a mask is loaded, so
+    that the hosts' losses, padding and metrics ignore it without any setting of their own.
+
+    Source: Brostow et al., "Semantic object classes in video", 2009; classes of SegNet (2015).
+
+    Args:
+        img_suffix: Ending of the images; None takes .png, or .jpg where there is no .png.
+        **kwargs: ``mmseg.BaseSegDataset``'s.
+    """
+
+    METAINFO = {
+        'classes': (
+            'sky', 'building', 'pole', 'road', 'pavement', 'tree', 'signsymbol', 'fence', 'car',
+            'pedestrian', 'bicyclist',
+        ),
+        'palette': [
+            [128, 128, 128], [128, 0, 0], [192, 192, 128], [128, 64, 128], [60, 40, 222],
+            [128, 128, 0], [192, 128, 128], [64, 64, 128], [64, 0, 128], [64, 64, 0],
+            [0, 128, 192],
+        ],
+    }  # fmt: skip
+    VOID = 11
+    HOW_TO_GET = (
+        'put CamVid there (SegNet version: train, trainannot, ...), set SACM_DATA to the folder '
+        "that holds camvid, or make a sample set with 'python tools/make_sample_data.py camvid "
+        "--out data/sample' and SACM_DATA=data/sample"
+    )
+
+    def __init__(self, img_suffix: str | None = None, **kwargs) -> None:
+        super().__init__(img_suffix=img_suffix, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """List the samples; masks map void to the ignored label."""
+        if self.img_suffix is None:
+            folder = Path(self.data_prefix.get('img_path') or '')
+            self.img_suffix = '.png' if any(folder.glob('*.png')) else '.jpg'
+        data_list = super().load_data_list()
+        for info in data_list:
+            info['label_map'] = {**(info['label_map'] or {}), self.VOID: IGNORE_LABEL}
+        return data_list

@@ -1,0 +1,90 @@
+"""The hosts' loading transforms, with errors that name the file."""
+
+import numpy as np
+from mmcv.transforms import LoadImageFromFile as MMCVLoadImageFromFile
+from mmseg.datasets.transforms import LoadAnnotations as MMSegLoadAnnotations
+from PIL import Image
+
+from sacm_mm.errors import UserError
+from sacm_mm.registry import TRANSFORMS
+
+IGNORE_LABEL = 255  # what every host component takes for "no label": padding, losses, metrics
+
+
+@TRANSFORMS.register_module()
+class LoadImageFromFile(MMCVLoadImageFromFile):
+    """Load an image (H, W, 3), BGR uint8; the same as the host's.
+
+    Raises:
+        UserError: The file is missing or is not a readable image; the message names it.
+    """
+
+    def transform(self, results: dict) -> dict | None:
+        """Add ``img`` and its shape to the sample."""
+        try:
+            return super().transform(results)
+        except Exception as error:  # each decoder has exceptions of its own
+            raise UserError(
+                f"cannot read image '{results['img_path']}' ({_one_line(error)}): replace the file "
+                'or take it out of the data set'
+            ) from error
+
+
+@TRANSFORMS.register_module()
+class LoadAnnotations(MMSegLoadAnnotations):
+    """Load a segmentation mask (H, W), uint8; the same as the host's, checked.
+
+    The number of classes comes from a ``CheckedSegDataset``; with other data sets the values are
+    not checked.
+
+    Raises:
+        UserError: The mask is unreadable, has colour channels or more than 8 bits, another size
+        than
+            its image, or a value that is neither a class nor 255; the message names the file.
+    """
+
+    def _load_seg_map(self, results: dict) -> None:
+        path = results['seg_map_path']
+        try:
+            with Image.open(path) as mask:  # reads the header only
+                mode = mask.mode
+            if mode not in ('L', 'P', '1'):
+                raise UserError(
+                    f"mask '{path}' has pixel format {mode}: it must be one 8-bit channel that "
+                    'holds the class of each pixel'
+                )
+            super()._load_seg_map(results)
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(
+                f"cannot read mask '{path}' ({_one_line(error)}): replace the file or take its "
+                'image out of the data set'
+            ) from error
+        self._check(results, path)
+
+    @staticmethod
+    def _check(results: dict, path: str) -> None:
+        mask = results['gt_seg_map']
+        size = results.get('ori_shape', mask.shape)
+        if mask.shape != tuple(size):
+            raise UserError(
+                f"mask '{path}' is {mask.shape[1]}x{mask.shape[0]} pixels, but its image is "
+                f'{size[1]}x{size[0]}: they must agree'
+            )
+        num_classes = results.get('num_classes')
+        if num_classes is None:
+            return
+        # max first: a mask holds few values, np.unique sorts all its pixels
+        labels = mask[mask != IGNORE_LABEL]
+        if labels.size and labels.max() >= num_classes:
+            wrong = np.unique(labels[labels >= num_classes]).tolist()
+            raise UserError(
+                f"mask '{path}' holds the value {wrong[0]}: the {num_classes} classes are "
+                f'0..{num_classes - 1}, and {IGNORE_LABEL} is ignored'
+            )
+
+
+def _one_line(error: Exception) -> str:
+    text = ' '.join(str(error).split()) or type(error).__name__
+    return text if len(text) < 120 else f'{text[:117]}...'

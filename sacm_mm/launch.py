@@ -1,0 +1,189 @@
+"""Turn a config and command-line flags into what mmengine's Runner takes, and check it first."""
+
+from __future__ import annotations
+
+import copy
+import os
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import DATASETS, MODELS, init_default_scope
+from mmengine.runner import Runner, find_latest_checkpoint
+from torch import nn
+
+from sacm_mm.cli import check_writable
+from sacm_mm.errors import UserError
+
+
+def prepare_train(cfg: Config, args: Namespace) -> Config:
+    """Apply the flags of ``tools/train.py``.
+
+    Raises:
+        UserError: The work directory cannot be written, or there is nothing to resume.
+    """
+    _prepare_common(cfg, args)
+    if args.amp:
+        _use_amp(cfg)
+    if args.resume == 'auto':
+        if find_latest_checkpoint(cfg.work_dir) is None:
+            raise UserError(
+                f"nothing to resume: no checkpoint in '{cfg.work_dir}'; leave out --resume to "
+                'start, or name a checkpoint after it'
+            )
+        cfg.resume = True
+    elif args.resume:
+        cfg.resume, cfg.load_from = True, find_checkpoint(args.resume)
+    return cfg
+
+
+def prepare_test(cfg: Config, args: Namespace) -> Config:
+    """Apply the flags of ``tools/test.py``.
+
+    Raises:
+        UserError: A file or folder is missing or cannot be written, or the config has no TTA.
+    """
+    _prepare_common(cfg, args)
+    cfg.load_from = find_checkpoint(args.checkpoint)
+    for folder in (args.show_dir, args.out and str(Path(args.out).parent)):
+        if folder:
+            check_writable(folder)
+    if args.tta:
+        if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:
+            raise UserError(f"config '{cfg.filename}' has no tta_model and tta_pipeline")
+        cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+        cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    if args.show or args.show_dir:
+        _draw_predictions(cfg, args)
+    if args.out:
+        _save_predictions(cfg, args.out)
+    if args.grid:
+        check_writable(Path(args.grid).parent)
+        cfg.custom_hooks = [
+            *cfg.get('custom_hooks', []),
+            dict(type='sacm_mm.PictureGridHook', out=args.grid),
+        ]
+    return cfg
+
+
+def find_checkpoint(path: str) -> str:
+    """Return a checkpoint file: ``path`` itself, or the latest in it when it is a work directory.
+
+    Raises:
+        UserError: There is none.
+    """
+    if Path(path).is_dir():
+        latest = find_latest_checkpoint(path)
+        if latest is None:
+            raise UserError(f"no checkpoint in '{path}'")
+        path = latest
+    if '://' not in path and not Path(path).is_file():
+        raise UserError(f"checkpoint '{path}' does not exist")
+    return path
+
+
+def _prepare_common(cfg: Config, args: Namespace) -> None:
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    cfg.launcher = args.launcher
+    # the host's order: flag, config, name of the config
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(cfg.filename).stem}'
+    check_writable(cfg.work_dir)
+
+
+def _use_amp(cfg: Config) -> None:
+    if torch.cuda.is_available():
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    else:
+        cfg.optim_wrapper.type = 'sacm_mm.BFloat16OptimWrapper'
+
+
+def _draw_predictions(cfg: Config, args: Namespace) -> None:
+    hook = cfg.default_hooks.get('visualization')
+    if hook is None:
+        raise UserError("--show and --show-dir need a 'visualization' hook in default_hooks")
+    hook.show, hook.wait_time = args.show, args.wait_time
+    if cfg.get('default_scope') == 'mmpretrain':
+        hook.enable, hook.out_dir, hook.interval = True, args.show_dir, 1
+    else:
+        hook.draw = True
+        if args.show_dir:
+            cfg.visualizer.save_dir = args.show_dir
+
+
+def _save_predictions(cfg: Config, out: str) -> None:
+    if cfg.get('default_scope') == 'mmpretrain':
+        evaluators = cfg.test_evaluator
+        evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
+        cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=out)]
+    else:  # a folder of PNG masks
+        cfg.test_evaluator.output_dir = out
+
+
+def build_runner(cfg: Config, loaders: tuple[str, ...]) -> Runner:
+    """Check the model and the data sets, then build the runner.
+
+    Mistakes are found before anything is written: the runner makes its folder before its parts.
+
+    Args:
+        cfg: The prepared config.
+        loaders: The data loaders that the run uses.
+
+    Raises:
+        UserError: Whatever the parts say, or maps and heads that do not fit each other.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmengine'))
+    _check_heads(MODELS.build(copy.deepcopy(cfg.model)))
+    for loader in loaders:
+        if cfg.get(loader) is not None:
+            DATASETS.build(copy.deepcopy(cfg[loader].dataset))
+    if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
+        _distribute_on_cpu(cfg)
+    return Runner.from_cfg(cfg)
+
+
+def _distribute_on_cpu(cfg: Config) -> None:
+    """Do what the host does for GPUs only: it sets a CUDA device and wraps the model with one."""
+    torch.distributed.init_process_group(backend='gloo')
+    cfg.model_wrapper_cfg = dict(
+        type='MMDistributedDataParallel',
+        find_unused_parameters=cfg.get('find_unused_parameters', False),
+    )
+
+
+def _check_heads(model: nn.Module) -> None:
+    """Compare what the backbone or neck offers with what each head takes."""
+    model = getattr(model, 'module', model)  # a TTA wrapper
+    source = getattr(model, 'neck', None) or getattr(model, 'backbone', None)
+    offered = getattr(source, 'out_channels', None)
+    if not isinstance(offered, (tuple, list)):
+        return
+    for name, head in _heads(model):
+        indices = getattr(head, 'in_index', -1)
+        indices = [indices] if isinstance(indices, int) else list(indices)
+        if any(not -len(offered) <= i < len(offered) for i in indices):
+            raise UserError(
+                f'{name} has in_index={head.in_index}, but there are only {len(offered)} feature '
+                'maps: set out_indices of the backbone'
+            )
+        found = [offered[i] for i in indices]
+        wanted = getattr(head, 'in_channels', None)
+        if wanted is None:
+            continue
+        agrees = sum(found) == wanted if isinstance(wanted, int) else found == list(wanted)
+        if not agrees:
+            raise UserError(
+                f'{name} has in_channels={wanted}, but its feature maps have '
+                f'{found[0] if len(found) == 1 else found} channels: set in_channels to that'
+            )
+
+
+def _heads(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    for name in ('decode_head', 'auxiliary_head', 'head'):
+        head = getattr(model, name, None)
+        if isinstance(head, nn.ModuleList):
+            yield from ((f'{name}[{i}]', part) for i, part in enumerate(head))
+        elif head is not None:
+            yield name, head

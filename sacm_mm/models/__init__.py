@@ -1,0 +1,3 @@
+"""Models, registered on import."""
+
+from . import backbones, heads, necks  # noqa: F401

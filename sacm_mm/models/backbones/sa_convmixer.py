@@ -1,0 +1,330 @@
+"""SA-ConvMixer: a ConvMixer whose patch embedding is a pixel-unshuffle and a 1x1 convolution.
+
+Source: Ibrahem, Salem and Kang, "Pixel shuffling is all you need", Pattern Recognition 2024,
+doi 10.1016/j.patcog.2024.111068. What differs is said at each part.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+
+import torch
+import torch.nn.functional as F
+from mmcv.cnn import build_activation_layer, build_norm_layer
+from mmcv.cnn.bricks import DropPath
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from sacm_mm.errors import UserError
+from sacm_mm.models.defaults import BATCH_NORM, GELU
+from sacm_mm.ops import DepthwiseConv2d
+from sacm_mm.registry import MODELS
+
+# The settings that the paper trains; any other name of the same form builds too.
+PUBLISHED_ARCHS = (
+    'd256-l8-k7-p2',  # CIFAR-10
+    'd256-l8-k5-p2',  # CIFAR-10
+    'd768-l32-k7-p7',  # ImageNet-1k
+    'd1536-l20-k9-p7',  # ImageNet-1k
+    'd512-l12-k5-p5',  # VOC2012, Cityscapes segmentation
+    'd512-l16-k5-p5',  # ADE20K
+    'd256-l12-k5-p5',  # NYUv2 depth
+    'd256-l12-k5-p8',  # Cityscapes depth
+)
+
+
+_ARCH_NAME = re.compile(r'd(\d+)-l(\d+)-k(\d+)-p(\d+)')
+_ARCH_KEYS = ('embed_dims', 'depth', 'kernel_size', 'patch_size')
+_EMBEDS = ('pixel_unshuffle', 'conv')
+
+
+def parse_arch(arch: str | Mapping[str, int]) -> dict[str, int]:
+    """Read an architecture: ``'d512-l12-k5-p5'`` is dim 512, 12 layers, kernel 5, patch 5.
+
+    Args:
+        arch: Such a name, or a mapping with ``embed_dims``, ``depth``, ``kernel_size`` and
+            ``patch_size`` (the keys of ``mmpretrain.ConvMixer``).
+
+    Raises:
+        UserError: The name is malformed, a key is missing or unknown, a number is not a positive
+            integer or the kernel is even.
+    """
+    if isinstance(arch, str):
+        match = _ARCH_NAME.fullmatch(arch)
+        if not match:
+            raise UserError(
+                f"unknown arch '{arch}': a name is d<dim>-l<layers>-k<kernel>-p<patch>, "
+                f'for example {", ".join(PUBLISHED_ARCHS)}; or give a dict with '
+                f'{", ".join(_ARCH_KEYS)}'
+            )
+        sizes = dict(zip(_ARCH_KEYS, map(int, match.groups())))
+    elif isinstance(arch, Mapping):
+        if set(arch) != set(_ARCH_KEYS):
+            raise UserError(
+                f'an arch dict has exactly the keys {", ".join(_ARCH_KEYS)}, '
+                f'but got {", ".join(sorted(map(str, arch))) or "none"}'
+            )
+        sizes = dict(arch)
+    else:
+        raise UserError(f'arch must be a name or a dict, but got {type(arch).__name__}')
+    for key, value in sizes.items():
+        if not isinstance(value, int) or value < 1:
+            raise UserError(f'arch {key} must be a positive integer, but got {value!r}')
+    if sizes['kernel_size'] % 2 == 0:
+        raise UserError(f'arch kernel_size must be odd, but got {sizes["kernel_size"]}')
+    return sizes
+
+
+class PatchEmbed(nn.Module):
+    """Turn patches into tokens: embedding, activation, norm.
+
+    (N, in_channels, H, W) -> (N, embed_dims, ceil(H / r), ceil(W / r)); the right and bottom
+    borders are repeated up to a multiple of the patch r.
+
+    Source: section 3.1. ``'pixel_unshuffle'`` is the paper's; ``'conv'`` is ConvMixer's r x r
+    convolution of stride r, the same linear map in another parametrisation (see ``convert_stem``).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        embed_dims: int,
+        patch_size: int,
+        embed: str,
+        norm_cfg: dict,
+        act_cfg: dict,
+    ) -> None:
+        super().__init__()
+        _check_embed(embed)
+        self.in_channels = in_channels
+        self.patch_size = patch_size
+        self.embed = embed
+        self.proj: nn.Conv2d
+        if embed == 'pixel_unshuffle':
+            self.proj = nn.Conv2d(in_channels * patch_size**2, embed_dims, 1)
+        else:
+            self.proj = nn.Conv2d(in_channels, embed_dims, patch_size, stride=patch_size)
+        self.act = build_activation_layer(act_cfg)
+        self.norm = build_norm_layer(norm_cfg, embed_dims)[1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Embed (N, in_channels, H, W) -> (N, embed_dims, ceil(H / r), ceil(W / r))."""
+        r = self.patch_size
+        h, w = x.shape[2:]
+        if h % r or w % r:
+            x = F.pad(x, (0, -w % r, 0, -h % r), mode='replicate')
+        if self.embed == 'pixel_unshuffle':
+            x = F.pixel_unshuffle(x, r)  # (N, C, H, W) -> (N, C * r * r, H / r, W / r)
+        return self.norm(self.act(self.proj(x)))
+
+
+class MixerBlock(nn.Module):
+    """``y = x + BN(GELU(depthwise(x)))``, then ``BN(GELU(pointwise(y)))``.
+
+    (N, C, H, W) -> (N, C, H, W). Source: section 3.2, ConvMixer's block; drop path on the residual
+    branch is ours and off by default.
+    """
+
+    def __init__(
+        self, channels: int, kernel_size: int, drop_path: float, norm_cfg: dict, act_cfg: dict
+    ) -> None:
+        super().__init__()
+        self.depthwise = DepthwiseConv2d(channels, kernel_size)
+        self.norm1 = build_norm_layer(norm_cfg, channels)[1]
+        self.pointwise = nn.Conv2d(channels, channels, 1)
+        self.norm2 = build_norm_layer(norm_cfg, channels)[1]
+        self.act = build_activation_layer(act_cfg)
+        self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mix (N, C, H, W) -> (N, C, H, W)."""
+        x = x + self.drop_path(self.norm1(self.act(self.depthwise(x))))
+        return self.norm2(self.act(self.pointwise(x)))
+
+
+@contextmanager
+def _no_statistics_update(module: nn.Module) -> Iterator[None]:
+    """Keep batch norms from counting a batch twice while checkpointing recomputes it."""
+    norms = [
+        m
+        for m in module.modules()
+        if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats and m.training
+    ]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
+
+
+@MODELS.register_module()
+class SAConvMixer(BaseModule):
+    """The isotropic SA-ConvMixer backbone.
+
+    (N, in_channels, H, W) -> one (N, embed_dims, ceil(H / r), ceil(W / r)) map for each of
+    ``out_indices``, where r is the patch size; any H, W >= r.
+
+    Source: section 3. Padding to the patch, drop path, freezing and checkpointing are ours.
+
+    Args:
+        arch: A name such as ``'d512-l12-k5-p5'`` or a dict, see ``parse_arch``.
+        in_channels: Channels of the image.
+        embed: ``'pixel_unshuffle'`` (the paper) or ``'conv'`` (ConvMixer's patch embedding).
+        out_indices: Blocks whose outputs are returned, 0 to depth - 1, negatives from the end.
+        frozen_stages: -1 freezes nothing, 0 the stem, n the stem and the first n blocks.
+        drop_path_rate: Drop path of the last block; earlier ones get linearly less.
+        norm_cfg: Norm layers.
+        act_cfg: Activations; the published ConvMixer-768/32 has ``ReLU`` instead of ``GELU``.
+        with_cp: Recompute each block in the backward pass instead of keeping its activations.
+        init_cfg: mmengine's, for instance ``dict(type='Pretrained', checkpoint=...)``.
+
+    Attributes:
+        out_channels: Channels of each returned map.
+        strides: Stride of each returned map, in pixels.
+
+    Raises:
+        UserError: The arch, an index or the embed is unknown; or, in ``forward``, the image has
+            other channels or is smaller than one patch.
+    """
+
+    def __init__(
+        self,
+        arch: str | Mapping[str, int] = 'd512-l12-k5-p5',
+        in_channels: int = 3,
+        embed: str = 'pixel_unshuffle',
+        out_indices: int | Sequence[int] = (-1,),
+        frozen_stages: int = -1,
+        drop_path_rate: float = 0.0,
+        norm_cfg: Mapping = BATCH_NORM,
+        act_cfg: Mapping = GELU,
+        with_cp: bool = False,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        sizes = parse_arch(arch)
+        self.embed_dims = sizes['embed_dims']
+        self.depth = sizes['depth']
+        self.kernel_size = sizes['kernel_size']
+        self.patch_size = sizes['patch_size']
+        self.out_indices = self._checked_indices(out_indices)
+        if not -1 <= frozen_stages <= self.depth:
+            raise UserError(
+                f'frozen_stages must be -1 (none) to {self.depth} (all), but got {frozen_stages}'
+            )
+        self.frozen_stages = frozen_stages
+        self.with_cp = with_cp
+        self.out_channels = (self.embed_dims,) * len(self.out_indices)
+        self.strides = (self.patch_size,) * len(self.out_indices)
+
+        norm_cfg, act_cfg = dict(norm_cfg), dict(act_cfg)
+        self.stem = PatchEmbed(
+            in_channels, self.embed_dims, self.patch_size, embed, norm_cfg, act_cfg
+        )
+        rates = torch.linspace(0, drop_path_rate, self.depth).tolist()
+        self.blocks = nn.ModuleList(
+            MixerBlock(self.embed_dims, self.kernel_size, rate, norm_cfg, act_cfg) for rate in rates
+        )
+        self._freeze()
+
+    def _checked_indices(self, out_indices: int | Sequence[int]) -> tuple[int, ...]:
+        indices = (out_indices,) if isinstance(out_indices, int) else tuple(out_indices)
+        if not indices or any(not -self.depth <= i < self.depth for i in indices):
+            raise UserError(
+                f'out_indices must lie in {-self.depth}..{self.depth - 1} for {self.depth} '
+                f'blocks, but got {indices}'
+            )
+        return tuple(i % self.depth for i in indices)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Extract (N, in_channels, H, W) -> (N, embed_dims, ceil(H / r), ceil(W / r)) maps."""
+        self._check_input(x)
+        x = self.stem(x)
+        outs: dict[int, Tensor] = {}
+        for i, block in enumerate(self.blocks):
+            x = self._checkpointed(block, x) if self.with_cp and x.requires_grad else block(x)
+            outs[i] = x
+            if len(outs) > 1 and i - 1 not in self.out_indices:
+                del outs[i - 1]
+        return tuple(outs[i] for i in self.out_indices)
+
+    @staticmethod
+    def _checkpointed(block: nn.Module, x: Tensor) -> Tensor:
+        return checkpoint(
+            block,
+            x,
+            use_reentrant=False,
+            context_fn=lambda: (nullcontext(), _no_statistics_update(block)),
+        )
+
+    def _check_input(self, x: Tensor) -> None:
+        r, channels = self.patch_size, self.stem.in_channels
+        if x.shape[1] != channels:
+            raise UserError(
+                f'the backbone takes {channels}-channel images, but got {x.shape[1]} channels: '
+                f'set in_channels={x.shape[1]} in the backbone'
+            )
+        if min(x.shape[2:]) < r:
+            raise UserError(
+                f'an image of {x.shape[2]}x{x.shape[3]} pixels is smaller than one {r}x{r} patch: '
+                f'enlarge it to at least {r}x{r} or choose an arch with a smaller patch'
+            )
+
+    def train(self, mode: bool = True) -> 'SAConvMixer':
+        """Set the mode; frozen stages stay in evaluation mode."""
+        super().train(mode)
+        self._freeze()
+        return self
+
+    def _freeze(self) -> None:
+        if self.frozen_stages < 0:
+            return
+        for stage in (self.stem, *self.blocks[: self.frozen_stages]):
+            stage.eval()
+            stage.requires_grad_(False)
+
+
+def convert_stem(
+    state_dict: Mapping[str, Tensor], embed: str, in_channels: int = 3
+) -> dict[str, Tensor]:
+    """Rewrite the stem's weights for the other embedding; the network computes the same.
+
+    Pixel-unshuffle by r and a 1x1 convolution are one r x r convolution of stride r:
+    ``W1x1[o, c * r * r + i * r + j] = W[o, c, i, j]``, a reshape that loses nothing.
+
+    Args:
+        state_dict: Weights of an ``SAConvMixer``, or of a model that holds one.
+        embed: The embedding to convert to, ``'pixel_unshuffle'`` or ``'conv'``.
+        in_channels: Channels of the image.
+
+    Returns:
+        A new state dict; tensors other than the stem's projection are shared.
+
+    Raises:
+        UserError: ``embed`` is unknown, or there is no stem of ``in_channels`` in ``state_dict``.
+    """
+    _check_embed(embed)
+    keys = [key for key in state_dict if key.endswith('stem.proj.weight')]
+    if not keys:
+        raise UserError("no SAConvMixer stem ('stem.proj.weight') in the state dict")
+    out = dict(state_dict)
+    for key in keys:
+        weight = state_dict[key]  # (dim, C * r * r, 1, 1) or (dim, C, r, r)
+        pixels = weight[0].numel() // in_channels
+        r = math.isqrt(pixels)
+        if r * r * in_channels != weight[0].numel():
+            raise UserError(
+                f'{key} of shape {tuple(weight.shape)} does not embed square patches of '
+                f'{in_channels} channels: give the right in_channels'
+            )
+        shape = (-1, 1, 1) if embed == 'pixel_unshuffle' else (in_channels, r, r)
+        out[key] = weight.reshape(weight.shape[0], *shape)
+    return out
+
+
+def _check_embed(embed: str) -> None:
+    if embed not in _EMBEDS:
+        raise UserError(f"unknown embed '{embed}': choose from {', '.join(_EMBEDS)}")

@@ -1,0 +1,5 @@
+"""Heads, registered on import."""
+
+from .pixel_shuffle_head import PixelShuffleHead
+
+__all__ = ['PixelShuffleHead']

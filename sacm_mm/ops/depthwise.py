@@ -1,0 +1,96 @@
+"""Depthwise convolution whose weight gradient is fast on CPUs.
+
+PyTorch computes the weight gradient of a depthwise convolution an order of magnitude slower than
+its forward pass on CPUs. The same gradient is a grouped convolution of the input with the output's
+gradient as its kernels: every (sample, channel) plane is one group. The forward pass and the
+input's gradient are PyTorch's own.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@torch.library.custom_op('sacm_mm::depthwise_conv2d', mutates_args=())
+def _depthwise(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=x.shape[1])
+
+
+@_depthwise.register_fake
+def _(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=x.shape[1])
+
+
+@torch.library.custom_op('sacm_mm::depthwise_conv2d_weight_grad', mutates_args=())
+def _weight_grad(x: Tensor, grad: Tensor, kernel: int) -> Tensor:
+    n, c, h, w = x.shape
+    planes = F.conv2d(
+        x.reshape(1, n * c, h, w),
+        grad.reshape(n * c, 1, h, w),
+        padding=kernel // 2,
+        groups=n * c,
+    )  # (1, N * C, k, k)
+    # Low-precision planes are summed over the batch in float32, as PyTorch's own kernel does.
+    total = planes.view(n, c, 1, kernel, kernel).sum(
+        0, dtype=torch.float64 if x.dtype == torch.float64 else torch.float32
+    )
+    return total.to(x.dtype)
+
+
+@_weight_grad.register_fake
+def _(x: Tensor, grad: Tensor, kernel: int) -> Tensor:
+    return x.new_empty(x.shape[1], 1, kernel, kernel)
+
+
+def _setup_context(ctx, inputs, output) -> None:
+    x, weight, bias = inputs
+    ctx.save_for_backward(x, weight)
+    ctx.has_bias = bias is not None
+
+
+def _backward(ctx, grad: Tensor):
+    x, weight = ctx.saved_tensors
+    kernel = weight.shape[-1]
+    grad = grad.contiguous()
+    grad_x = grad_weight = grad_bias = None
+    if ctx.needs_input_grad[0]:
+        # A stride-1 'same' convolution with an odd kernel is transposed by flipping that kernel.
+        grad_x = F.conv2d(grad, weight.flip(2, 3), padding=kernel // 2, groups=x.shape[1])
+    if ctx.needs_input_grad[1]:
+        grad_weight = _weight_grad(x.contiguous(), grad, kernel)
+    if ctx.has_bias and ctx.needs_input_grad[2]:
+        grad_bias = grad.sum((0, 2, 3))
+    return grad_x, grad_weight, grad_bias
+
+
+_depthwise.register_autograd(_backward, setup_context=_setup_context)
+_depthwise.register_autocast('cpu', torch.bfloat16)
+
+
+def depthwise_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Convolve every channel with its own odd kernel, stride 1, 'same' zero padding.
+
+    (N, C, H, W), (C, 1, k, k), (C,) -> (N, C, H, W). The result equals ``F.conv2d``'s; only the way
+    the weight gradient is computed on a CPU differs.
+    """
+    if x.device.type == 'cpu' and torch.is_grad_enabled() and weight.requires_grad:
+        return _depthwise(x, weight, bias)
+    return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=x.shape[1])
+
+
+class DepthwiseConv2d(nn.Conv2d):
+    """``nn.Conv2d`` with one odd k x k kernel a channel; parameters and state dict are the same.
+
+    (N, C, H, W) -> (N, C, H, W).
+
+    Args:
+        channels: Channels C of the input and the output.
+        kernel_size: Odd width k of the square kernels.
+    """
+
+    def __init__(self, channels: int, kernel_size: int) -> None:
+        super().__init__(channels, channels, kernel_size, padding=kernel_size // 2, groups=channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve (N, C, H, W) -> (N, C, H, W)."""
+        return depthwise_conv2d(x, self.weight, self.bias)

@@ -1,0 +1,24 @@
+"""Child registries of mmengine's roots, so that ``type='sacm_mm.X'`` builds under every host scope.
+
+Each registry imports its ``locations`` when it is first asked for a name.
+"""
+
+from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import METRICS as MMENGINE_METRICS
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
+from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
+from mmengine.registry import Registry
+
+
+def _child(parent: Registry, location: str) -> Registry:
+    return Registry(parent.name, scope='sacm_mm', parent=parent, locations=[location])
+
+
+MODELS = _child(MMENGINE_MODELS, 'sacm_mm.models')
+DATASETS = _child(MMENGINE_DATASETS, 'sacm_mm.datasets')
+TRANSFORMS = _child(MMENGINE_TRANSFORMS, 'sacm_mm.datasets')
+METRICS = _child(MMENGINE_METRICS, 'sacm_mm.evaluation')
+HOOKS = _child(MMENGINE_HOOKS, 'sacm_mm.engine')
+OPTIM_WRAPPERS = _child(MMENGINE_OPTIM_WRAPPERS, 'sacm_mm.engine')

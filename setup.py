@@ -1,0 +1,76 @@
+"""Packaging of sacm_mm; the build system and the tools' settings are in pyproject.toml."""
+
+import re
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).resolve().parent
+
+
+def read_version() -> str:
+    """Read ``__version__`` without importing the package."""
+    text = (ROOT / 'sacm_mm/__init__.py').read_text(encoding='utf-8')
+    return re.search(r"^__version__ = '(.+)'$", text, re.MULTILINE).group(1)
+
+
+def read_requirements(part: str) -> list[str]:
+    """Read the lines of requirements.txt between the heading ``# part`` and the next blank line."""
+    text = (ROOT / 'requirements.txt').read_text(encoding='utf-8')
+    return re.search(rf'^# {part}\b.*\n((?:.+\n)+)', text, re.MULTILINE).group(1).splitlines()
+
+
+class BuildWithMim(build_py):
+    """Put configs and tools under ``sacm_mm/.mim``, where OpenMMLab packages carry theirs.
+
+    A wheel gets copies; an editable install gets links, so that what was edited is what runs.
+    """
+
+    def run(self) -> None:
+        """Build the package, then its ``.mim`` folder."""
+        super().run()
+        base = ROOT if self.editable_mode else Path(self.build_lib)
+        mim = base / 'sacm_mm/.mim'
+        # What an earlier build left here may be gone from the source.
+        shutil.rmtree(mim, ignore_errors=True)
+        mim.mkdir(parents=True)
+        for name in ('configs', 'tools', 'model-index.yml'):
+            source = ROOT / name
+            if not source.exists():  # there is no model index before there are published weights
+                continue
+            if self.editable_mode:
+                (mim / name).symlink_to(Path('../..', name))
+            elif source.is_dir():
+                shutil.copytree(source, mim / name, ignore=shutil.ignore_patterns('__pycache__'))
+            else:
+                shutil.copy2(source, mim / name)
+
+
+setup(
+    name='sacm_mm',
+    version=read_version(),
+    description='SA-ConvMixer, a backbone built on pixel shuffling, for the OpenMMLab stack',
+    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    license_files=['LICENSE'],
+    classifiers=[
+        'Development Status :: 4 - Beta',
+        'Intended Audience :: Science/Research',
+        'Operating System :: POSIX',
+        'Programming Language :: Python :: 3',
+        'Programming Language :: Python :: 3.10',
+        'Programming Language :: Python :: 3.11',
+        'Topic :: Scientific/Engineering :: Image Recognition',
+    ],
+    keywords='computer vision, semantic segmentation, image classification, ConvMixer, OpenMMLab',
+    packages=find_packages(include=['sacm_mm', 'sacm_mm.*']),
+    include_package_data=False,  # configs and tools come through BuildWithMim alone
+    python_requires='>=3.10',
+    install_requires=read_requirements('runtime'),
+    extras_require={'dev': read_requirements('dev')},
+    cmdclass={'build_py': BuildWithMim},
+    zip_safe=False,
+)
