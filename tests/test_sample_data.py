@@ -1,0 +1,260 @@
+"""Sample data: pictures, masks and depth agree, and folders are written whole or not at all."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sacm_mm.errors import UserError
+from sacm_mm.sample_data import CAMVID_CLASSES, VOC_OBJECTS, WRITERS, render_scene, render_street
+from sacm_mm.sample_data.backdrops import FAR
+from sacm_mm.sample_data.layouts import (
+    Sizes,
+    find_writers,
+    voc_palette,
+    with_void_rim,
+    write_camvid,
+)
+from sacm_mm.sample_data.publish import MARKER, no_track, publish
+
+RENDERERS = {'voc': render_scene, 'street': render_street}
+VALID_IDS = {
+    'voc': {0, *(kind.label for kind in VOC_OBJECTS.values())},
+    'street': set(range(len(CAMVID_CLASSES) + 1)),
+}
+SMALL = Sizes(train=3, val=2, size=(48, 64))
+
+
+def files_of(folder):
+    """Map every path below a folder to its bytes."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob('*'))
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize('name', RENDERERS)
+def test_scene_is_a_picture_with_mask_and_depth(name):
+    scene = RENDERERS[name](np.random.default_rng(0), 72, 96)
+    assert (scene.image.shape, scene.image.dtype) == ((72, 96, 3), np.uint8)
+    assert (scene.labels.shape, scene.labels.dtype) == ((72, 96), np.uint8)
+    assert (scene.depth.shape, scene.depth.dtype) == ((72, 96), np.float32)
+    assert scene.image.std() > 5
+
+
+@pytest.mark.parametrize('name', RENDERERS)
+def test_same_seed_gives_same_scene(name):
+    first, again, other = (RENDERERS[name](np.random.default_rng(s), 48, 64) for s in (1, 1, 2))
+    for field in ('image', 'labels', 'depth'):
+        assert np.array_equal(getattr(first, field), getattr(again, field))
+    assert not np.array_equal(first.image, other.image)
+
+
+@pytest.mark.parametrize('name', RENDERERS)
+def test_masks_hold_valid_ids_and_every_class_occurs(name):
+    found = set()
+    for seed in range(24):
+        found |= set(np.unique(RENDERERS[name](np.random.default_rng(seed), 48, 64).labels))
+    assert found == VALID_IDS[name]
+
+
+@pytest.mark.parametrize('lead', VOC_OBJECTS)
+def test_the_leading_object_is_shown_and_large(lead):
+    for seed in range(6):
+        scene = render_scene(np.random.default_rng(seed), 96, 96, lead, most=1)
+        assert set(np.unique(scene.labels)) == {0, VOC_OBJECTS[lead].label}
+        left, top, right, bottom = scene.objects[0].box
+        assert max(right - left, bottom - top) >= 20
+
+
+@pytest.mark.parametrize('name', RENDERERS)
+@pytest.mark.parametrize('size', [(32, 32), (48, 64), (64, 48)])
+def test_depth_is_finite_and_nearer_objects_cover_farther_ones(name, size):
+    for seed in range(8):
+        scene = RENDERERS[name](np.random.default_rng(seed), *size)
+        assert np.isfinite(scene.depth).all()
+        assert scene.depth.min() > 0
+        assert scene.depth.max() <= FAR
+        depths = [placed.depth for placed in scene.objects]
+        assert depths == sorted(depths, reverse=True)
+        for index, placed in enumerate(scene.objects):
+            left, top, right, bottom = placed.box
+            box = slice(top, bottom), slice(left, right)
+            own = scene.depth[box] == np.float32(placed.depth)
+            # What the object does not show within its box is nearer, or its own empty corners.
+            if own.any() and depths.count(placed.depth) == 1:
+                assert set(np.unique(scene.labels[box][own])) == {placed.label}
+            for nearer in scene.objects[index + 1 :]:
+                assert nearer.depth <= placed.depth
+
+
+def test_an_object_is_as_far_as_the_ground_it_stands_on():
+    checked = 0
+    for seed in range(20):
+        scene = render_scene(np.random.default_rng(seed), 120, 160, 'person', most=1)
+        placed = scene.objects[0]
+        if placed.box[3] < 118:
+            ground = scene.depth[placed.box[3], 0]
+            assert ground == pytest.approx(placed.depth, rel=0.08)
+            checked += 1
+    assert checked > 5
+
+
+def test_foreground_of_a_scene_lies_at_the_depth_of_an_object():
+    for seed in range(10):
+        scene = render_scene(np.random.default_rng(seed), 48, 64)
+        depths = np.array([placed.depth for placed in scene.objects], np.float32)
+        assert np.isin(scene.depth[scene.labels > 0], depths).all()
+
+
+def test_void_rim_is_one_pixel_on_either_side_of_an_outline():
+    labels = np.zeros((1, 8), np.uint8)
+    labels[:, 4:] = 7
+    assert with_void_rim(labels).tolist() == [[0, 0, 0, 255, 255, 7, 7, 7]]
+
+
+def test_palette_is_that_of_voc():
+    palette = np.reshape(voc_palette(), (256, 3)).tolist()
+    known = {0: [0, 0, 0], 1: [128, 0, 0], 7: [128] * 3, 15: [192, 128, 128], 20: [0, 64, 128]}
+    assert {index: palette[index] for index in known} == known
+    assert palette[255] == [224, 224, 192]
+
+
+@pytest.mark.parametrize('name', WRITERS)
+def test_writers_are_deterministic_and_idempotent(name, tmp_path):
+    write = WRITERS[name]
+    first = write(tmp_path / 'a', seed=3, sizes=SMALL)
+    other = write(tmp_path / 'b', seed=3, sizes=SMALL)
+    assert first.made
+    before = files_of(first.path)
+    assert before == files_of(other.path)
+    again = write(tmp_path / 'a', seed=3, sizes=SMALL)
+    assert again == (first.path, False)
+    assert write(tmp_path / 'a', seed=4, sizes=SMALL).made
+    assert files_of(first.path) != before
+    assert sorted(path.name for path in first.path.parent.iterdir()) == [first.path.name]
+
+
+def test_voc_layout(tmp_path):
+    root = WRITERS['voc'](tmp_path, sizes=Sizes(8, 4, (48, 64))).path
+    assert root == tmp_path / 'VOCdevkit' / 'VOC2012'
+    lists = {
+        path.stem: path.read_text().split()
+        for path in (root / 'ImageSets' / 'Segmentation').glob('*.txt')
+    }
+    assert {split: len(names) for split, names in lists.items()} == dict(
+        train=8, val=4, trainval=12, aug=2
+    )
+    assert not {*lists['trainval']} & {*lists['aug']}
+    assert lists['trainval'] == lists['train'] + lists['val']
+    sizes = set()
+    for name in lists['trainval']:
+        with Image.open(root / 'SegmentationClass' / f'{name}.png') as mask:
+            assert mask.mode == 'P'
+            assert mask.getpalette()[: 3 * 21] == voc_palette()[: 3 * 21]
+            labels = np.array(mask)
+        assert 255 in labels
+        assert set(np.unique(labels)) <= VALID_IDS['voc'] | {255}
+        with Image.open(root / 'JPEGImages' / f'{name}.jpg') as photo:
+            assert photo.size == labels.shape[::-1]
+            sizes.add(photo.size)
+    assert sizes == {(64, 48), (48, 64)}
+    for name in lists['aug']:
+        assert (root / 'SegmentationClassAug' / f'{name}.png').is_file()
+        assert not (root / 'SegmentationClass' / f'{name}.png').exists()
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.jpg'])
+def test_camvid_layout(tmp_path, suffix):
+    root = write_camvid(tmp_path, sizes=SMALL, suffix=suffix).path
+    for split, count in (('train', 3), ('val', 2), ('test', 2)):
+        photos = sorted((root / split).iterdir())
+        masks = sorted((root / f'{split}annot').iterdir())
+        assert [path.name for path in photos] == [path.stem + suffix for path in masks]
+        assert len(masks) == count
+        for path in masks:
+            labels = np.array(Image.open(path))
+            assert (labels.shape, labels.dtype) == ((48, 64), np.uint8)
+            assert set(np.unique(labels)) <= set(range(12))
+
+
+def test_classification_layout(tmp_path):
+    root = WRITERS['classification'](tmp_path, sizes=Sizes(16, 8, (32, 32))).path
+    for split, each in (('train', 2), ('val', 1)):
+        folders = sorted((root / split).iterdir())
+        assert [folder.name for folder in folders] == sorted(VOC_OBJECTS)
+        assert [len(list(folder.iterdir())) for folder in folders] == [each] * len(VOC_OBJECTS)
+
+
+@pytest.mark.parametrize('name', WRITERS)
+def test_foreign_folder_is_refused_and_left_untouched(name, tmp_path):
+    target = WRITERS[name](tmp_path, sizes=SMALL).path
+    (target / MARKER).unlink()
+    (target / 'mine.txt').write_text('kept')
+    before = files_of(tmp_path)
+    with pytest.raises(UserError, match='is not sample data; move it away'):
+        WRITERS[name](tmp_path, sizes=SMALL)
+    assert files_of(tmp_path) == before
+
+
+def test_folder_with_missing_files_is_made_anew(tmp_path):
+    target = WRITERS['voc'](tmp_path, sizes=SMALL).path
+    before = files_of(target)
+    next((target / 'JPEGImages').iterdir()).unlink()
+    assert WRITERS['voc'](tmp_path, sizes=SMALL).made
+    assert files_of(target) == before
+
+
+def test_nothing_is_left_when_a_writer_fails_midway(tmp_path):
+    def good(folder):
+        (folder / 'a.txt').write_text('a')
+
+    def bad(folder):
+        raise RuntimeError('midway')
+
+    with pytest.raises(RuntimeError, match='midway'):
+        publish(tmp_path / 'deep' / 'set', 'x', {}, [good, bad, good], no_track)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_rebuild_keeps_the_old_folder(tmp_path):
+    def good(folder):
+        (folder / 'a.txt').write_text('a')
+
+    def full(folder):
+        raise OSError(28, 'No space left on device')
+
+    publish(tmp_path / 'set', 'x', {'seed': 0}, [good], no_track)
+    before = files_of(tmp_path)
+    with pytest.raises(UserError, match='No space left on device'):
+        publish(tmp_path / 'set', 'x', {'seed': 1}, [full], no_track)
+    assert files_of(tmp_path) == before
+    assert json.loads((tmp_path / 'set' / MARKER).read_text())['seed'] == 0
+
+
+def test_a_root_that_cannot_be_a_folder_is_a_user_error(tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(UserError, match='cannot write'):
+        WRITERS['voc'](tmp_path / 'file', sizes=SMALL)
+
+
+@pytest.mark.parametrize(
+    'sizes', [Sizes(train=0), Sizes(val=-1), Sizes(size=(0, 64)), Sizes(size=(64, 8))]
+)
+@pytest.mark.parametrize('name', WRITERS)
+def test_numbers_that_make_no_picture_are_user_errors(name, sizes, tmp_path):
+    with pytest.raises(UserError, match=r'give \d+ or more'):
+        WRITERS[name](tmp_path, sizes=sizes)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_name_lists_the_valid_ones():
+    with pytest.raises(UserError, match='choose from: voc, camvid, classification'):
+        find_writers(['voc', 'vok'])
+
+
+def test_negative_seed_is_a_user_error(tmp_path):
+    with pytest.raises(UserError, match='seed is -1; give 0 or more'):
+        WRITERS['voc'](tmp_path, seed=-1, sizes=SMALL)
