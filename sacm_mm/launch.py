@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config, ConfigDict
-from mmengine.registry import DATASETS, MODELS, init_default_scope
+from mmengine.registry import DATASETS, MODELS, Registry, init_default_scope
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch import nn
 
-from sacm_mm.cli import check_writable
+from sacm_mm.cli import check_writable, one_line
 from sacm_mm.errors import UserError
 
 
@@ -135,13 +137,23 @@ def build_runner(cfg: Config, loaders: tuple[str, ...]) -> Runner:
         UserError: Whatever the parts say, or maps and heads that do not fit each other.
     """
     init_default_scope(cfg.get('default_scope', 'mmengine'))
-    _check_heads(MODELS.build(copy.deepcopy(cfg.model)))
+    _check_heads(_build(MODELS, cfg.model, 'model'))
     for loader in loaders:
         if cfg.get(loader) is not None:
-            DATASETS.build(copy.deepcopy(cfg[loader].dataset))
+            _build(DATASETS, cfg[loader].dataset, f'{loader}.dataset')
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
         _distribute_on_cpu(cfg)
     return Runner.from_cfg(cfg)
+
+
+def _build(registry: Registry, cfg: ConfigDict, name: str) -> Any:
+    """Build a part; an unknown type or keyword is the config's mistake, not a bug."""
+    try:
+        return registry.build(copy.deepcopy(cfg))
+    except (KeyError, TypeError) as error:
+        if re.search('is not in the|unexpected keyword|required .*argument', str(error)):
+            raise UserError(f"'{name}' of the config does not build: {one_line(error)}") from error
+        raise
 
 
 def _distribute_on_cpu(cfg: Config) -> None:
@@ -149,6 +161,8 @@ def _distribute_on_cpu(cfg: Config) -> None:
     torch.distributed.init_process_group(backend='gloo')
     cfg.model_wrapper_cfg = dict(
         type='MMDistributedDataParallel',
+        device_ids=None,
+        broadcast_buffers=False,
         find_unused_parameters=cfg.get('find_unused_parameters', False),
     )
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 
-import torch
+import numpy as np
 import torch.nn.functional as F
 from mmcv.cnn import build_activation_layer, build_norm_layer
 from mmcv.cnn.bricks import DropPath
@@ -147,18 +147,17 @@ class MixerBlock(nn.Module):
 @contextmanager
 def _no_statistics_update(module: nn.Module) -> Iterator[None]:
     """Keep batch norms from counting a batch twice while checkpointing recomputes it."""
-    norms = [
-        m
-        for m in module.modules()
-        if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats and m.training
-    ]
+    norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
     for norm in norms:
-        norm.track_running_stats = False
+        norm.momentum = 0.0
     try:
         yield
     finally:
-        for norm in norms:
-            norm.track_running_stats = True
+        for norm, momentum in zip(norms, momenta):
+            norm.momentum = momentum
+            if norm.training and norm.num_batches_tracked is not None:
+                norm.num_batches_tracked -= 1
 
 
 @MODELS.register_module()
@@ -224,7 +223,7 @@ class SAConvMixer(BaseModule):
         self.stem = PatchEmbed(
             in_channels, self.embed_dims, self.patch_size, embed, norm_cfg, act_cfg
         )
-        rates = torch.linspace(0, drop_path_rate, self.depth).tolist()
+        rates = np.linspace(0, drop_path_rate, self.depth).tolist()
         self.blocks = nn.ModuleList(
             MixerBlock(self.embed_dims, self.kernel_size, rate, norm_cfg, act_cfg) for rate in rates
         )

@@ -1,0 +1,66 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from sacm_mm.ops import DepthwiseConv2d, depthwise_conv2d
+
+
+def _tensors(n=2, c=3, h=9, w=7, k=5, dtype=torch.float64):
+    torch.manual_seed(0)
+    return [
+        torch.randn(*shape, dtype=dtype, requires_grad=True)
+        for shape in ((n, c, h, w), (c, 1, k, k), (c,))
+    ]
+
+
+@pytest.mark.parametrize('k', [1, 3, 5, 9])
+def test_gradients_equal_autograd_and_numerical_ones(k):
+    x, weight, bias = _tensors(k=k)
+    assert torch.autograd.gradcheck(depthwise_conv2d, (x, weight, bias))
+    target = torch.randn_like(x)
+    ours = depthwise_conv2d(x, weight, bias)
+    plain = F.conv2d(x, weight, bias, padding=k // 2, groups=3)
+    gradients = (
+        torch.autograd.grad((out * target).sum(), (x, weight, bias)) for out in (ours, plain)
+    )
+    for got, want in zip(*gradients):
+        torch.testing.assert_close(got, want)
+
+
+def test_operator_contract():
+    torch.library.opcheck(torch.ops.sacm_mm.depthwise_conv2d.default, tuple(_tensors()))
+
+
+def test_double_backward_is_refused():
+    x, weight, bias = _tensors()
+    (grad,) = torch.autograd.grad(
+        depthwise_conv2d(x, weight, bias).sum(), weight, create_graph=True
+    )
+    with pytest.raises(RuntimeError, match='no autograd formula'):
+        grad.sum().backward()
+
+
+def test_bfloat16_autocast_keeps_float32_gradients():
+    conv = DepthwiseConv2d(4, 5)
+    x = torch.randn(2, 4, 12, 12)
+    with torch.autocast('cpu', torch.bfloat16):
+        out = conv(x)
+    assert out.dtype == torch.bfloat16
+    out.float().square().sum().backward()
+    low = conv.weight.grad.clone()
+    assert low.dtype == torch.float32
+    conv.zero_grad()
+    conv(x).square().sum().backward()
+    torch.testing.assert_close(low, conv.weight.grad, rtol=0.05, atol=0.5)
+
+
+def test_non_contiguous_and_channels_last_inputs():
+    conv = DepthwiseConv2d(4, 3)
+    x = torch.randn(2, 4, 8, 6)
+    reference = F.conv2d(x, conv.weight, conv.bias, padding=1, groups=4)
+    for layout in (x.to(memory_format=torch.channels_last), x.transpose(2, 3).contiguous().mT):
+        layout = layout.detach().requires_grad_()
+        out = conv(layout)
+        torch.testing.assert_close(out, reference)
+        out.sum().backward()
+        assert layout.grad.shape == x.shape
