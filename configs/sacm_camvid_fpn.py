@@ -19,5 +19,6 @@ model = dict(
         channels=128,
         num_classes=11,
         norm_cfg=dict(type='BN'),
+        loss_decode=dict(type='CrossEntropyLoss', class_weight={{_base_.class_weight}}),
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import re
+import zipfile
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,9 +25,11 @@ def prepare_train(cfg: Config, args: Namespace) -> Config:
     """Apply the flags of ``tools/train.py``.
 
     Raises:
-        UserError: The work directory cannot be written, or there is nothing to resume.
+        UserError: The work directory cannot be written, or there is nothing to start from.
     """
     _prepare_common(cfg, args)
+    if cfg.get('load_from'):
+        cfg.load_from = find_checkpoint(cfg.load_from)
     if args.amp:
         _use_amp(cfg)
     if args.resume == 'auto':
@@ -35,6 +38,7 @@ def prepare_train(cfg: Config, args: Namespace) -> Config:
                 f"nothing to resume: no checkpoint in '{cfg.work_dir}'; leave out --resume to "
                 'start, or name a checkpoint after it'
             )
+        find_checkpoint(cfg.work_dir)
         cfg.resume = True
     elif args.resume:
         cfg.resume, cfg.load_from = True, find_checkpoint(args.resume)
@@ -62,6 +66,10 @@ def prepare_test(cfg: Config, args: Namespace) -> Config:
     if args.out:
         _save_predictions(cfg, args.out)
     if args.grid:
+        if Path(args.grid).suffix.lower() != '.png':
+            raise UserError(f"--grid writes a PNG: let '{args.grid}' end in .png")
+        if cfg.get('default_scope') == 'mmpretrain':
+            raise UserError('--grid draws segmentation; use --show-dir for classification')
         check_writable(Path(args.grid).parent)
         cfg.custom_hooks = [
             *cfg.get('custom_hooks', []),
@@ -74,15 +82,22 @@ def find_checkpoint(path: str) -> str:
     """Return a checkpoint file: ``path`` itself, or the latest in it when it is a work directory.
 
     Raises:
-        UserError: There is none.
+        UserError: There is none, or it is damaged.
     """
     if Path(path).is_dir():
         latest = find_latest_checkpoint(path)
         if latest is None:
             raise UserError(f"no checkpoint in '{path}'")
         path = latest
-    if '://' not in path and not Path(path).is_file():
+    if '://' in path:
+        return path
+    if not Path(path).is_file():
         raise UserError(f"checkpoint '{path}' does not exist")
+    # a zip archive, whose table is at the end; or a pickle, before PyTorch 1.6
+    with Path(path).open('rb') as file:
+        is_pickle = file.read(2) == b'\x80\x02'
+    if not is_pickle and not zipfile.is_zipfile(path):
+        raise UserError(f"checkpoint '{path}' is damaged or not PyTorch's: take another one")
     return path
 
 
@@ -92,6 +107,8 @@ def _prepare_common(cfg: Config, args: Namespace) -> None:
     # the host's order: flag, config, name of the config
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(cfg.filename).stem}'
     check_writable(cfg.work_dir)
+    if cfg.get('model') is None:
+        raise UserError(f"config '{cfg.filename}' has no model: give a leaf config, not a fragment")
 
 
 def _use_amp(cfg: Config) -> None:
@@ -151,7 +168,9 @@ def _build(registry: Registry, cfg: ConfigDict, name: str) -> Any:
     try:
         return registry.build(copy.deepcopy(cfg))
     except (KeyError, TypeError) as error:
-        if re.search('is not in the|unexpected keyword|required .*argument', str(error)):
+        if re.search(
+            'is not in the|unexpected keyword|required .*argument|the key "type"', str(error)
+        ):
             raise UserError(f"'{name}' of the config does not build: {one_line(error)}") from error
         raise
 
@@ -170,7 +189,10 @@ def _distribute_on_cpu(cfg: Config) -> None:
 def _check_heads(model: nn.Module) -> None:
     """Compare what the backbone or neck offers with what each head takes."""
     model = getattr(model, 'module', model)  # a TTA wrapper
-    source = getattr(model, 'neck', None) or getattr(model, 'backbone', None)
+    neck = getattr(model, 'neck', None)
+    if type(neck).__name__ == 'GlobalAveragePooling':
+        neck = None  # it keeps the channels
+    source = neck or getattr(model, 'backbone', None)
     offered = getattr(source, 'out_channels', None)
     if not isinstance(offered, (tuple, list)):
         return
