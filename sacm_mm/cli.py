@@ -10,6 +10,7 @@ import difflib
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -27,6 +28,8 @@ def run_tool(main: Callable[[], None]) -> NoReturn:
 
     Anything else is a bug and keeps its traceback.
     """
+    if not sys.warnoptions:  # the hosts warn of choices of ours that are meant, and of no interest
+        warnings.filterwarnings('ignore', module=r'mm(cv|engine|seg|pretrain)\b')
     try:
         main()
     except (UserError, FileNotFoundError, NotADirectoryError, PermissionError) as error:

@@ -13,12 +13,37 @@ from typing import Any
 
 import torch
 from mmengine.config import Config, ConfigDict
-from mmengine.registry import DATASETS, MODELS, Registry, init_default_scope
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.registry import (
+    DATASETS,
+    HOOKS,
+    LOOPS,
+    METRICS,
+    MODELS,
+    OPTIM_WRAPPERS,
+    OPTIMIZERS,
+    PARAM_SCHEDULERS,
+    VISUALIZERS,
+    Registry,
+    init_default_scope,
+)
+from mmengine.runner import CheckpointLoader, Runner, find_latest_checkpoint
 from torch import nn
 
 from sacm_mm.cli import check_writable, one_line
 from sacm_mm.errors import UserError
+
+# Parts that the runner builds from the config, and where their types are registered.
+_PARTS = {
+    'optim_wrapper': OPTIM_WRAPPERS,
+    'optim_wrapper.optimizer': OPTIMIZERS,
+    'param_scheduler': PARAM_SCHEDULERS,
+    'train_cfg': LOOPS,
+    'val_evaluator': METRICS,
+    'test_evaluator': METRICS,
+    'default_hooks': HOOKS,
+    'custom_hooks': HOOKS,
+    'visualizer': VISUALIZERS,
+}
 
 
 def prepare_train(cfg: Config, args: Namespace) -> Config:
@@ -134,11 +159,12 @@ def _draw_predictions(cfg: Config, args: Namespace) -> None:
 
 def _save_predictions(cfg: Config, out: str) -> None:
     if cfg.get('default_scope') == 'mmpretrain':
-        evaluators = cfg.test_evaluator
-        evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
-        cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=out)]
+        saver: dict[str, Any] = dict(type='DumpResults', out_file_path=out)
     else:  # a folder of PNG masks
-        cfg.test_evaluator.output_dir = out
+        saver = dict(type='IoUMetric', format_only=True, output_dir=out)
+    evaluators = cfg.test_evaluator
+    evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
+    cfg.test_evaluator = [*evaluators, saver]
 
 
 def build_runner(cfg: Config, loaders: tuple[str, ...]) -> Runner:
@@ -154,13 +180,56 @@ def build_runner(cfg: Config, loaders: tuple[str, ...]) -> Runner:
         UserError: Whatever the parts say, or maps and heads that do not fit each other.
     """
     init_default_scope(cfg.get('default_scope', 'mmengine'))
-    _check_heads(_build(MODELS, cfg.model, 'model'))
+    _check_types(cfg)
+    model = _build(MODELS, cfg.model, 'model')
+    model = getattr(model, 'module', model)  # a TTA wrapper
+    _check_heads(model)
+    if cfg.get('load_from') and (cfg.get('resume') or 'train_dataloader' not in loaders):
+        _check_weights(model, cfg.load_from)
     for loader in loaders:
         if cfg.get(loader) is not None:
             _build(DATASETS, cfg[loader].dataset, f'{loader}.dataset')
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
         _distribute_on_cpu(cfg)
     return Runner.from_cfg(cfg)
+
+
+def _check_types(cfg: Config) -> None:
+    """Look every named part up before the runner makes its folder; models and data are built."""
+    for key, registry in _PARTS.items():
+        parts = cfg
+        for name in key.split('.'):
+            parts = (parts or {}).get(name)
+        if isinstance(parts, dict):
+            parts = [parts] if 'type' in parts else list(parts.values())
+        for part in parts or ():
+            if isinstance(part, dict) and isinstance(part.get('type'), str):
+                try:
+                    registry.get(part['type'])
+                except (KeyError, RuntimeError) as error:
+                    raise UserError(
+                        f"'{key}' of the config names an unknown type '{part['type']}'"
+                    ) from error
+
+
+def _check_weights(model: nn.Module, path: str) -> None:
+    """Compare a checkpoint with the model: the host loads what fits and goes on with the rest."""
+    checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    found = checkpoint.get('state_dict', checkpoint)
+    wanted = model.state_dict()
+    missing = sorted(wanted.keys() - found.keys())
+    other = [k for k in wanted.keys() & found.keys() if wanted[k].shape != found[k].shape]
+    if missing or other:
+        name = (missing or sorted(other))[0]
+        what = (
+            'is missing'
+            if missing
+            else f'has the shape {tuple(found[name].shape)}, not {tuple(wanted[name].shape)}'
+        )
+        raise UserError(
+            f"checkpoint '{path}' is of another model than the config: {name} {what} "
+            f'({len(missing) + len(other)} of {len(wanted)} tensors do not fit)'
+        )
 
 
 def _build(registry: Registry, cfg: ConfigDict, name: str) -> Any:
@@ -188,7 +257,6 @@ def _distribute_on_cpu(cfg: Config) -> None:
 
 def _check_heads(model: nn.Module) -> None:
     """Compare what the backbone or neck offers with what each head takes."""
-    model = getattr(model, 'module', model)  # a TTA wrapper
     neck = getattr(model, 'neck', None)
     if type(neck).__name__ == 'GlobalAveragePooling':
         neck = None  # it keeps the channels

@@ -58,7 +58,7 @@ class ProgressBarHook(Hook):
         if self._progress is None:
             return
         for handler, stream in self._streams:
-            handler.setStream(stream)  # type: ignore[arg-type]
+            handler.setStream(stream)
         self._streams.clear()
         self._progress.stop()
         self._progress = None

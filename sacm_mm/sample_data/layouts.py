@@ -253,7 +253,8 @@ def _photo(path: Path, image: np.ndarray) -> None:
 def _save(path: Path, pixels: np.ndarray) -> None:
     """Write pixels as OpenCV has them (grey or BGR); unlike cv2.imwrite, raise when it fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    _, data = cv2.imencode(path.suffix, pixels, [cv2.IMWRITE_JPEG_QUALITY, 92])
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 92] if path.suffix == '.jpg' else []
+    _, data = cv2.imencode(path.suffix, pixels, quality)
     path.write_bytes(data.tobytes())
 
 

@@ -56,7 +56,9 @@ def save_segmentation_grid(
     for axis, title in zip(axes[0], titles):
         axis.set_title(title)
     entries = [
-        Patch(facecolor=np.asarray(palette[i]) / 255, edgecolor='0.4', label=classes[i])
+        Patch(
+            facecolor='#{:02x}{:02x}{:02x}'.format(*palette[i]), edgecolor='0.4', label=classes[i]
+        )
         for i in sorted(seen)
         if i < len(classes)
     ]

@@ -1,0 +1,278 @@
+"""Learning curves from the logs of mmengine's ``LocalVisBackend``, as picture and table."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from sacm_mm.errors import UserError
+
+LOG = Path('vis_data/scalars.json')
+# Okabe and Ito's colours, told apart with any kind of colour vision; black last, as it shouts.
+COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
+STYLES = ('-', '--', ':', '-.')  # for more runs than colours
+COUNTERS = ('step', 'iter', 'epoch')
+SPEEDS = ('time', 'data_time')  # of validation, under the names of training
+SMOOTH = frozenset({'lr', 'base_lr', 'momentum', 'memory'})  # no noise to average out
+LABELS = {
+    'lr': 'learning rate',
+    'time': 'time per iteration (s)',
+    'data_time': 'data time per iteration (s)',
+    'memory': 'GPU memory (MB)',
+    'grad_norm': 'gradient norm',
+}
+# How the hosts' metrics that are per cent begin or end.
+PERCENT = ('mIoU', 'mAcc', 'aAcc', 'mDice', 'mFscore', 'mPrecision', 'mRecall', 'mIoU_per_image')
+PERCENT_PREFIXES = ('accuracy/', 'single-label/', 'multi-label/')
+FEW = 25  # points: up to here each has a marker, and nothing is smoothed
+
+
+@dataclass
+class Curve:
+    """One scalar of one run.
+
+    Attributes:
+        unit: What its steps count, ``'iteration'`` or ``'epoch'``.
+        training: Logged while training, and not by validation.
+        points: Value of each step, in order.
+    """
+
+    unit: str
+    training: bool
+    points: dict[int, float] = field(default_factory=dict)
+
+
+def read_run(path: Path) -> dict[str, Curve]:
+    """Read the scalars of a run.
+
+    A resumed run has one folder for each start: from its first step on, the later one counts.
+
+    Args:
+        path: A work directory, one of its timestamp folders, or a ``scalars.json``.
+
+    Raises:
+        UserError: There is no log, it has no scalars, or it is not one of mmengine's.
+    """
+    curves: dict[str, Curve] = {}
+    for log in _find_logs(path):
+        rows = _read_rows(log)
+        _forget_repeated(curves, rows)
+        _add_rows(curves, rows)
+    curves = {key: curve for key, curve in curves.items() if curve.points}
+    if not curves:
+        raise UserError(f"the log of '{path}' is empty: its run ended before the first log line")
+    return curves
+
+
+def _find_logs(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise UserError(f"run '{path}' does not exist: give a work dir or a scalars.json")
+    if (path / LOG).is_file():
+        return [path / LOG]
+    logs = sorted(path.glob(f'*/{LOG}'))  # a timestamp folder's name sorts by time
+    if not logs:
+        raise UserError(
+            f"no log in '{path}' (no <timestamp>/{LOG}): give the work dir of a run that trained "
+            'for at least one log interval'
+        )
+    return logs
+
+
+def _read_rows(log: Path) -> list[dict]:
+    rows = []
+    lines = log.read_text(encoding='utf-8', errors='replace').splitlines()
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line)
+            if not isinstance(row, dict) or not isinstance(row['step'], int):
+                raise ValueError
+        except (ValueError, KeyError):
+            if number < len(lines) or number == 1:
+                raise UserError(
+                    f"'{log}' is not a log of mmengine: line {number} is no JSON object with a step"
+                ) from None
+            print(f"note: '{log}' ends in a broken line (a killed run?), skipped", file=sys.stderr)
+        else:
+            rows.append(row)
+    return rows
+
+
+def _forget_repeated(curves: Mapping[str, Curve], rows: Iterable[dict]) -> None:
+    """Drop what an earlier start logged beyond the checkpoint that ``rows`` resumed from."""
+    training = [row for row in rows if 'iter' in row]
+    if not training:
+        return
+    first = {'iteration': training[0]['step'], 'epoch': training[0].get('epoch', 0)}
+    for curve in curves.values():
+        curve.points = {s: v for s, v in curve.points.items() if s < first[curve.unit]}
+
+
+def _add_rows(curves: dict[str, Curve], rows: Sequence[dict]) -> None:
+    last_epoch = max((row.get('epoch', 0) for row in rows), default=0)
+    for row in rows:
+        training = 'iter' in row  # the host counts in training rows only
+        # Runs in epochs log validation by epoch, unless told to do it by iteration.
+        unit = 'iteration' if training or row['step'] > last_epoch else 'epoch'
+        for key, value in row.items():
+            if key in COUNTERS or isinstance(value, bool) or not isinstance(value, (int, float)):
+                continue
+            if not training and key in SPEEDS:
+                continue
+            curve = curves.setdefault(key, Curve(unit, training))
+            curve.points[row['step']] = float(value)
+
+
+def name_runs(paths: Sequence[Path]) -> list[str]:
+    """Name each run by its folder, with as many folders above it as tell the runs apart.
+
+    Raises:
+        UserError: A run is given twice.
+    """
+    folders = []
+    for path in paths:
+        full = path.resolve()
+        folders.append(full.parents[len(LOG.parts) - 1] if full.match(str(LOG)) else full)
+    for path, full in zip(paths, folders):
+        if folders.count(full) > 1:
+            raise UserError(f"run '{path}' is given twice")
+    for depth in range(1, max(len(full.parts) for full in folders) + 1):
+        names = ['/'.join(full.parts[-depth:]) for full in folders]
+        if len(set(names)) == len(names):
+            break
+    return names
+
+
+def choose_keys(
+    runs: Mapping[str, Mapping[str, Curve]], wanted: Sequence[str] | None = None
+) -> list[str]:
+    """Return the keys to show: those wanted, or the loss and every validation figure.
+
+    Raises:
+        UserError: No run has a wanted key, or runs count the steps of one differently.
+    """
+    known = {key: curve for curves in runs.values() for key, curve in curves.items()}
+    unknown = [key for key in wanted or () if key not in known]
+    if unknown:
+        raise UserError(f"no run logs '{unknown[0]}': choose from {', '.join(sorted(known))}")
+    keys = list(dict.fromkeys(wanted or ()))
+    if not keys:
+        keys = ['loss'] if 'loss' in known else []
+        keys += [key for key, curve in known.items() if not curve.training]
+        keys = keys or list(known)
+    for key in keys:
+        units = {curves[key].unit: name for name, curves in runs.items() if key in curves}
+        if len(units) > 1:
+            counted = ', '.join(f'{name} by {unit}' for unit, name in sorted(units.items()))
+            raise UserError(f"runs log '{key}' in different steps ({counted}): plot them apart")
+    return keys
+
+
+def draw_curves(runs: Mapping[str, Mapping[str, Curve]], keys: Sequence[str]) -> Figure:
+    """Draw one panel a key, the runs over each other.
+
+    Training scalars that are noisy are faint, with their running mean on top.
+    """
+    columns = min(len(keys), 2)
+    rows = -(-len(keys) // columns)
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
+    figure = Figure(figsize=(5.2 * columns, 3.1 * rows + 0.5), layout=layout)
+    axes = figure.subplots(rows, columns, squeeze=False).flat
+    handles = [
+        Line2D([], [], **_style(number), linewidth=2, label=name)
+        for number, name in enumerate(runs)
+    ]
+    ends: dict[str, int] = {}
+    for curve in (curves[key] for key in keys for curves in runs.values() if key in curves):
+        ends[curve.unit] = max(ends.get(curve.unit, 1), *curve.points)
+    averaged = False
+    for key, axis in zip(keys, axes):
+        for number, curves in enumerate(runs.values()):
+            if key in curves:
+                averaged |= _draw_curve(axis, key, curves[key], _style(number))
+        unit = next(curves[key].unit for curves in runs.values() if key in curves)
+        axis.set(xlabel=unit, ylabel=_label(key), xlim=(0, 1.03 * ends[unit]))
+        axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axis.grid(color='0.9')
+        axis.set_axisbelow(True)
+        axis.spines[['top', 'right']].set_visible(False)
+    for axis in axes:  # what is left of the iterator: the last row may have a place to spare
+        axis.set_axis_off()
+    if averaged:
+        handles.append(Line2D([], [], color='0.5', alpha=0.5, linewidth=1, label='as logged'))
+    widest = max(map(len, runs)) + 8  # letters of a name, and its sample
+    figure.legend(
+        handles=handles,
+        loc='outside lower center',
+        ncols=max(1, min(len(handles), 55 * columns // widest)),
+        frameon=False,
+    )
+    return figure
+
+
+def _style(number: int) -> dict[str, Any]:
+    style = STYLES[number // len(COLOURS) % len(STYLES)]
+    return {'color': COLOURS[number % len(COLOURS)], 'linestyle': style}
+
+
+def _draw_curve(axis: Axes, key: str, curve: Curve, style: dict[str, Any]) -> bool:
+    """Draw one curve; tell whether it is averaged."""
+    steps, values = list(curve.points), np.array(list(curve.points.values()))
+    averaged = curve.training and key not in SMOOTH and len(values) > FEW
+    if averaged:
+        axis.plot(steps, values, **style, linewidth=1, alpha=0.3)
+        values = running_mean(values, max(3, len(values) // 20))
+    # A curve with gaps (nan) or one point would show no line.
+    marker = 'o' if len(values) <= FEW else None
+    axis.plot(steps, values, **style, linewidth=1.8, marker=marker, markersize=4)
+    return averaged
+
+
+def running_mean(values: np.ndarray, width: int) -> np.ndarray:
+    """Average over ``width`` points around each one, over fewer at the ends: (N,) -> (N,).
+
+    Values that are not finite do not count, and stay gaps.
+    """
+    finite = np.isfinite(values)
+    total = np.concatenate([[0.0], np.cumsum(np.where(finite, values, 0.0))])
+    count = np.concatenate([[0], np.cumsum(finite)])
+    centre = np.arange(len(values))
+    # As many before as after, or the steep start would look too low; the end counts what there is.
+    reach = np.minimum(width // 2, centre)
+    low, high = centre - reach, np.minimum(centre + reach + 1, len(values))
+    mean = (total[high] - total[low]) / np.maximum(count[high] - count[low], 1)
+    return np.where(finite, mean, np.nan)
+
+
+def _label(key: str) -> str:
+    if key.endswith(PERCENT) or key.startswith(PERCENT_PREFIXES):
+        return f'{key} (%)'
+    return LABELS.get(key, key)
+
+
+def save_table(runs: Mapping[str, Mapping[str, Curve]], keys: Sequence[str], path: Path) -> None:
+    """Write a CSV of run, step, key, value in long format; it appears when it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f'.{path.name}.partial')
+    try:
+        with partial.open('w', newline='', encoding='utf-8') as file:
+            table = csv.writer(file, lineterminator='\n')
+            table.writerow(('run', 'step', 'key', 'value'))
+            for name, curves in runs.items():
+                for key in keys:
+                    points = curves[key].points if key in curves else {}
+                    table.writerows((name, step, key, value) for step, value in points.items())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

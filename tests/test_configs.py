@@ -1,0 +1,92 @@
+"""Every config is built, stepped once and predicts once, on samples of its real layout."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import DATASETS, METRICS, MODELS, init_default_scope
+from mmengine.runner import Runner
+
+CONFIGS = sorted((Path(__file__).resolve().parents[1] / 'configs').glob('*.py'))
+
+
+def test_there_are_configs():
+    assert len(CONFIGS) >= 6
+
+
+@pytest.fixture
+def data_root(request):
+    """The sample that a config reads, by the words of its name."""
+    for word, fixture in (
+        ('voc', 'voc_root'),
+        ('camvid', 'camvid_root'),
+        ('cifar', 'cifar_root'),
+    ):
+        if word in request.getfixturevalue('path').stem:
+            return request.getfixturevalue(fixture)
+    raise LookupError('a config without sample data: write its layout in sacm_mm.sample_data')
+
+
+@pytest.fixture
+def cfg(path, data_root, monkeypatch):
+    monkeypatch.setenv('SACM_DATA', str(data_root))
+    cfg = Config.fromfile(path)
+    init_default_scope(cfg.default_scope)
+    for split in ('train', 'val', 'test'):
+        cfg[f'{split}_dataloader'].update(batch_size=1, num_workers=0, persistent_workers=False)
+    cfg.train_dataloader.batch_size = 2
+    return cfg
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_builds_steps_and_predicts(cfg):
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    logs = model.train().train_step(
+        next(iter(Runner.build_dataloader(cfg.train_dataloader))), optim_wrapper
+    )
+    assert logs['loss'].isfinite()
+    assert all(p.isfinite().all() for p in model.parameters())
+
+    loader = Runner.build_dataloader(cfg.test_dataloader)
+    with torch.no_grad():
+        samples = model.eval().test_step(next(iter(loader)))
+    metric = METRICS.build(cfg.test_evaluator)
+    metric.dataset_meta = loader.dataset.metainfo
+    metric.process({}, [sample.to_dict() for sample in samples])
+    assert metric.evaluate(len(samples))
+
+
+@pytest.mark.parametrize(
+    'path', [p for p in CONFIGS if 'cifar' not in p.stem], ids=lambda path: path.stem
+)
+def test_test_time_augmentation_predicts_at_the_original_size(cfg):
+    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+    model = MODELS.build(dict(**cfg.tta_model, module=cfg.model)).eval()
+    with torch.no_grad():
+        (sample,) = model.test_step(next(iter(Runner.build_dataloader(cfg.test_dataloader))))
+    assert sample.pred_sem_seg.data.shape[-2:] == sample.gt_sem_seg.data.shape[-2:]
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_leaf_configs_are_short(path):
+    assert len(path.read_text().splitlines()) <= 30
+
+
+def test_void_and_classes_of_camvid(camvid_root):
+    init_default_scope('mmseg')
+    dataset = DATASETS.build(
+        dict(
+            type='sacm_mm.CamVidDataset',
+            data_root=str(camvid_root / 'camvid'),
+            data_prefix=dict(img_path='train', seg_map_path='trainannot'),
+            pipeline=[dict(type='sacm_mm.LoadImageFromFile'), dict(type='sacm_mm.LoadAnnotations')],
+        )
+    )
+    assert len(dataset.metainfo['classes']) == len(dataset.metainfo['palette']) == 11
+    labels = {int(v) for sample in dataset for v in set(sample['gt_seg_map'].flat)}
+    assert 255 in labels and labels <= {*range(11), 255}

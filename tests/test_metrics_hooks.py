@@ -1,0 +1,82 @@
+"""Figures worked out by hand, and the checkpoint writer."""
+
+import math
+
+import pytest
+import torch
+from mmengine.fileio import LocalBackend
+
+from sacm_mm.engine.checkpoint import AtomicLocalBackend
+from sacm_mm.evaluation import PerImageIoUMetric
+
+VOID = 255
+
+
+def sample(truth, pred, img_shape=None):
+    """What a segmentor hands to a metric, from rows of labels."""
+    truth, pred = torch.tensor(truth), torch.tensor(pred)
+    logits = torch.nn.functional.one_hot(pred, 3).permute(2, 0, 1).float()  # (H, W, 3) -> (3, H, W)
+    return {
+        'img_shape': img_shape or tuple(truth.shape),
+        'gt_sem_seg': {'data': truth[None]},
+        'pred_sem_seg': {'data': pred[None]},
+        'seg_logits': {'data': logits},
+    }
+
+
+def score(*samples):
+    metric = PerImageIoUMetric()
+    metric.dataset_meta = {'classes': ('a', 'b', 'c')}
+    metric.process({}, samples)
+    return metric.evaluate(len(samples))
+
+
+# a: 1 of 2 pixels, b: 1 of 2, c: predicted on void only, so it does not occur -> 50 %
+HALF = ([[0, 0], [1, VOID]], [[0, 1], [1, 2]])
+# c: 4 of 4 -> 100 %
+FULL = ([[2, 2], [2, 2]], [[2, 2], [2, 2]])
+# c: 3 of 4; a: predicted only, 0 of 1 -> 37.5 %
+FALSE_ALARM = ([[2, 2], [2, 2]], [[2, 2], [2, 0]])
+
+
+@pytest.mark.parametrize(
+    ('images', 'expected'),
+    [([HALF], 50.0), ([FALSE_ALARM], 37.5), ([HALF, FULL], 75.0), ([HALF, FALSE_ALARM], 43.75)],
+)
+def test_the_authors_miou_is_the_mean_over_images(images, expected):
+    assert score(*[sample(*image) for image in images]) == {'authors/mIoU_per_image': expected}
+
+
+def test_an_image_with_only_void_does_not_count():
+    empty = sample([[VOID, VOID]], [[0, 1]])
+    assert score(sample(*HALF), empty) == {'authors/mIoU_per_image': 50.0}
+    assert math.isnan(score(empty)['authors/mIoU_per_image'])
+
+
+def test_the_authors_miou_is_taken_at_the_size_of_the_network():
+    truth, pred = (torch.tensor(x).repeat_interleave(2, 0).repeat_interleave(2, 1) for x in HALF)
+    pred[1, 1] = 0  # no change
+    truth[1, 1] = 2  # a pixel that the smaller size leaves out
+    assert score(sample(truth.tolist(), pred.tolist(), (2, 2))) == {'authors/mIoU_per_image': 50.0}
+    at_full_size = score(sample(truth.tolist(), pred.tolist()))
+    assert at_full_size['authors/mIoU_per_image'] < 40
+
+
+def test_a_thresholded_logit_is_scored_by_its_prediction():
+    binary = sample([[0, 1], [1, 1]], [[0, 1], [1, 0]])  # a: 1 of 2, b: 2 of 3
+    binary['seg_logits'] = {'data': torch.zeros(1, 2, 2)}
+    assert score(binary) == {'authors/mIoU_per_image': 58.33}
+
+
+def test_a_file_appears_when_it_is_complete(tmp_path, monkeypatch):
+    path = tmp_path / 'iter_1.pth'
+    AtomicLocalBackend().put(b'first', path)
+
+    def killed(self, obj, filepath):
+        filepath.write_bytes(obj[:1])
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(LocalBackend, 'put', killed)
+    with pytest.raises(OSError, match='No space left'):
+        AtomicLocalBackend().put(b'second', path)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {'iter_1.pth': b'first'}

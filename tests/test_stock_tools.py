@@ -1,0 +1,86 @@
+"""The configs run, unedited, through the tools that mmsegmentation and mmpretrain install.
+
+As real processes, from a folder outside the project and without PYTHONPATH.
+"""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+TINY = [
+    'model.backbone.arch=d16-l2-k3-p4',
+    'train_dataloader.batch_size=2',
+    'train_dataloader.num_workers=0',
+    'train_dataloader.persistent_workers=False',
+    'val_dataloader.num_workers=0',
+    'val_dataloader.persistent_workers=False',
+    'test_dataloader.num_workers=0',
+    'test_dataloader.persistent_workers=False',
+]
+TINY_SEG = [
+    *TINY,
+    'model.decode_head.in_channels=16',
+    'model.decode_head.upscale_factor=4',
+    'train_cfg.max_iters=4',
+    'train_cfg.val_interval=4',
+    'param_scheduler.total_steps=40',
+    'default_hooks.logger.interval=1',
+]
+
+
+def run(*command, cwd, data):
+    env = {key: value for key, value in os.environ.items() if key != 'PYTHONPATH'}
+    env.update(SACM_DATA=str(data), OMP_NUM_THREADS='1')
+    done = subprocess.run(
+        [sys.executable, *map(str, command)], cwd=cwd, env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def stock(host, name):
+    return Path(find_spec(host).submodule_search_locations[0]) / '.mim/tools' / name
+
+
+@pytest.mark.parametrize('name', ['sacm_voc', 'sacm_camvid'])
+def test_mmsegmentation_trains_and_tests(name, voc_root, camvid_root, tmp_path):
+    data = voc_root if 'voc' in name else camvid_root
+    config = CONFIGS / f'{name}.py'
+    options = ('--work-dir', 'run', '--cfg-options', *TINY_SEG)
+    run(stock('mmseg', 'train.py'), config, *options, cwd=tmp_path, data=data)
+    checkpoint = tmp_path / 'run/iter_4.pth'
+    assert checkpoint.is_file()
+    out = run(
+        stock('mmseg', 'test.py'), config, checkpoint, '--tta', *options, cwd=tmp_path, data=data
+    )
+    assert 'mIoU' in out
+
+
+def test_mmpretrain_trains(cifar_root, tmp_path):
+    run(
+        stock('mmpretrain', 'train.py'),
+        CONFIGS / 'sacm_cifar10.py',
+        *('--work-dir', 'run', '--cfg-options', *TINY),
+        *('model.head.in_channels=16', 'train_cfg.max_epochs=1', 'param_scheduler.total_steps=4'),
+        cwd=tmp_path,
+        data=cifar_root,
+    )
+    assert (tmp_path / 'run/epoch_1.pth').is_file()
+
+
+def test_two_processes_train_together(camvid_root, tmp_path):
+    out = run(
+        *('-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2'),
+        CONFIGS.parent / 'tools/train.py',
+        CONFIGS / 'sacm_camvid.py',
+        *('--launcher', 'pytorch', '--work-dir', 'run', '--cfg-options', *TINY_SEG),
+        cwd=tmp_path,
+        data=camvid_root,
+    )
+    assert 'Iter(val) [2/2]' in out  # 4 images, 2 a process
+    assert (tmp_path / 'run/iter_4.pth').is_file()
