@@ -31,6 +31,7 @@ from torch import nn
 
 from sacm_mm.cli import check_writable, one_line
 from sacm_mm.errors import UserError
+from sacm_mm.provenance import stamp_line
 
 # Parts that the runner builds from the config, and where their types are registered.
 _PARTS = {
@@ -191,25 +192,37 @@ def build_runner(cfg: Config, loaders: tuple[str, ...]) -> Runner:
             _build(DATASETS, cfg[loader].dataset, f'{loader}.dataset')
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
         _distribute_on_cpu(cfg)
-    return Runner.from_cfg(cfg)
+    runner = Runner.from_cfg(cfg)
+    runner.logger.info(stamp_line())
+    return runner
 
 
 def _check_types(cfg: Config) -> None:
     """Look every named part up before the runner makes its folder; models and data are built."""
     for key, registry in _PARTS.items():
-        parts = cfg
+        section: Any = cfg
         for name in key.split('.'):
-            parts = (parts or {}).get(name)
-        if isinstance(parts, dict):
-            parts = [parts] if 'type' in parts else list(parts.values())
-        for part in parts or ():
-            if isinstance(part, dict) and isinstance(part.get('type'), str):
+            section = (section or {}).get(name)
+        for part in _parts_of(section):
+            # the registry of the default scope sees the host's parts and mmengine's
+            with registry.switch_scope_and_registry(None) as scoped:
                 try:
-                    registry.get(part['type'])
-                except (KeyError, RuntimeError) as error:
+                    scoped.get(part['type'])
+                except (KeyError, RuntimeError):
                     raise UserError(
                         f"'{key}' of the config names an unknown type '{part['type']}'"
-                    ) from error
+                    ) from None
+
+
+def _parts_of(section: Any) -> list[dict]:
+    """List what a section holds: one part, a list of parts, or parts by name."""
+    if isinstance(section, dict):
+        section = [section] if 'type' in section else section.values()
+    return [
+        part
+        for part in section or ()
+        if isinstance(part, dict) and isinstance(part.get('type'), str)
+    ]
 
 
 def _check_weights(model: nn.Module, path: str) -> None:

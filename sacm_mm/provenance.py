@@ -1,0 +1,179 @@
+"""Where a figure comes from: code, machine, seed and logs, kept beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from sacm_mm import __version__
+from sacm_mm.errors import UserError
+
+PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmcv', 'onedl-mmsegmentation', 'onedl-mmpretrain')
+_STAMP = 'sacm_mm stamp: '  # what precedes the JSON in a log
+_TIME = re.compile(r'^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d')
+
+
+def stamp() -> dict[str, Any]:
+    """Describe the code and the machine that run now."""
+    import torch
+
+    return {
+        'sacm_mm': __version__,
+        'commit': _commit(),
+        'python': platform.python_version(),
+        **{name: _version(name) for name in PACKAGES},
+        'cpu': _cpu(),
+        'cores': len(os.sched_getaffinity(0)),
+        'threads': torch.get_num_threads(),
+        'gpu': torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
+    }
+
+
+def stamp_line() -> str:
+    """Return the stamp as a log line that ``read_log`` finds again."""
+    return _STAMP + json.dumps(stamp())
+
+
+def _commit() -> str | None:
+    """Return the commit of this source, with ``+changes`` where files differ from it."""
+    git = ('git', '-C', str(Path(__file__).parent))
+    try:
+        commit = _output(*git, 'rev-parse', 'HEAD')
+        changed = _output(*git, 'status', '--porcelain', '--untracked-files=no')
+    except (OSError, subprocess.CalledProcessError):
+        return None  # an installed copy
+    return f'{commit}+changes' if changed else commit
+
+
+def _output(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _cpu() -> str:
+    try:
+        text = Path('/proc/cpuinfo').read_text(encoding='utf-8')
+    except OSError:  # not Linux
+        return platform.processor()
+    found = re.search(r'^model name\s*:\s*(.+)$', text, re.MULTILINE)
+    return found.group(1) if found else platform.machine()
+
+
+def newest_log(work_dir: Path) -> Path:
+    """Return the newest text log of a work dir; its folder also holds the scalars.
+
+    Raises:
+        UserError: There is none.
+    """
+    logs = sorted(work_dir.glob('*/*.log'))
+    if not logs:
+        raise UserError(f"no log in '{work_dir}': give the work dir of a run that has ended")
+    return logs[-1]
+
+
+def read_log(log: Path) -> dict[str, Any]:
+    """Read a run's stamp, its seed and the seconds from its first to its last line."""
+    text = log.read_text(encoding='utf-8')
+    found = re.search(re.escape(_STAMP) + r'(\{.*\})', text)
+    seed = re.search(r'^\s+seed: (\d+)$', text, re.MULTILINE)
+    return {
+        'stamp': json.loads(found.group(1)) if found else None,
+        'seed': int(seed.group(1)) if seed else None,
+        'seconds': _seconds(text.splitlines()),
+    }
+
+
+def _seconds(lines: Sequence[str]) -> int | None:
+    from datetime import datetime
+
+    times = [m.group() for m in map(_TIME.match, lines) if m]
+    if not times:
+        return None
+    first, last = (datetime.strptime(t, '%Y/%m/%d %H:%M:%S') for t in (times[0], times[-1]))
+    return int((last - first).total_seconds())
+
+
+def record_result(
+    out: Path,
+    config: str,
+    train_dir: Path,
+    test_dirs: Mapping[str, Path],
+    commands: Sequence[str],
+    pictures: Sequence[Path] = (),
+    note: str = '',
+) -> dict[str, Any]:
+    """Gather a training run and its tests into ``out``, which appears when it is complete.
+
+    Args:
+        out: Folder to make: ``result.json``, the logs, the expanded config, the pictures.
+        config: Config that was trained, as the commands name it.
+        train_dir: Work dir of the training.
+        test_dirs: Work dir of each test by its name, such as ``'whole'`` or ``'flip TTA'``.
+        commands: The commands that give the figures again.
+        pictures: Files to keep beside them.
+        note: What a reader has to know.
+
+    Raises:
+        UserError: ``out`` exists, or a log or a test's figures are missing, or neither the training
+            log nor a note says what made it.
+    """
+    if out.exists():
+        raise UserError(f"'{out}' exists: a recorded result is not overwritten, remove it first")
+    train_log = newest_log(train_dir)
+    run = read_log(train_log)
+    if run['stamp'] is None and not note:
+        raise UserError(
+            f"'{train_log}' does not say which code and machine made it (tools/train.py of this "
+            'project writes that): say it in a note'
+        )
+    tests = {name: newest_log(folder) for name, folder in test_dirs.items()}
+    result = {
+        'config': config,
+        'commands': list(commands),
+        'seed': run['seed'],
+        'note': note,
+        'train': {'seconds': run['seconds'], 'stamp': run['stamp']},
+        'test': {
+            name: {'figures': _figures(log), 'stamp': read_log(log)['stamp']}
+            for name, log in tests.items()
+        },
+    }
+    partial = out.with_name(f'.{out.name}.partial')
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        (partial / 'result.json').write_text(json.dumps(result, indent=2) + '\n', encoding='utf-8')
+        shutil.copy2(train_log, partial / 'train.log')
+        for kind in ('scalars.json', 'config.py'):
+            shutil.copy2(train_log.parent / 'vis_data' / kind, partial / kind)
+        for name, log in tests.items():
+            shutil.copy2(log, partial / f'test_{name.replace(" ", "_")}.log')
+        for picture in pictures:
+            shutil.copy2(picture, partial / picture.name)
+        partial.replace(out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return result
+
+
+def _figures(log: Path) -> dict[str, Any]:
+    """Read the figures that mmengine's LoggerHook writes beside the log of a test."""
+    path = log.with_suffix('.json')
+    if not path.is_file():
+        raise UserError(f"'{path}' does not exist: that test did not end")
+    return json.loads(path.read_text(encoding='utf-8'))

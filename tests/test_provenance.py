@@ -1,0 +1,51 @@
+import json
+
+import pytest
+from conftest import CAMVID
+
+from sacm_mm import UserError
+from sacm_mm.provenance import record_result
+
+
+@pytest.fixture
+def tested(trained, test, work, data):
+    assert test().code == 0
+    return work
+
+
+def test_a_run_is_recorded_with_what_it_was_made_of(trained, tested, tmp_path):
+    picture = tmp_path / 'grid.png'
+    picture.write_bytes(b'png')
+    out = tmp_path / 'results/run'
+    arguments = dict(config=CAMVID, train_dir=trained, test_dirs={'whole': tested}, commands=['x'])
+    record_result(out, pictures=[picture], **arguments)
+    result = json.loads((out / 'result.json').read_text())
+    assert result['seed'] == 0
+    assert result['train']['seconds'] >= 0
+    for part in (result['train'], result['test']['whole']):
+        assert part['stamp']['cpu'] and part['stamp']['torch'] and part['stamp']['cores'] >= 1
+    assert 0 <= result['test']['whole']['figures']['mIoU'] <= 100
+    kept = {path.name for path in out.iterdir()}
+    assert kept == {
+        *('result.json', 'train.log', 'scalars.json', 'config.py', 'test_whole.log', 'grid.png')
+    }
+    with pytest.raises(UserError, match='not overwritten'):
+        record_result(out, **arguments)
+
+
+def test_nothing_is_left_of_a_record_that_fails(trained, tested, tmp_path):
+    arguments = dict(config=CAMVID, commands=['x'])
+    out = tmp_path / 'results/run'
+    with pytest.raises(UserError, match='no log'):
+        record_result(out, train_dir=tmp_path, test_dirs={'whole': tested}, **arguments)
+    with pytest.raises(UserError, match='did not end'):
+        record_result(out, train_dir=trained, test_dirs={'whole': trained}, **arguments)
+    with pytest.raises(FileNotFoundError):
+        record_result(
+            out,
+            train_dir=trained,
+            test_dirs={'whole': tested},
+            pictures=[tmp_path / 'none.png'],
+            **arguments,
+        )
+    assert not list((tmp_path / 'results').glob('*'))

@@ -1,0 +1,42 @@
+#!/usr/bin/env python
+"""Keep a trained and tested run as a result: figures, logs, config, machine and pictures."""
+
+import argparse
+from pathlib import Path
+
+from sacm_mm.cli import run_tool
+from sacm_mm.errors import UserError
+
+
+def main() -> None:
+    """Gather the run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config that was trained')
+    parser.add_argument('train_dir', type=Path, help='work dir of tools/train.py')
+    parser.add_argument('--out', type=Path, required=True, help='folder to make, in results/')
+    parser.add_argument(
+        '--test',
+        nargs='+',
+        required=True,
+        metavar='NAME=WORK_DIR',
+        help='work dirs of tools/test.py by name, for instance whole=work_dirs/test',
+    )
+    parser.add_argument('--command', nargs='+', required=True, help='what gives the figures again')
+    parser.add_argument('--picture', nargs='*', type=Path, default=[], help='files to keep')
+    parser.add_argument('--note', default='', help='what a reader has to know')
+    args = parser.parse_args()
+    malformed = [test for test in args.test if '=' not in test]
+    if malformed:
+        raise UserError(f"--test '{malformed[0]}' is not NAME=WORK_DIR")
+
+    from sacm_mm.provenance import record_result
+
+    tests = {name: Path(folder) for name, _, folder in (t.partition('=') for t in args.test)}
+    record_result(
+        args.out, args.config, args.train_dir, tests, args.command, args.picture, args.note
+    )
+    print(args.out / 'result.json')
+
+
+if __name__ == '__main__':
+    run_tool(main)
