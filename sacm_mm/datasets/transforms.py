@@ -1,5 +1,8 @@
 """The hosts' loading transforms, with errors that name the file."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from mmcv.transforms import LoadImageFromFile as MMCVLoadImageFromFile
 from mmseg.datasets.transforms import LoadAnnotations as MMSegLoadAnnotations
@@ -9,6 +12,25 @@ from sacm_mm.errors import UserError
 from sacm_mm.registry import TRANSFORMS
 
 IGNORE_LABEL = 255  # what every host component takes for "no label": padding, losses, metrics
+
+_CHECKED = ('LoadImageFromFile', 'LoadAnnotations')
+
+
+def use_checked_loaders(pipeline: Any) -> Any:
+    """Return a pipeline with this module's loaders in place of the hosts' of the same names.
+
+    Configs keep the hosts' names: their inferencers look for those in ``test_pipeline``.
+    """
+    if isinstance(pipeline, Mapping):  # a transform; some, like TestTimeAug, hold others
+        return {
+            key: f'sacm_mm.{value}'
+            if key == 'type' and value in _CHECKED
+            else use_checked_loaders(value)
+            for key, value in pipeline.items()
+        }
+    if isinstance(pipeline, list):
+        return [use_checked_loaders(part) for part in pipeline]
+    return pipeline
 
 
 @TRANSFORMS.register_module()
@@ -39,8 +61,7 @@ class LoadAnnotations(MMSegLoadAnnotations):
 
     Raises:
         UserError: The mask is unreadable, has colour channels or more than 8 bits, another size
-        than
-            its image, or a value that is neither a class nor 255; the message names the file.
+            than its image, or a value that is neither a class nor 255; the message names the file.
     """
 
     def _load_seg_map(self, results: dict) -> None:

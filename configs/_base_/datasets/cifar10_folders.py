@@ -1,7 +1,7 @@
 # CIFAR-10 as class folders under $SACM_DATA/cifar10/{train,test}/<class>/*.
 data_root = '{{$SACM_DATA:data}}/cifar10'
 train_pipeline = [
-    dict(type='sacm_mm.LoadImageFromFile'),
+    dict(type='LoadImageFromFile'),
     dict(type='RandomCrop', crop_size=32, padding=4),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(
@@ -15,7 +15,7 @@ train_pipeline = [
     dict(type='RandomErasing', erase_prob=0.25, mode='rand'),
     dict(type='PackInputs'),
 ]
-test_pipeline = [dict(type='sacm_mm.LoadImageFromFile'), dict(type='PackInputs')]
+test_pipeline = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
 train_dataloader = dict(
     batch_size=128,
     num_workers=2,
