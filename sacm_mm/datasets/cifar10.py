@@ -15,9 +15,9 @@ from sacm_mm.registry import DATASETS
 _ARCHIVE = 'cifar-10-batches-py'
 _BATCHES = {'train': [f'data_batch_{i}' for i in range(1, 6)], 'test': ['test_batch']}
 _HOW_TO_GET = (
-    f'unpack cifar-10-python.tar.gz there ({_ARCHIVE}/data_batch_1, ...) or put class folders there '
-    '(train/airplane/*, ..., test/truck/*), set SACM_DATA to the folder that holds cifar10, or make '
-    "a sample set with 'python tools/make_sample_data.py cifar10 --out data/sample' and "
+    f'unpack cifar-10-python.tar.gz there ({_ARCHIVE}/data_batch_1, ...) or put class folders '
+    'there (train/airplane/*, ..., test/truck/*), set SACM_DATA to the folder that holds cifar10, '
+    "or make a sample set with 'python tools/make_sample_data.py cifar10 --out data/sample' and "
     'SACM_DATA=data/sample'
 )
 
@@ -92,8 +92,9 @@ def _read_batch(path: Path) -> list[dict]:
         pixels = np.asarray(batch['data'], np.uint8).reshape(-1, 3, 32, 32)
         labels = batch['labels']
     except Exception as error:  # whatever a damaged pickle leads to
+        why = ' '.join(str(error).split())
         raise UserError(
-            f"cannot read '{path}' ({' '.join(str(error).split())}): unpack cifar-10-python.tar.gz anew"
+            f"cannot read '{path}' ({why}): unpack cifar-10-python.tar.gz anew"
         ) from error
     images = pixels[:, ::-1].transpose(0, 2, 3, 1)  # (N, RGB, H, W) -> (N, H, W, BGR)
     return [
