@@ -186,7 +186,7 @@ def build_runner(cfg: Config, loaders: tuple[str, ...]) -> Runner:
     model = getattr(model, 'module', model)  # a TTA wrapper
     _check_heads(model)
     if cfg.get('load_from') and (cfg.get('resume') or 'train_dataloader' not in loaders):
-        _check_weights(model, cfg.load_from)
+        check_weights(model, cfg.load_from)
     for loader in loaders:
         if cfg.get(loader) is not None:
             _build(DATASETS, cfg[loader].dataset, f'{loader}.dataset')
@@ -228,7 +228,7 @@ def _parts_of(section: Any) -> list[dict]:
     ]
 
 
-def _check_weights(model: nn.Module, path: str) -> None:
+def check_weights(model: nn.Module, path: str) -> None:
     """Compare a checkpoint with the model: the host loads what fits and goes on with the rest."""
     checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
     found = checkpoint.get('state_dict', checkpoint)
