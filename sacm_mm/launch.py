@@ -204,14 +204,17 @@ def _check_types(cfg: Config) -> None:
         for name in key.split('.'):
             section = (section or {}).get(name)
         for part in _parts_of(section):
-            # the registry of the default scope sees the host's parts and mmengine's
-            with registry.switch_scope_and_registry(None) as scoped:
-                try:
-                    scoped.get(part['type'])
-                except (KeyError, RuntimeError):
-                    raise UserError(
-                        f"'{key}' of the config names an unknown type '{part['type']}'"
-                    ) from None
+            if not _is_registered(part['type'], registry):
+                raise UserError(f"'{key}' of the config names an unknown type '{part['type']}'")
+
+
+def _is_registered(name: str, registry: Registry) -> bool:
+    # the registry of the default scope sees the host's parts and mmengine's
+    with registry.switch_scope_and_registry(None) as scoped:
+        try:
+            return scoped.get(name) is not None
+        except (KeyError, RuntimeError):  # a scope or a module that does not exist
+            return False
 
 
 def _parts_of(section: Any) -> list[dict]:

@@ -84,7 +84,7 @@ def test_void_and_classes_of_camvid(camvid_root):
             type='sacm_mm.CamVidDataset',
             data_root=str(camvid_root / 'camvid'),
             data_prefix=dict(img_path='train', seg_map_path='trainannot'),
-            pipeline=[dict(type='sacm_mm.LoadImageFromFile'), dict(type='sacm_mm.LoadAnnotations')],
+            pipeline=[dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')],
         )
     )
     assert len(dataset.metainfo['classes']) == len(dataset.metainfo['palette']) == 11

@@ -52,6 +52,9 @@ def test_config_that_does_not_load(train, work, data, tmp_path, text, culprit):
         ('model.decode_head.in_index=1', 'set out_indices of the backbone'),
         ('model.backbone.colour=red', "unexpected keyword argument 'colour'"),
         ('model.backbone.type=SAConvMixr', 'SAConvMixr is not in the'),
+        ('optim_wrapper.optimizer.type=AdamX', "'optim_wrapper.optimizer' of the config names an"),
+        ('default_hooks.visualization.type=Draw', "unknown type 'Draw'"),
+        ('val_evaluator.type=mIoU', "unknown type 'mIoU'"),
         ('train_dataloader.dataset.colour=red', "unexpected keyword argument 'colour'"),
         ('colour', "option 'colour' is not KEY=VALUE"),
     ],
@@ -157,6 +160,13 @@ def test_damaged_checkpoint(train, test, trained, work, data, tmp_path, kept):
         train(options=[f'load_from={damaged}']),
     ):
         assert f"'{damaged}' is damaged" in done.error
+    assert not work.exists()
+
+
+def test_checkpoint_of_another_arch(test, trained, work, data):
+    done = test(options=['model.backbone.arch=d16-l3-k3-p4'])
+    assert f"checkpoint '{trained}" in done.error
+    assert 'backbone.blocks.2' in done.error
     assert not work.exists()
 
 

@@ -16,3 +16,4 @@ val_cfg = dict()
 test_cfg = dict()
 val_evaluator = dict(type='Accuracy', topk=(1,))
 test_evaluator = val_evaluator
+tta_model = dict(type='AverageClsScoreTTA')

@@ -1,6 +1,6 @@
 """Data sets and transforms that the hosts lack, registered on import."""
 
-from .cifar import CIFAR10
+from .cifar10 import CIFAR10Dataset
 from .depth import CheckedDepthDataset, CityscapesDepthDataset, KITTIDepthDataset, NYUDataset
 from .depth_transforms import (
     LoadCityscapesDepth,
@@ -18,8 +18,8 @@ from .segmentation import (
 from .transforms import LoadAnnotations, LoadImageFromFile
 
 __all__ = [
-    'CIFAR10',
     'ADE20KDataset',
+    'CIFAR10Dataset',
     'CamVidDataset',
     'CheckedDepthDataset',
     'CheckedSegDataset',

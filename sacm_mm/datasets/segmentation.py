@@ -1,5 +1,6 @@
 """Segmentation data sets that say what is wrong with the data before training starts."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine import fileio
@@ -10,13 +11,14 @@ from mmseg.datasets import CityscapesDataset as MMSegCityscapesDataset
 from sacm_mm.errors import UserError
 from sacm_mm.registry import DATASETS
 
-from .transforms import IGNORE_LABEL
+from .transforms import IGNORE_LABEL, use_checked_loaders
 
 
 class CheckedSegDataset(BaseSegDataset):
     """A ``BaseSegDataset`` that checks its folders and files when it is loaded.
 
-    It also hands the number of classes to ``sacm_mm.LoadAnnotations``, which checks mask values.
+    Where a pipeline names the hosts' loaders it loads with ``sacm_mm.LoadImageFromFile`` and
+    ``sacm_mm.LoadAnnotations``, which check mask values against the number of classes.
 
     Raises:
         UserError: A folder or list is missing, holds nothing, or an image or its mask is missing.
@@ -25,6 +27,9 @@ class CheckedSegDataset(BaseSegDataset):
     HOW_TO_GET = ''  # how a user gets the data: it ends every message about missing files
     # What a sample may consist of: the key of its path, which is that of its folder too.
     PARTS = {'img_path': 'image', 'seg_map_path': 'mask'}
+
+    def __init__(self, *, pipeline: Sequence = (), **kwargs) -> None:
+        super().__init__(pipeline=use_checked_loaders(list(pipeline)), **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """List the samples; each has its image, its mask and the number of classes."""

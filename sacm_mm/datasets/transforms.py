@@ -1,5 +1,8 @@
 """The hosts' loading transforms, with errors that name the file."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from mmcv.transforms import LoadImageFromFile as MMCVLoadImageFromFile
 from mmseg.datasets.transforms import LoadAnnotations as MMSegLoadAnnotations
@@ -9,6 +12,25 @@ from sacm_mm.errors import UserError
 from sacm_mm.registry import TRANSFORMS
 
 IGNORE_LABEL = 255  # what every host component takes for "no label": padding, losses, metrics
+
+_CHECKED = ('LoadImageFromFile', 'LoadAnnotations')
+
+
+def use_checked_loaders(pipeline: Any) -> Any:
+    """Return a pipeline with this module's loaders in place of the hosts' of the same names.
+
+    Configs keep the hosts' names: their inferencers look for those in ``test_pipeline``.
+    """
+    if isinstance(pipeline, Mapping):  # a transform; some, like TestTimeAug, hold others
+        return {
+            key: f'sacm_mm.{value}'
+            if key == 'type' and value in _CHECKED
+            else use_checked_loaders(value)
+            for key, value in pipeline.items()
+        }
+    if isinstance(pipeline, list):
+        return [use_checked_loaders(part) for part in pipeline]
+    return pipeline
 
 
 @TRANSFORMS.register_module()
@@ -35,7 +57,7 @@ class LoadAnnotations(MMSegLoadAnnotations):
     """Load a segmentation mask (H, W), uint8; the same as the host's, checked.
 
     The number of classes comes from a ``CheckedSegDataset``; with other data sets the values are
-    not checked. Images without a ``seg_map_path``, as in inference, pass.
+    not checked.
 
     Raises:
         UserError: The mask is unreadable, has colour channels or more than 8 bits, another size
@@ -43,8 +65,6 @@ class LoadAnnotations(MMSegLoadAnnotations):
     """
 
     def _load_seg_map(self, results: dict) -> None:
-        if 'seg_map_path' not in results:
-            return
         path = results['seg_map_path']
         try:
             with Image.open(path) as mask:  # reads the header only

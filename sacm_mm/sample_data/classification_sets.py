@@ -86,6 +86,7 @@ def write_imagenet(
     return publish(root / 'imagenet', 'imagenet', parameters, jobs, track)
 
 
+_ARCHIVE = 'cifar-10-batches-py'
 _CIFAR10 = (
     'airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck',
 )  # fmt: skip
@@ -102,10 +103,10 @@ _CIFAR10_DRAWN = {
 """Eight of the ten labels; those that we have no drawing for are another thing's."""
 
 
-def write_cifar_archive(
+def write_cifar10(
     root: Path, *, seed: int = 0, sizes: Sizes = DEFAULT, track: Track = no_track
 ) -> Written:
-    """Write `cifar-10-batches-py`, what the archive of the Python version holds.
+    """Write `cifar10/cifar-10-batches-py`, as the archive of the Python version unpacks.
 
     Args:
         root: Folder that holds the data sets.
@@ -124,7 +125,7 @@ def write_cifar_archive(
     ]
     jobs.append(partial(_cifar_meta, max(map(len, numbers))))
     parameters = parameters_of(seed, train, val, height, width)
-    return publish(root / 'cifar-10-batches-py', 'cifar_archive', parameters, jobs, track)
+    return publish(root / 'cifar10', 'cifar10', parameters, jobs, track)
 
 
 def _cifar_batch(
@@ -142,9 +143,14 @@ def _cifar_batch(
         'data': data.reshape(len(numbers), -1),
         'filenames': [f'{lead}_{number:06d}.png' for number, lead in zip(numbers, leads)],
     }
-    (folder / name).write_bytes(pickle.dumps(entry, protocol=2))
+    _pickle(folder / _ARCHIVE / name, entry)
 
 
 def _cifar_meta(per_batch: int, folder: Path) -> None:
     meta = {'label_names': list(_CIFAR10), 'num_cases_per_batch': per_batch, 'num_vis': 3072}
-    (folder / 'batches.meta').write_bytes(pickle.dumps(meta, protocol=2))
+    _pickle(folder / _ARCHIVE / 'batches.meta', meta)
+
+
+def _pickle(path: Path, content: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pickle.dumps(content, protocol=2))

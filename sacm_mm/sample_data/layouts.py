@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from sacm_mm.errors import UserError
 from sacm_mm.sample_data.classification_sets import (
-    write_cifar_archive,
+    write_cifar10,
     write_classification,
     write_imagenet,
 )
@@ -24,7 +24,7 @@ __all__ = [
     'Written',
     'write_ade20k',
     'write_camvid',
-    'write_cifar_archive',
+    'write_cifar10',
     'write_cityscapes',
     'write_classification',
     'write_imagenet',
@@ -42,7 +42,7 @@ WRITERS: dict[str, Writer] = {
     'kitti': write_kitti,
     'classification': write_classification,
     'imagenet': write_imagenet,
-    'cifar_archive': write_cifar_archive,
+    'cifar10': write_cifar10,
 }
 """The sets that can be written, by name."""
 

@@ -2,8 +2,8 @@
 data_root = '{{$SACM_DATA:data}}/camvid'
 crop_size = (320, 320)
 train_pipeline = [
-    dict(type='sacm_mm.LoadImageFromFile'),
-    dict(type='sacm_mm.LoadAnnotations'),
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
     dict(type='RandomResize', scale=(480, 360), ratio_range=(0.75, 1.5), keep_ratio=True),
     dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
     dict(type='Pad', size=crop_size, pad_val=dict(img=(104, 116, 124), seg=255)),
@@ -12,17 +12,17 @@ train_pipeline = [
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [
-    dict(type='sacm_mm.LoadImageFromFile'),
-    dict(type='sacm_mm.LoadAnnotations'),
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]
 tta_pipeline = [
-    dict(type='sacm_mm.LoadImageFromFile'),
+    dict(type='LoadImageFromFile'),
     dict(
         type='TestTimeAug',
         transforms=[
             [dict(type='RandomFlip', prob=p, direction='horizontal') for p in (0.0, 1.0)],
-            [dict(type='sacm_mm.LoadAnnotations')],
+            [dict(type='LoadAnnotations')],
             [dict(type='PackSegInputs')],
         ],
     ),

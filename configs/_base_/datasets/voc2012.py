@@ -3,8 +3,8 @@ data_root = '{{$SACM_DATA:data}}/VOCdevkit/VOC2012'
 crop_size = (320, 320)
 scale = (1280, 320)  # the shorter side, the paper's size
 train_pipeline = [
-    dict(type='sacm_mm.LoadImageFromFile'),
-    dict(type='sacm_mm.LoadAnnotations'),
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
     dict(type='RandomResize', scale=scale, ratio_range=(0.5, 2.0), keep_ratio=True),
     dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
     dict(type='Pad', size=crop_size, pad_val=dict(img=(104, 116, 124), seg=255)),
@@ -14,19 +14,19 @@ train_pipeline = [
 ]
 # The truth is loaded after the resize: predictions are scored at the original size.
 test_pipeline = [
-    dict(type='sacm_mm.LoadImageFromFile'),
+    dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=scale, keep_ratio=True),
-    dict(type='sacm_mm.LoadAnnotations'),
+    dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]
 tta_pipeline = [
-    dict(type='sacm_mm.LoadImageFromFile'),
+    dict(type='LoadImageFromFile'),
     dict(
         type='TestTimeAug',
         transforms=[
             [dict(type='Resize', scale=scale, keep_ratio=True)],
             [dict(type='RandomFlip', prob=p, direction='horizontal') for p in (0.0, 1.0)],
-            [dict(type='sacm_mm.LoadAnnotations')],
+            [dict(type='LoadAnnotations')],
             [dict(type='PackSegInputs')],
         ],
     ),

@@ -6,7 +6,7 @@ model = dict(
         std=[58.395, 57.12, 57.375],
         to_rgb=True,
     ),
-    backbone=dict(type='sacm_mm.SAConvMixer', arch='d256-l8-k5-p2'),
+    backbone=dict(type='sacm_mm.SAConvMixer', arch='d256-l8-k7-p2'),
     neck=dict(type='GlobalAveragePooling'),
     head=dict(
         type='LinearClsHead',

@@ -1,7 +1,7 @@
-# CIFAR-10 as class folders under $SACM_DATA/cifar10/{train,test}/<class>/*.
+# CIFAR-10 under $SACM_DATA/cifar10, as class folders or as the original archive.
 data_root = '{{$SACM_DATA:data}}/cifar10'
+# The data set hands on loaded images.
 train_pipeline = [
-    dict(type='sacm_mm.LoadImageFromFile'),
     dict(type='RandomCrop', crop_size=32, padding=4),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(
@@ -15,7 +15,20 @@ train_pipeline = [
     dict(type='RandomErasing', erase_prob=0.25, mode='rand'),
     dict(type='PackInputs'),
 ]
-test_pipeline = [dict(type='sacm_mm.LoadImageFromFile'), dict(type='PackInputs')]
+test_pipeline = [
+    dict(type='Resize', scale=(32, 32)),  # for images of one's own
+    dict(type='PackInputs'),
+]
+tta_pipeline = [
+    test_pipeline[0],
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [dict(type='RandomFlip', prob=p, direction='horizontal') for p in (0.0, 1.0)],
+            [dict(type='PackInputs')],
+        ],
+    ),
+]
 train_dataloader = dict(
     batch_size=128,
     num_workers=2,
@@ -23,10 +36,7 @@ train_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=True),
     collate_fn=dict(type='default_collate'),
     dataset=dict(
-        type='CustomDataset',
-        data_root=data_root,
-        data_prefix='train',
-        pipeline=train_pipeline,
+        type='sacm_mm.CIFAR10Dataset', data_root=data_root, split='train', pipeline=train_pipeline
     ),
 )
 val_dataloader = dict(
@@ -36,10 +46,7 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     collate_fn=dict(type='default_collate'),
     dataset=dict(
-        type='CustomDataset',
-        data_root=data_root,
-        data_prefix='test',
-        pipeline=test_pipeline,
+        type='sacm_mm.CIFAR10Dataset', data_root=data_root, split='test', pipeline=test_pipeline
     ),
 )
 test_dataloader = val_dataloader
