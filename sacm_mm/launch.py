@@ -301,7 +301,7 @@ def _check_heads(model: nn.Module) -> None:
 
 
 def _heads(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    for name in ('decode_head', 'auxiliary_head', 'head'):
+    for name in ('decode_head', 'depth_head', 'auxiliary_head', 'head'):
         head = getattr(model, name, None)
         if isinstance(head, nn.ModuleList):
             yield from ((f'{name}[{i}]', part) for i, part in enumerate(head))

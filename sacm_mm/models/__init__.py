@@ -1,3 +1,3 @@
 """Models, registered on import."""
 
-from . import backbones, heads, necks  # noqa: F401
+from . import backbones, depth_estimator, heads, joint_estimator, losses, necks  # noqa: F401
