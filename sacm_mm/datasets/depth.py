@@ -88,15 +88,17 @@ class NYUDataset(CheckedDepthDataset):
 class CityscapesDepthDataset(CheckedDepthDataset, MMSegCityscapesDataset):
     """Cityscapes with depth from its stereo disparity, or the disparity itself.
 
-    Layout: ``<data_root>/{leftImg8bit,disparity,camera}/{train,val}/<city>``; pass all three in
-    ``data_prefix``, ``camera_path`` for ``target='depth'`` only. Load the maps with
+    Layout: ``<data_root>/{leftImg8bit,disparity,camera}/{train,val}/<city>``. Load the maps with
     ``sacm_mm.LoadCityscapesDepth``.
 
     Source: Cordts et al., "The Cityscapes dataset", 2016. The authors of SA-ConvMixer train on the
     disparity map, which is ``target='disparity'``.
 
     Args:
+        data_prefix: Folders as ``img_path``, ``depth_map_path`` (disparity) and ``camera_path``,
+            which is for depth only.
         target: 'depth', metres, or 'disparity', pixels at the full width of 2048.
+        metainfo: ``mmseg.BaseSegDataset``'s.
         **kwargs: ``mmseg.BaseSegDataset``'s.
 
     Raises:
@@ -110,12 +112,21 @@ class CityscapesDepthDataset(CheckedDepthDataset, MMSegCityscapesDataset):
     )
     MAXIMA = {'depth': 80.0, 'disparity': 126.0}
 
-    def __init__(self, target: str = 'depth', **kwargs) -> None:
+    def __init__(
+        self, data_prefix: dict, target: str = 'depth', metainfo: dict | None = None, **kwargs
+    ) -> None:
         if target not in self.MAXIMA:
             raise UserError(f"target '{target}' does not exist: choose {' or '.join(self.MAXIMA)}")
         self.target = target
-        metainfo = {'max_depth': self.MAXIMA[target], **(kwargs.pop('metainfo', None) or {})}
-        super().__init__(depth_map_suffix='_disparity.png', metainfo=metainfo, **kwargs)
+        metainfo = {'max_depth': self.MAXIMA[target], **(metainfo or {})}
+        if target == 'disparity':
+            data_prefix = {k: v for k, v in data_prefix.items() if k != 'camera_path'}
+        super().__init__(
+            data_prefix=data_prefix,
+            metainfo=metainfo,
+            depth_map_suffix='_disparity.png',
+            **kwargs,
+        )
 
     def _list_samples(self) -> list[dict]:
         data_list = super()._list_samples()

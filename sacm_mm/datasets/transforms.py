@@ -57,7 +57,7 @@ class LoadAnnotations(MMSegLoadAnnotations):
     """Load a segmentation mask (H, W), uint8; the same as the host's, checked.
 
     The number of classes comes from a ``CheckedSegDataset``; with other data sets the values are
-    not checked.
+    not checked. Samples of a data set without masks pass.
 
     Raises:
         UserError: The mask is unreadable, has colour channels or more than 8 bits, another size
@@ -65,6 +65,8 @@ class LoadAnnotations(MMSegLoadAnnotations):
     """
 
     def _load_seg_map(self, results: dict) -> None:
+        if 'seg_map_path' not in results:
+            return
         path = results['seg_map_path']
         try:
             with Image.open(path) as mask:  # reads the header only
