@@ -6,8 +6,10 @@ _base_ = [
     './_base_/default_runtime.py',
     './_base_/depth_runtime.py',
 ]
+max_depth = 80.0
 model = dict(
-    backbone=dict(arch='d256-l12-k5-p8'), decode_head=dict(upscale_factor=8, max_depth=80.0)
+    backbone=dict(arch='d256-l12-k5-p8'), decode_head=dict(upscale_factor=8, max_depth=max_depth)
 )
+visualizer = dict(max_depth=max_depth)
 val_evaluator = dict(protocol='cityscapes')
 test_evaluator = val_evaluator

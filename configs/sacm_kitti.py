@@ -6,6 +6,8 @@ _base_ = [
     './_base_/default_runtime.py',
     './_base_/depth_runtime.py',
 ]
-model = dict(decode_head=dict(max_depth=80.0))
+max_depth = 80.0
+model = dict(decode_head=dict(max_depth=max_depth))
+visualizer = dict(max_depth=max_depth)
 val_evaluator = dict(protocol='kitti_garg')
 test_evaluator = val_evaluator

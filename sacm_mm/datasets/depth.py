@@ -1,7 +1,6 @@
 """Depth data sets, which say what is wrong with the data before training starts.
 
 A sample's ``depth_map_path`` is a 16-bit PNG; how it becomes metres is up to the loading transform.
-``metainfo['max_depth']`` is the range of the set, for pictures.
 """
 
 from pathlib import Path
@@ -75,7 +74,6 @@ class NYUDataset(CheckedDepthDataset):
             [120, 185, 128], [146, 111, 194], [44, 160, 44], [112, 128, 144], [96, 207, 209],
             [227, 119, 194], [213, 92, 176], [94, 106, 211], [82, 84, 163],
         ],
-        'max_depth': 10.0,
     }  # fmt: skip
     HOW_TO_GET = (
         "make it of the official file with 'python tools/prepare_data.py nyu', set SACM_DATA to "
@@ -98,7 +96,6 @@ class CityscapesDepthDataset(CheckedDepthDataset, MMSegCityscapesDataset):
         data_prefix: Folders as ``img_path``, ``depth_map_path`` (disparity) and ``camera_path``,
             which is for depth only.
         target: 'depth', metres, or 'disparity', pixels at the full width of 2048.
-        metainfo: ``mmseg.BaseSegDataset``'s.
         **kwargs: ``mmseg.BaseSegDataset``'s.
 
     Raises:
@@ -110,23 +107,14 @@ class CityscapesDepthDataset(CheckedDepthDataset, MMSegCityscapesDataset):
         "with cityscapes, or make a sample set with 'python tools/make_sample_data.py cityscapes "
         "--out data/sample' and SACM_DATA=data/sample"
     )
-    MAXIMA = {'depth': 80.0, 'disparity': 126.0}
 
-    def __init__(
-        self, data_prefix: dict, target: str = 'depth', metainfo: dict | None = None, **kwargs
-    ) -> None:
-        if target not in self.MAXIMA:
-            raise UserError(f"target '{target}' does not exist: choose {' or '.join(self.MAXIMA)}")
+    def __init__(self, data_prefix: dict, target: str = 'depth', **kwargs) -> None:
+        if target not in ('depth', 'disparity'):
+            raise UserError(f"target '{target}' does not exist: choose depth or disparity")
         self.target = target
-        metainfo = {'max_depth': self.MAXIMA[target], **(metainfo or {})}
         if target == 'disparity':
             data_prefix = {k: v for k, v in data_prefix.items() if k != 'camera_path'}
-        super().__init__(
-            data_prefix=data_prefix,
-            metainfo=metainfo,
-            depth_map_suffix='_disparity.png',
-            **kwargs,
-        )
+        super().__init__(data_prefix=data_prefix, depth_map_suffix='_disparity.png', **kwargs)
 
     def _list_samples(self) -> list[dict]:
         data_list = super()._list_samples()
@@ -151,7 +139,7 @@ class KITTIDepthDataset(CheckedDepthDataset):
     Source: Geiger et al., 2013; Uhrig et al., 2017 (depth); Eigen et al., 2014 (split).
     """
 
-    METAINFO = {'classes': (), 'palette': [], 'max_depth': 80.0}
+    METAINFO = {'classes': (), 'palette': []}
     HOW_TO_GET = (
         'put KITTI there (raw, gt_depth and the lists kitti_eigen_{train,test}_files_with_gt.txt), '
         "set SACM_DATA to the folder with kitti, or make a sample set with 'python "
