@@ -139,7 +139,7 @@ class KITTIDepthDataset(CheckedDepthDataset):
     Source: Geiger et al., 2013; Uhrig et al., 2017 (depth); Eigen et al., 2014 (split).
     """
 
-    METAINFO = {'classes': (), 'palette': []}
+    METAINFO: dict = {'classes': (), 'palette': []}
     HOW_TO_GET = (
         'put KITTI there (raw, gt_depth and the lists kitti_eigen_{train,test}_files_with_gt.txt), '
         "set SACM_DATA to the folder with kitti, or make a sample set with 'python "
@@ -151,7 +151,7 @@ class KITTIDepthDataset(CheckedDepthDataset):
         text = fileio.get_text(self.ann_file, backend_args=self.backend_args)
         data_list = []
         for number, line in enumerate(text.splitlines(), 1):
-            image, depth, *_ = [*line.split(), '', '']
+            image, depth = (line.split() + ['', ''])[:2]
             if image and not depth:
                 raise UserError(
                     f"line {number} of '{self.ann_file}' names no depth map: write 'IMAGE DEPTH' "

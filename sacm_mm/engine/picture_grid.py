@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import mmcv
 import numpy as np
@@ -56,6 +57,6 @@ class PictureGridHook(Hook):
             style = getattr(runner.visualizer, 'style', DepthStyle())
             save_depth_grid(self._rows, style, self.out, classes, palette)
         else:
-            rows = [(row.image, row.true_labels, row.labels) for row in self._rows]
+            rows: list[Any] = [(row.image, row.true_labels, row.labels) for row in self._rows]
             save_segmentation_grid(rows, classes, palette, self.out)
         runner.logger.info(f'Picture grid (image | truth | prediction): {self.out}')

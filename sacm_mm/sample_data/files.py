@@ -14,16 +14,17 @@ def turn(names: Iterable[str], index: int) -> str:
     return ordered[index % len(ordered)]
 
 
-def photo(path: Path, image: np.ndarray) -> None:
-    """Write an RGB picture (H, W, 3) uint8 in the format of the file name."""
-    save(path, image[..., ::-1])
+def photo(path: Path, image: np.ndarray, quality: int = 92) -> None:
+    """Write an RGB picture (H, W, 3) uint8 in the format of the file name; `quality` of a JPEG."""
+    save(path, image[..., ::-1], quality)
 
 
-def save(path: Path, pixels: np.ndarray) -> None:
+def save(path: Path, pixels: np.ndarray, quality: int = 92) -> None:
     """Write pixels as OpenCV has them (grey or BGR); unlike cv2.imwrite, raise when it fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    quality = [cv2.IMWRITE_JPEG_QUALITY, 92] if path.suffix in ('.jpg', '.JPEG') else []
-    _, data = cv2.imencode(path.suffix, pixels, quality)
+    is_jpeg = path.suffix in ('.jpg', '.JPEG')
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if is_jpeg else []
+    _, data = cv2.imencode(path.suffix, pixels, options)
     path.write_bytes(data.tobytes())
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -18,7 +19,7 @@ from .files import save_figure
 from .segmentation_grid import class_legend, colourise
 from .sheet import Sheet
 
-_NOT_MEASURED = {'facecolor': '0.88', 'edgecolor': '0.6', 'hatch': '////', 'linewidth': 0}
+_NOT_MEASURED: dict[str, Any] = {'facecolor': '0.88', 'edgecolor': '0.6', 'hatch': '////', 'linewidth': 0}
 _TITLES = {
     'image': 'image',
     'truth': 'true depth',
@@ -173,7 +174,22 @@ def _labels(picture: DepthPicture, name: str) -> np.ndarray:
 def _depth(picture: DepthPicture, name: str) -> np.ndarray:
     """Depth or errors to show, NaN where there are none."""
     values = getattr(picture, name)
-    return values if name == 'error' else np.where(measured(values), values, np.nan)
+    values = values if name == 'error' else np.where(measured(values), values, np.nan)
+    return enlarge_points(values) if np.isnan(values).mean() > 0.5 else values
+
+
+def enlarge_points(values: np.ndarray) -> np.ndarray:
+    """Enlarge what a laser scanner measured, pixels in the midst of NaN, to dots one can see."""
+    gaps = np.isnan(values)
+    if gaps.all():
+        return values
+    reach = max(1, round(values.shape[1] / 400))
+    distances, nearest = cv2.distanceTransformWithLabels(
+        gaps.astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    at_label = np.zeros(nearest.max() + 1, values.dtype)
+    at_label[nearest[~gaps]] = values[~gaps]
+    return np.where(distances <= reach, at_label[nearest], np.nan)
 
 
 def _legend(
