@@ -151,7 +151,8 @@ class KITTIDepthDataset(CheckedDepthDataset):
         text = fileio.get_text(self.ann_file, backend_args=self.backend_args)
         data_list = []
         for number, line in enumerate(text.splitlines(), 1):
-            image, depth = (line.split() + ['', ''])[:2]
+            words = [*line.split(), '', '']
+            image, depth = words[:2]
             if image and not depth:
                 raise UserError(
                     f"line {number} of '{self.ann_file}' names no depth map: write 'IMAGE DEPTH' "

@@ -140,7 +140,7 @@ def _cifar_batch(
     entry = {
         'batch_label': name,
         'labels': [_CIFAR10_DRAWN[lead] for lead in leads],
-        'data': data.reshape(len(numbers), -1),
+        'data': data.reshape(len(numbers), 3 * 32 * 32),
         'filenames': [f'{lead}_{number:06d}.png' for number, lead in zip(numbers, leads)],
     }
     _pickle(folder / _ARCHIVE / name, entry)

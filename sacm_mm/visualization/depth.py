@@ -19,7 +19,12 @@ from .files import save_figure
 from .segmentation_grid import class_legend, colourise
 from .sheet import Sheet
 
-_NOT_MEASURED: dict[str, Any] = {'facecolor': '0.88', 'edgecolor': '0.6', 'hatch': '////', 'linewidth': 0}
+_NOT_MEASURED: dict[str, Any] = {
+    'facecolor': '0.88',
+    'edgecolor': '0.6',
+    'hatch': '////',
+    'linewidth': 0,
+}
 _TITLES = {
     'image': 'image',
     'truth': 'true depth',
