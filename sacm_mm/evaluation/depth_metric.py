@@ -90,7 +90,9 @@ class DepthMetric(BaseMetric):
         for sample in data_samples:
             if 'gt_depth_map' not in sample:
                 raise UserError("no 'gt_depth_map' to score: load the depth in the test_pipeline")
-            pred, truth = (sample[f'{kind}_depth_map']['data'].squeeze() for kind in ('pred', 'gt'))
+            pred, truth = (
+                sample[f'{kind}_depth_map']['data'].squeeze(0) for kind in ('pred', 'gt')
+            )
             if pred.shape != truth.shape:
                 raise UserError(
                     f'depth is {_size(truth)} pixels, but its prediction is {_size(pred)}: load '
