@@ -45,7 +45,8 @@ def test_depth_is_bounded_by_construction(bound, middle, dtype):
     depth = head([features])
     assert depth.shape == (1, 1, 64, 64)
     assert depth.min() == 0.5 and depth.max() == 80
-    torch.nn.init.zeros_(head.conv_seg.weight)
+    for parameter in head.conv_seg.parameters():
+        torch.nn.init.zeros_(parameter)
     torch.testing.assert_close(head([features]), torch.full_like(depth, middle))
 
 
@@ -62,6 +63,7 @@ def test_the_bounds_are_monotonic_and_pass_gradients():
 
 def test_the_authors_variant_is_not_bounded():
     head = _head(bound=None, act_norm=True, norm_cfg=dict(type='BN', eps=1e-3)).eval()
+    torch.nn.init.constant_(head.act_norm[1].bias, -1)
     x = 1e3 * torch.randn(1, 8, 3, 3)
     expected = F.pixel_shuffle(head.act_norm[1](F.gelu(head.conv_seg(x))), 4)
     assert torch.equal(head([x]), expected) and expected.min() < 0 and expected.max() > 10
