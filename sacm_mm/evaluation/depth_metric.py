@@ -86,11 +86,13 @@ class DepthMetric(BaseMetric):
         self.median_scaling = median_scaling
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keep the figures of each image, or None for one without valid depth."""
+        """Keep the figures of each image; one without valid depth has none."""
         for sample in data_samples:
             if 'gt_depth_map' not in sample:
                 raise UserError("no 'gt_depth_map' to score: load the depth in the test_pipeline")
-            pred, truth = (sample[f'{kind}_depth_map']['data'].squeeze() for kind in ('pred', 'gt'))
+            pred, truth = (
+                sample[f'{kind}_depth_map']['data'].squeeze(0) for kind in ('pred', 'gt')
+            )
             if pred.shape != truth.shape:
                 raise UserError(
                     f'depth is {_size(truth)} pixels, but its prediction is {_size(pred)}: load '
@@ -98,7 +100,7 @@ class DepthMetric(BaseMetric):
                 )
             self.results.append(self._figures(pred.double(), truth.to(pred.device).double()))
 
-    def _figures(self, pred: Tensor, truth: Tensor) -> list[float] | None:
+    def _figures(self, pred: Tensor, truth: Tensor) -> list[float]:
         """Score one image (H, W), in metres."""
         (h, w), protocol = truth.shape, self.protocol
         # the shares of a map are whole pixels but for rounding
@@ -108,7 +110,7 @@ class DepthMetric(BaseMetric):
         pred, truth = pred[top:bottom, left:right], truth[top:bottom, left:right]
         counts = truth.isfinite() & (truth > _NEAREST) & (truth < protocol.max_depth)
         if not counts.any():
-            return None
+            return []  # not None, which mmengine drops when it collects from processes
         pred, truth = pred[counts], truth[counts]
         if self.median_scaling:
             pred = pred * (truth.quantile(0.5) / pred.quantile(0.5))
@@ -118,7 +120,7 @@ class DepthMetric(BaseMetric):
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Average the images' figures."""
-        scored = [figures for figures in results if figures is not None]
+        scored = [figures for figures in results if figures]
         skipped = len(results) - len(scored)
         crop = 'no crop' if self.protocol.crop == (0, 1, 0, 1) else 'its crop'
         print_log(

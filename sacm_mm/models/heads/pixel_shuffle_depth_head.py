@@ -81,7 +81,9 @@ class PixelShuffleDepthHead(PixelShuffleBase):
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Predict from maps (N, C_i, h, w) -> (N, 1 or 2, h * r, w * r), see the class."""
-        x = super().forward(inputs).float()  # 16 bits would round depth to centimetres
+        x = super().forward(inputs)
+        # 16 bits would round depth to centimetres
+        x = x.to(torch.promote_types(x.dtype, torch.float32))
         if self.uncertainty is None:
             return self._bounded(x)
         return torch.cat([self._bounded(x[:, :1]), x[:, 1:].clamp(*_LOG_SCALES)], dim=1)
