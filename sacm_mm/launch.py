@@ -83,7 +83,7 @@ def prepare_test(cfg: Config, args: Namespace) -> Config:
         if folder:
             check_writable(folder)
     if args.tta:
-        if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:
+        if not (cfg.get('tta_model') and cfg.get('tta_pipeline')):
             raise UserError(f"config '{cfg.filename}' has no tta_model and tta_pipeline")
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
@@ -301,7 +301,7 @@ def _check_heads(model: nn.Module) -> None:
 
 
 def _heads(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    for name in ('decode_head', 'auxiliary_head', 'head'):
+    for name in ('decode_head', 'depth_head', 'auxiliary_head', 'head'):
         head = getattr(model, name, None)
         if isinstance(head, nn.ModuleList):
             yield from ((f'{name}[{i}]', part) for i, part in enumerate(head))
