@@ -5,8 +5,14 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+import torch
 from conftest import LOADERS
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DATASETS, MODELS, init_default_scope
 from PIL import Image
+
+from sacm_mm.cli import find_config
 
 JOINT = 'sacm_nyu_joint_light.py'
 TINY = [
@@ -79,3 +85,28 @@ def test_spoilt_depth_is_refused_in_one_line(run_tool, nyu, work):
     assert 'cannot read' in error()
     (nyu / 'annotations/train/0002.png').unlink()
     assert 'depth map of image' in error()
+
+
+@pytest.mark.parametrize('name', ['sacm_nyu_light', JOINT.removesuffix('.py')])
+def test_views_of_the_pipeline_are_those_of_the_mode(nyu, name):
+    cfg = Config.fromfile(find_config(name))
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = MODELS.build(dict(**cfg.tta_model, module=cfg.model)).eval()
+    head = getattr(model.module, 'depth_head', model.module.decode_head)
+    head.conv_seg.weight.data.mul_(100)  # or every pixel would be about as far
+    merged = predict(model, cfg, cfg.tta_pipeline)
+    plain = predict(model.module, cfg, cfg.test_pipeline)
+    model.module.test_cfg.mode = 'whole_flip'
+    flipped = predict(model.module, cfg, cfg.test_pipeline)
+    assert not torch.allclose(plain.pred_depth_map.data, flipped.pred_depth_map.data, atol=0.01)
+    torch.testing.assert_close(
+        merged.pred_depth_map.data, flipped.pred_depth_map.data, atol=1e-4, rtol=0
+    )
+    assert torch.equal(merged.gt_depth_map.data, flipped.gt_depth_map.data)
+
+
+def predict(model, cfg, pipeline):
+    dataset = DATASETS.build({**cfg.test_dataloader.dataset, 'pipeline': pipeline})
+    with torch.no_grad():
+        return model.test_step(pseudo_collate([dataset[0]]))[0]
