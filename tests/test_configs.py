@@ -42,7 +42,6 @@ def cfg(path, data_root, monkeypatch):
     init_default_scope(cfg.default_scope)
     for split in ('train', 'val', 'test'):
         cfg[f'{split}_dataloader'].update(batch_size=1, num_workers=0, persistent_workers=False)
-    cfg.train_dataloader.batch_size = 2
     return cfg
 
 

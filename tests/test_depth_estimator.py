@@ -13,6 +13,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
 from sacm_mm import UserError
+from sacm_mm.launch import _check_heads
 
 WHOLE = dict(mode='whole')
 SLIDE = dict(mode='slide', crop_size=(13, 13), stride=(6, 7))
@@ -278,3 +279,37 @@ def test_views_of_the_pipeline_are_averaged(build):
     torch.testing.assert_close(merged.pred_depth_map.data, expected.pred_depth_map.data)
     assert torch.equal(merged.gt_depth_map.data, views[0][0].gt_depth_map.data)
     assert ('pred_sem_seg' in merged) == (build is _joint)
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(bound='sigmoid'),
+        dict(bound='log', loss_decode=dict(type='sacm_mm.SiLogLoss')),
+        dict(bound='log', uncertainty='laplace', loss_decode=[]),
+        dict(bound=None, loss_decode=dict(type='sacm_mm.BerHuLoss')),
+    ],
+)
+def test_depth_is_learned_by_heart(options):
+    """A wall that recedes to the right, behind a box."""
+    model = _build(decode_head={**DEPTH_HEAD, **options}).train()
+    torch.nn.init.normal_(model.decode_head.conv_seg.weight, std=0.01)
+    depth = torch.linspace(2, 6, 32).repeat(24, 1)
+    depth[8:20, 8:16] = 1.5
+    (sample,) = _samples(size=(24, 32))
+    sample.gt_depth_map.data = depth[None]
+    image = torch.stack([depth, 1 / depth, depth.sin()])[None]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.02)
+    for _ in range(90):
+        loss, _ = model.parse_losses(model.loss(image, [sample]))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    error = (model(image).detach()[:, :1] - depth).abs() / depth
+    assert error.mean() < 0.05
+
+
+def test_maps_that_do_not_fit_the_depth_head_are_named_before_the_run():
+    model = _joint(depth_head={**DEPTH_HEAD, 'in_channels': 16})
+    with pytest.raises(UserError, match=r'depth_head has in_channels=16, .* have 8 channels'):
+        _check_heads(model)

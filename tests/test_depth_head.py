@@ -1,4 +1,3 @@
-import math
 import warnings
 
 import pytest
@@ -34,11 +33,9 @@ def _samples(depths):
     return samples
 
 
-@pytest.mark.parametrize(
-    ('bound', 'middle'), [('sigmoid', (0.5 + 80) / 2), ('log', math.sqrt(0.5 * 80))]
-)
+@pytest.mark.parametrize('bound', ['sigmoid', 'log'])
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
-def test_depth_is_bounded_by_construction(bound, middle, dtype):
+def test_depth_is_bounded_by_construction(bound, dtype):
     head = _head(bound=bound, min_depth=0.5, max_depth=80).to(dtype)
     torch.nn.init.normal_(head.conv_seg.weight, std=100)
     features = torch.randn(1, 8, 16, 16, dtype=dtype) * 1e3
@@ -47,7 +44,17 @@ def test_depth_is_bounded_by_construction(bound, middle, dtype):
     assert 0.5 <= depth.min() < 0.5001 and 79.999 < depth.max() <= 80
     for parameter in head.conv_seg.parameters():
         torch.nn.init.zeros_(parameter)
-    torch.testing.assert_close(head([features]), torch.full_like(depth, middle))
+    torch.testing.assert_close(head([features]), torch.full_like(depth, 40.25))  # the middle
+
+
+def test_the_log_bound_divides_the_logarithm():
+    head = _head(in_channels=16, bound='log', min_depth=0.5, max_depth=80)
+    torch.nn.init.dirac_(head.conv_seg.weight)
+    torch.nn.init.zeros_(head.conv_seg.bias)
+    shares = torch.rand(1, 16, 3, 3, dtype=torch.float64)
+    middle = torch.tensor(80.5).log2() / torch.tensor(160.0).log2()
+    depth = head.double()([shares.logit() - middle.double().logit()])
+    torch.testing.assert_close(depth, 0.5 * 160 ** F.pixel_shuffle(shares, 4), rtol=1e-6, atol=0)
 
 
 def test_the_bounds_are_monotonic_and_pass_gradients():

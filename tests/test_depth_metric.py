@@ -148,7 +148,8 @@ def test_predictions_are_clamped_but_not_the_authors():
     authors = score([(pred, truth)], 'authors')
     assert authors['rmse'] == pytest.approx(math.sqrt((5**2 + 90**2) / 2))
     assert all(math.isfinite(value) for value in authors.values())
-    assert score([(-truth, truth)], 'authors')['a3'] == 0
+    behind = score([(-truth, truth)], 'authors')
+    assert behind['rmse'] == 10 and behind['a3'] == 0
 
 
 def test_images_without_valid_depth_are_counted_and_skipped():

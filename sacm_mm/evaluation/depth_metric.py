@@ -103,9 +103,8 @@ class DepthMetric(BaseMetric):
     def _figures(self, pred: Tensor, truth: Tensor) -> list[float]:
         """Score one image (H, W), in metres."""
         (h, w), protocol = truth.shape, self.protocol
-        # the shares of a map are whole pixels but for rounding
         top, bottom, left, right = (
-            int(share * size + 1e-6) for share, size in zip(protocol.crop, (h, h, w, w))
+            int(share * size) for share, size in zip(protocol.crop, (h, h, w, w))
         )
         pred, truth = pred[top:bottom, left:right], truth[top:bottom, left:right]
         counts = truth.isfinite() & (truth > _NEAREST) & (truth < protocol.max_depth)

@@ -33,9 +33,10 @@ class PixelShuffleDepthHead(PixelShuffleBase):
         upscale_factor: Factor r of the pixel shuffle, the backbone's patch size.
         min_depth: Lower bound in metres; truth below it is invalid.
         max_depth: Upper bound in metres; truth above it is invalid.
-        bound: ``'sigmoid'`` is linear in depth between the bounds, ``'log'`` linear in its
-            logarithm, None leaves the output as it is, as converted weights need. An unbounded
-            output below 1 mm has no gradient under losses of log depth: train it with another.
+        bound: ``'sigmoid'`` divides the range evenly, ``'log'`` its logarithm, finer when near;
+            training starts at the middle of the range with both. None leaves the output as it is,
+            as converted weights need; below 1 mm that has no gradient under losses of log depth:
+            train it with another.
         uncertainty: ``'laplace'`` or ``'gaussian'`` predicts the scale (b, or sigma) too and adds
             the negative log likelihood to the losses, as ``loss_nll``.
         loss_decode: One loss or several of ``sacm_mm.models.losses``; with ``uncertainty`` it may
@@ -94,7 +95,11 @@ class PixelShuffleDepthHead(PixelShuffleBase):
         if self.bound == 'sigmoid':
             depth = self.min_depth + (self.max_depth - self.min_depth) * x.sigmoid()
         else:
-            depth = self.min_depth * (x.sigmoid() * math.log(self.max_depth / self.min_depth)).exp()
+            span = math.log(self.max_depth / self.min_depth)
+            # Without it training would start at their geometric mean, which is next to nothing.
+            middle = math.log((self.min_depth + self.max_depth) / (2 * self.min_depth)) / span
+            share = (x + math.log(middle / (1 - middle))).sigmoid()
+            depth = self.min_depth * (share * span).exp()
         return depth.clamp(self.min_depth, self.max_depth)  # only rounding is left to clamp
 
     def loss_by_feat(self, seg_logits: Tensor, batch_data_samples: list) -> dict:
