@@ -6,7 +6,7 @@ _base_ = [
     './_base_/default_runtime.py',
     './_base_/depth_runtime.py',
 ]
-max_iters = 6000  # 60 epochs
+max_iters = 3000  # 30 epochs
 model = dict(backbone=dict(arch='d256-l8-k7-p5'))
 optim_wrapper = dict(optimizer=dict(lr=3e-3))
 param_scheduler = dict(eta_max=3e-3, total_steps=max_iters)
