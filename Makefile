@@ -57,7 +57,7 @@ train: export SACM_DATA = $(SAMPLE_DATA)
 train: setup ## generate sample images, train on them, evaluate and draw the predictions
 	$(BIN)/python tools/make_sample_data.py voc --out $(SAMPLE_DATA)
 	$(BIN)/python tools/train.py $(SAMPLE_CONFIG) --work-dir $(SAMPLE_RUN) --cfg-options $(SAMPLE_OPTIONS)
-	$(BIN)/python tools/test.py $(SAMPLE_CONFIG) $(SAMPLE_RUN) --work-dir $(SAMPLE_RUN) \
+	$(BIN)/python tools/test.py $(SAMPLE_CONFIG) $(SAMPLE_RUN) --work-dir $(SAMPLE_RUN)/test \
 		--grid $(SAMPLE_RUN)/grid.png --cfg-options $(SAMPLE_OPTIONS)
 
 test: setup ## run the quick tests

@@ -1,4 +1,4 @@
-# SA-ConvMixer 256/12/5/8 on NYU Depth v2 at 240x320, for laptops: train with --amp, test with --tta.
+# SA-ConvMixer 256/12/5/8 on NYU Depth v2 at 240x320, for laptops: --amp to train, --tta to test.
 _base_ = [
     './_base_/models/sa_convmixer_depth.py',
     './_base_/datasets/nyu_half.py',

@@ -1,4 +1,4 @@
-# SA-ConvMixer 256/12/5/8 for the 39 classes of NYU Depth v2 at 240x320: the joint one without depth.
+# SA-ConvMixer 256/12/5/8 for 39 classes on NYU Depth v2 at 240x320: the joint one without depth.
 _base_ = [
     './_base_/models/sa_convmixer_seg.py',
     './_base_/datasets/nyu_half.py',
