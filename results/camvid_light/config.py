@@ -19,26 +19,26 @@ custom_hooks = [
     dict(type='sacm_mm.ProgressBarHook'),
 ]
 custom_imports = dict(
-    allow_failed_imports=False,
-    imports=[
+    allow_failed_imports=False, imports=[
         'sacm_mm',
-    ],
-)
+    ])
 data_root = '/tmp/data/camvid'
 default_hooks = dict(
-    checkpoint=dict(by_epoch=False, interval=2000, max_keep_ckpts=2, type='sacm_mm.CheckpointHook'),
+    checkpoint=dict(
+        by_epoch=False,
+        interval=2000,
+        max_keep_ckpts=2,
+        type='sacm_mm.CheckpointHook'),
     logger=dict(interval=50, log_metric_by_epoch=False, type='LoggerHook'),
     param_scheduler=dict(type='ParamSchedulerHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     timer=dict(type='IterTimerHook'),
-    visualization=dict(type='SegVisualizationHook'),
-)
+    visualization=dict(type='SegVisualizationHook'))
 default_scope = 'mmseg'
 env_cfg = dict(
     cudnn_benchmark=True,
     dist_cfg=dict(backend='nccl'),
-    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-)
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0))
 filename = 'configs/sacm_camvid_light.py'
 launcher = 'none'
 load_from = None
@@ -60,8 +60,7 @@ model = dict(
             57.12,
             57.375,
         ],
-        type='SegDataPreProcessor',
-    ),
+        type='SegDataPreProcessor'),
     decode_head=dict(
         in_channels=256,
         loss_decode=dict(
@@ -78,25 +77,24 @@ model = dict(
                 1.76,
                 2.61,
             ],
-            type='CrossEntropyLoss',
-        ),
+            type='CrossEntropyLoss'),
         num_classes=11,
         type='sacm_mm.PixelShuffleHead',
-        upscale_factor=5,
-    ),
+        upscale_factor=5),
     test_cfg=dict(mode='whole'),
     train_cfg=dict(),
-    type='EncoderDecoder',
-)
+    type='EncoderDecoder')
 optim_wrapper = dict(
     clip_grad=dict(max_norm=1.0),
     optimizer=dict(lr=0.003, type='AdamW', weight_decay=0.05),
     paramwise_cfg=dict(bias_decay_mult=0.0, norm_decay_mult=0.0),
-    type='sacm_mm.BFloat16OptimWrapper',
-)
+    type='sacm_mm.BFloat16OptimWrapper')
 param_scheduler = dict(
-    by_epoch=False, eta_max=0.003, pct_start=0.25, total_steps=3680, type='OneCycleLR'
-)
+    by_epoch=False,
+    eta_max=0.003,
+    pct_start=0.25,
+    total_steps=3680,
+    type='OneCycleLR')
 randomness = dict(seed=0)
 resume = False
 test_cfg = dict(type='TestLoop')
@@ -110,18 +108,14 @@ test_dataloader = dict(
             dict(type='sacm_mm.LoadAnnotations'),
             dict(type='PackSegInputs'),
         ],
-        type='sacm_mm.CamVidDataset',
-    ),
+        type='sacm_mm.CamVidDataset'),
     num_workers=2,
     persistent_workers=True,
-    sampler=dict(shuffle=False, type='DefaultSampler'),
-)
+    sampler=dict(shuffle=False, type='DefaultSampler'))
 test_evaluator = dict(
     iou_metrics=[
         'mIoU',
-    ],
-    type='IoUMetric',
-)
+    ], type='IoUMetric')
 test_pipeline = [
     dict(type='sacm_mm.LoadImageFromFile'),
     dict(type='sacm_mm.LoadAnnotations'),
@@ -146,41 +140,31 @@ train_dataloader = dict(
                     480,
                     360,
                 ),
-                type='RandomResize',
-            ),
+                type='RandomResize'),
             dict(
-                cat_max_ratio=0.75,
-                crop_size=(
+                cat_max_ratio=0.75, crop_size=(
                     320,
                     320,
-                ),
-                type='RandomCrop',
-            ),
+                ), type='RandomCrop'),
             dict(
-                pad_val=dict(
-                    img=(
-                        104,
-                        116,
-                        124,
-                    ),
-                    seg=255,
-                ),
+                pad_val=dict(img=(
+                    104,
+                    116,
+                    124,
+                ), seg=255),
                 size=(
                     320,
                     320,
                 ),
-                type='Pad',
-            ),
+                type='Pad'),
             dict(prob=0.5, type='RandomFlip'),
             dict(type='PhotoMetricDistortion'),
             dict(type='PackSegInputs'),
         ],
-        type='sacm_mm.CamVidDataset',
-    ),
+        type='sacm_mm.CamVidDataset'),
     num_workers=2,
     persistent_workers=True,
-    sampler=dict(shuffle=True, type='InfiniteSampler'),
-)
+    sampler=dict(shuffle=True, type='InfiniteSampler'))
 train_pipeline = [
     dict(type='sacm_mm.LoadImageFromFile'),
     dict(type='sacm_mm.LoadAnnotations'),
@@ -194,31 +178,22 @@ train_pipeline = [
             480,
             360,
         ),
-        type='RandomResize',
-    ),
+        type='RandomResize'),
+    dict(cat_max_ratio=0.75, crop_size=(
+        320,
+        320,
+    ), type='RandomCrop'),
     dict(
-        cat_max_ratio=0.75,
-        crop_size=(
-            320,
-            320,
-        ),
-        type='RandomCrop',
-    ),
-    dict(
-        pad_val=dict(
-            img=(
-                104,
-                116,
-                124,
-            ),
-            seg=255,
-        ),
+        pad_val=dict(img=(
+            104,
+            116,
+            124,
+        ), seg=255),
         size=(
             320,
             320,
         ),
-        type='Pad',
-    ),
+        type='Pad'),
     dict(prob=0.5, type='RandomFlip'),
     dict(type='PhotoMetricDistortion'),
     dict(type='PackSegInputs'),
@@ -239,8 +214,7 @@ tta_pipeline = [
                 dict(type='PackSegInputs'),
             ],
         ],
-        type='TestTimeAug',
-    ),
+        type='TestTimeAug'),
 ]
 val_cfg = dict(type='ValLoop')
 val_dataloader = dict(
@@ -253,24 +227,19 @@ val_dataloader = dict(
             dict(type='sacm_mm.LoadAnnotations'),
             dict(type='PackSegInputs'),
         ],
-        type='sacm_mm.CamVidDataset',
-    ),
+        type='sacm_mm.CamVidDataset'),
     num_workers=2,
     persistent_workers=True,
-    sampler=dict(shuffle=False, type='DefaultSampler'),
-)
+    sampler=dict(shuffle=False, type='DefaultSampler'))
 val_evaluator = dict(
     iou_metrics=[
         'mIoU',
-    ],
-    type='IoUMetric',
-)
+    ], type='IoUMetric')
 visualizer = dict(
     name='visualizer',
     type='SegLocalVisualizer',
     vis_backends=[
         dict(type='LocalVisBackend'),
         dict(type='TensorboardVisBackend'),
-    ],
-)
+    ])
 work_dir = '/tmp/w/camvid'
