@@ -45,14 +45,19 @@ def nyu(depth_root, tmp_path, monkeypatch):
 def test_a_run_is_scored_and_drawn(run_tool, nyu, work, tmp_path, config):
     options = ['--cfg-options', *TINY, *(TINY_HEAD if config == JOINT else [])]
     assert run_tool('train', config, '--work-dir', work, *options).code == 0
-    grid, shown = tmp_path / 'grid.png', tmp_path / 'shown'
+    grid, shown, out = tmp_path / 'grid.png', tmp_path / 'shown', tmp_path / 'out'
     done = run_tool(
         'test', config, work, '--work-dir', work / 'test', '--grid', grid, '--show-dir', shown,
-        *options,
+        '--out', out, *options,
     )  # fmt: skip
     assert done.code == 0
     assert 'nyu_eigen/abs_rel' in done.out
     assert ('mIoU' in done.out) == (config == JOINT)
+    folders = ['classes', 'depth'] if config == JOINT else ['.']
+    for folder in folders:
+        assert len(list((out / folder).glob('*.png'))) == 4
+    depth = np.array(Image.open(next((out / folders[-1]).glob('*.png'))))
+    assert depth.dtype == np.uint16 and depth.min() > 0 and depth.max() <= 10_000  # mm
     pictures = sorted(shown.rglob('*.png'))
     assert len(pictures) == 4
     columns = 3 if config == JOINT else 2  # image over error, then truth over prediction

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Evaluate a checkpoint of a segmentation or classification config with mmengine's Runner."""
+"""Evaluate a checkpoint of a config, whatever its task, with mmengine's Runner."""
 
 import argparse
 
@@ -12,7 +12,9 @@ def main() -> None:
     parser.add_argument('checkpoint', help='checkpoint file, or a work dir for its latest one')
     parser.add_argument('--tta', action='store_true', help='test-time augmentation of the config')
     parser.add_argument(
-        '--out', help='save predictions: a folder of masks (segmentation), a .pkl (classification)'
+        '--out',
+        help='save predictions: a folder of masks (segmentation), of depth in millimetres, or a '
+        '.pkl (classification)',
     )
     parser.add_argument('--show', action='store_true', help='show predictions in a window')
     parser.add_argument('--show-dir', help='save painted predictions in this folder')
