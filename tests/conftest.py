@@ -74,8 +74,8 @@ class Done:
     def error(self) -> str:
         """The one line with which a tool refuses."""
         assert self.code == 2, self.err
-        # OpenCV's decoders have their own say about a broken file
-        (line,) = (line for line in self.err.splitlines() if not line.startswith('[ WARN:'))
+        # OpenCV's and FFmpeg's decoders have their own say about a broken file
+        (line,) = (line for line in self.err.splitlines() if not line.startswith('['))
         assert line.startswith('error: ')
         return line
 
