@@ -104,7 +104,6 @@ def load_config(name: str, options: list[str]) -> Config:
             cfg.merge_from_dict(parser.parse_args(['--cfg-options', *options]).cfg_options)
         except (KeyError, TypeError, AssertionError, IndexError) as error:
             raise UserError(f'--cfg-options do not fit config {path}: {one_line(error)}') from error
-    cfg.filename = str(path)
     return cfg
 
 
