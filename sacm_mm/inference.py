@@ -6,12 +6,14 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.dataset import Compose, default_collate
 from mmengine.registry import DATASETS, MODELS, VISUALIZERS, init_default_scope
 from mmengine.runner import CheckpointLoader
 from torch import nn
 
+from sacm_mm import convert
+from sacm_mm.errors import UserError
 from sacm_mm.launch import check_weights, find_checkpoint
 
 
@@ -82,21 +84,41 @@ def load_predictor(cfg: Config, checkpoint: str, device: str) -> Predictor:
 
     Args:
         cfg: A leaf config.
-        checkpoint: Checkpoint file, or a work dir for its latest one.
+        checkpoint: Checkpoint file, or a work dir for its latest one; or published weights that
+            are not converted, for a config of the same task.
         device: Torch device.
 
     Raises:
         UserError: The checkpoint is missing or damaged, or is of another model.
     """
     init_default_scope(cfg.default_scope)
-    path = find_checkpoint(checkpoint)
-    cfg.model.train_cfg = None
-    model = MODELS.build(cfg.model)
-    check_weights(model, path)
-    loaded = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-    model.load_state_dict(loaded.get('state_dict', loaded), strict=False)
-    meta = loaded.get('meta', {}).get('dataset_meta')
+    meta = None
+    if cfg.model.backbone.type.endswith('SAConvMixer') and convert.is_published(checkpoint):
+        model = _load_published(cfg, checkpoint)
+    else:
+        path = find_checkpoint(checkpoint)
+        cfg.model.train_cfg = None
+        model = MODELS.build(cfg.model)
+        check_weights(model, path)
+        loaded = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+        model.load_state_dict(loaded.get('state_dict', loaded), strict=False)
+        meta = loaded.get('meta', {}).get('dataset_meta')
     if not meta:
         meta = getattr(DATASETS.get(cfg.test_dataloader.dataset.type), 'METAINFO', {})
     predictor = ClassPredictor if cfg.default_scope == 'mmpretrain' else DensePredictor
     return predictor(model.to(device).eval(), cfg, meta)
+
+
+def _load_published(cfg: Config, path: str) -> nn.Module:
+    """Build what published weights are for, in place of the config's model of the same task."""
+    model_cfg, state_dict = convert.load(path)
+    kinds = [model.type.rpartition('.')[2] for model in (cfg.model, ConfigDict(model_cfg))]
+    if kinds[0] != kinds[1]:
+        raise UserError(
+            f"'{path}' holds weights of a {kinds[1]}, but the config describes a {kinds[0]}: "
+            'choose a config of that task'
+        )
+    cfg.model = model_cfg
+    model = MODELS.build(cfg.model)
+    model.load_state_dict(state_dict, strict=True)
+    return model

@@ -9,9 +9,11 @@ import pytest
 import torch
 from keras_weights import KerasNet
 
+import sacm_mm
 from sacm_mm import UserError
-from sacm_mm.convert import load
 from sacm_mm.registry import MODELS
+
+load = sacm_mm.convert.load
 
 NETS = {
     'voc': dict(),

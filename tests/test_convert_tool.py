@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -45,7 +46,7 @@ def assert_converted(checkpoint, source):
 def test_segmentation(run_tool, anywhere):
     source = KerasNet().save(anywhere / 'VOC.h5')
     done = run_tool('convert_weights', source, 'out/voc.pth')
-    assert (done.code, done.out.split()) == (0, ['out/voc.pth', 'out/voc.py'])
+    assert (done.code, done.out.split()[-2:]) == (0, ['out/voc.pth', 'out/voc.py'])
     meta = assert_converted('out/voc.pth', source)
     assert meta['dataset_meta']['classes'][15] == 'person'
     shutil.move('out', 'elsewhere')  # config and checkpoint stay together, wherever they are
@@ -87,6 +88,24 @@ def test_classification(run_tool, anywhere):
     assert torch.equal(get_model('cifar.py', pretrained=True).head.fc.weight, expected)
 
 
+def test_demo_takes_published_weights_as_they_are(run_tool, anywhere):
+    assert cv2.imwrite('photo.png', IMAGE)
+    source = KerasNet().save(anywhere / 'VOC.h5')
+    done = run_tool('demo', 'photo.png', 'sacm_voc.py', source, '--out', 'raw')
+    assert done.code == 0, done.err
+    assert run_tool('convert_weights', source, 'voc.pth').code == 0
+    assert run_tool('demo', 'photo.png', 'voc.py', 'voc.pth', '--out', 'converted').code == 0
+    raw, converted = (cv2.imread(f'{folder}/photo.png') for folder in ('raw', 'converted'))
+    np.testing.assert_array_equal(raw, converted)
+
+    depth = KerasNet(outputs=1).save(anywhere / 'NYU.h5')
+    assert run_tool('demo', 'photo.png', 'sacm_nyu.py', depth, '--out', 'raw').code == 0
+    error = run_tool('demo', 'photo.png', 'sacm_voc.py', depth, '--out', 'raw').error
+    assert 'weights of a DepthEstimator, but the config describes a EncoderDecoder' in error
+    torch.save(sequential(8, 2, 3, 4, 10).state_dict(), 'cifar.pt')
+    assert run_tool('demo', 'photo.png', 'sacm_cifar10.py', 'cifar.pt', '--out', 'raw').code == 0
+
+
 def test_testing_tool_takes_the_pair(run_tool, anywhere, voc_root, monkeypatch):
     source = KerasNet().save(anywhere / 'VOC.h5')
     assert run_tool('convert_weights', source, 'voc.pth').code == 0
@@ -102,10 +121,10 @@ def test_there_and_back(run_tool, anywhere):
     torch.save(theirs, 'theirs.pth')
     done = run_tool('convert_weights', 'theirs.pth', 'ours.pth')
     # five classes are of no published setting: no config
-    assert (done.code, done.out.split()) == (0, ['ours.pth'])
+    assert (done.code, done.out) == (0, 'ours.pth\n')
     assert files(anywhere) == ['ours.pth', 'theirs.pth']
     done = run_tool('convert_weights', 'ours.pth', 'back.pth', '--to', 'locuslab')
-    assert (done.code, done.out.split()) == (0, ['back.pth'])
+    assert (done.code, done.out) == (0, 'back.pth\n')
     back = torch.load('back.pth', weights_only=True)['state_dict']
     assert back.keys() == theirs.keys()
     assert all(torch.equal(back[key], tensor) for key, tensor in theirs.items())
@@ -115,6 +134,9 @@ def test_conversion_can_be_repeated_but_overwrites_no_other_config(run_tool, any
     source = KerasNet().save(anywhere / 'VOC.h5')
     for _ in range(2):
         assert run_tool('convert_weights', source, 'voc.pth').code == 0
+    other = KerasNet(outputs=7).save(anywhere / 'other.h5')  # of no published setting
+    assert run_tool('convert_weights', other, 'voc.pth').code == 0
+    assert files(anywhere) == ['VOC.h5', 'other.h5', 'voc.pth']
     Path('voc.py').write_text('mine')
     assert "'voc.py' exists" in run_tool('convert_weights', source, 'voc.pth').error
     assert Path('voc.py').read_text() == 'mine'

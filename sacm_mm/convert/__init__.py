@@ -8,13 +8,14 @@ from torch import Tensor
 
 from sacm_mm.convert import convmixer, keras, sequential
 from sacm_mm.convert.classifier import STEM
-from sacm_mm.convert.torch_file import read_checkpoint
+from sacm_mm.convert.torch_file import read_weights
 from sacm_mm.errors import UserError
 
-__all__ = ['load']
+__all__ = ['is_published', 'load']
 
 _HDF5 = b'\x89HDF\r\n\x1a\n'
 _PYTORCH = (b'PK', b'\x80')  # a zip archive, or the pickle of before PyTorch 1.6
+_BLOCK = '.0.fn.0.weight'  # a tensor that every block of a ConvMixer has
 _SHOWN = 5  # names of a foreign file's tensors
 
 
@@ -40,13 +41,28 @@ def load(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         return keras.load(path)
     if not signature.startswith(_PYTORCH):
         raise UserError(f"'{path}' is of unknown format: give Keras weights (.h5) or PyTorch's")
-    return _load_torch(read_checkpoint(path)[0], path)
+    return _load_torch(read_weights(path), path)
+
+
+def is_published(path: str | Path) -> bool:
+    """Tell whether a file is of those that ``load`` reads, whole or not; others are left alone."""
+    path = Path(path)
+    if not path.is_file():
+        return False
+    with path.open('rb') as file:
+        signature = file.read(len(_HDF5))
+    if signature == _HDF5 or not signature.startswith(_PYTORCH):
+        return signature == _HDF5
+    try:
+        return any(name.endswith(_BLOCK) for name in read_weights(path))
+    except UserError:
+        return False
 
 
 def _load_torch(
     tensors: Mapping[str, Tensor], path: Path
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    depth = sum(name.endswith('.0.fn.0.weight') for name in tensors)
+    depth = sum(name.endswith(_BLOCK) for name in tensors)
     if depth:
         for naming, places in convmixer.NAMINGS.items():
             if f'{places(depth).projection}.weight' in tensors:

@@ -42,7 +42,7 @@ def name_table(theirs: Places) -> dict[str, str]:
         modules[f'backbone.blocks.{i}.norm1'] = f'{block}.0.fn.2'
         modules[f'backbone.blocks.{i}.pointwise'] = f'{block}.1'
         modules[f'backbone.blocks.{i}.norm2'] = f'{block}.3'
-    table = {}
+    table: dict[str, str] = {}
     for ours, their in modules.items():
         tensors = ['weight', 'bias']
         if 'norm' in ours:
@@ -111,7 +111,7 @@ def load(
 
 def _patch_size(stem: Tensor) -> int:
     """Return r of a stem (dim, 3, r, r) or (dim, 3 * r * r, 1, 1), 0 when it is neither."""
-    if stem.ndim != 4:
+    if stem.ndim != 4 or not stem.numel():
         return 0
     patch = math.isqrt(stem[0].numel() // 3)
     return patch if stem.shape[1:] in ((3, patch, patch), (3 * patch**2, 1, 1)) else 0

@@ -1,7 +1,5 @@
 """The layers of a Keras weights file, and what a truncated one has lost."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import re
@@ -11,12 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import h5py
 
 from sacm_mm.errors import UserError
-
-if TYPE_CHECKING:
-    import h5py
 
 _PATIENCE = 3  # seconds
 
@@ -35,12 +32,8 @@ def read_layers(path: Path) -> Iterator[list[Layer]]:
     What the file holds beside the layers that it lists comes after them.
 
     Raises:
-        UserError: h5py is not installed, or the file is damaged or not Keras'.
+        UserError: The file is damaged or not Keras'.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise UserError(f"'{path}' needs h5py: pip install 'sacm_mm[hdf5]'") from error
     try:
         file = h5py.File(path, 'r')
     except OSError as error:
@@ -112,8 +105,6 @@ def _first_lost_layer(path: Path, size: int, whole: int) -> str | None:
 
 
 def _send_first_lost(path: Path, size: int, sender: Connection) -> None:
-    import h5py
-
     layer = None
     try:
         with h5py.File(path, 'r') as file:

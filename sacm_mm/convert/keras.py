@@ -52,7 +52,7 @@ def load(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         )
     arch = f'd{dim}-l{depth}-k{kernel}-p{patch}'
     parse_arch(arch)
-    backbone = dict(type='sacm_mm.SAConvMixer', arch=arch, norm_cfg=_NORM_CFG)
+    backbone: dict[str, Any] = dict(type='sacm_mm.SAConvMixer', arch=arch, norm_cfg=_NORM_CFG)
     head: dict[str, Any] = dict(
         in_channels=dim, upscale_factor=patch, act_norm=act_norm, norm_cfg=_NORM_CFG
     )
@@ -67,7 +67,7 @@ def _read_backbone(reader: _Reader) -> tuple[int, int, int, int]:
     stem = reader.conv('backbone.stem.proj')
     dim, inputs = stem.shape[:2]
     patch = math.isqrt(inputs // 3)
-    if inputs != 3 * patch**2:
+    if not patch or inputs != 3 * patch**2:
         raise reader.unfit(f'takes {inputs} channels, no square patch of a colour image')
     reader.state['backbone.stem.proj.weight'] = _channel_first(stem, 3, dim=1)
     reader.norm('backbone.stem.norm', dim)
@@ -106,7 +106,9 @@ def _channel_first(tensor: Tensor, channels: int, dim: int) -> Tensor:
 
 
 def _model_cfg(backbone: dict[str, Any], head: dict[str, Any], outputs: int) -> dict[str, Any]:
-    preprocessor = dict(type='mmseg.SegDataPreProcessor', bgr_to_rgb=True, size_divisor=1)
+    preprocessor: dict[str, Any] = dict(
+        type='mmseg.SegDataPreProcessor', bgr_to_rgb=True, size_divisor=1
+    )
     if outputs == 1:
         kind = 'sacm_mm.DepthEstimator'
         preprocessor |= _DEPTH_INPUT
@@ -194,6 +196,7 @@ class _Reader:
         fits = (
             set(found) == set(kind)
             and len(first) == len(shape)
+            and 0 not in first
             and all(want in (None, have) for want, have in zip(shape, first))
             and all(found[key] == channels for key in kind[1:])
         )

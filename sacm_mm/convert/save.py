@@ -15,7 +15,7 @@ from sacm_mm import __version__
 from sacm_mm.cli import check_writable, find_config
 from sacm_mm.convert import load
 from sacm_mm.convert.convmixer import to_convmixer
-from sacm_mm.convert.torch_file import read_checkpoint
+from sacm_mm.convert.torch_file import read_weights
 from sacm_mm.engine.checkpoint import AtomicLocalBackend
 from sacm_mm.errors import UserError
 
@@ -48,14 +48,16 @@ def convert(source: Path, out: Path) -> list[Path]:
     model_cfg, state_dict = load(source)
     meta = _provenance(source) | dict(model_cfg=model_cfg)
     cfg = _published_config(model_cfg)
-    written = [out]
-    if cfg is not None:
-        meta['dataset_meta'] = _dataset_meta(cfg)
-        cfg.load_from = '{{ fileDirname }}/' + out.name
-        written.append(out.with_suffix('.py'))
-        _save_config(cfg, source, written[-1])
+    config = out.with_suffix('.py')
+    if cfg is None:
+        config.unlink(missing_ok=True)  # of an earlier conversion
+        _save_checkpoint(state_dict, meta, out)
+        return [out]
+    meta['dataset_meta'] = _dataset_meta(cfg)
+    cfg.load_from = '{{ fileDirname }}/' + out.name
     _save_checkpoint(state_dict, meta, out)
-    return written
+    _save_config(cfg, source, config)
+    return [out, config]
 
 
 def convert_back(source: Path, out: Path, naming: str) -> list[Path]:
@@ -67,7 +69,8 @@ def convert_back(source: Path, out: Path, naming: str) -> list[Path]:
     _check_out(source, out)
     if not source.is_file():
         raise UserError(f"'{source}' does not exist or is no file: name a checkpoint")
-    state_dict = to_convmixer(read_checkpoint(source)[0], naming, source)
+    state_dict = to_convmixer(read_weights(source), naming, source)
+    out.with_suffix('.py').unlink(missing_ok=True)  # of an earlier conversion
     _save_checkpoint(state_dict, _provenance(source), out)
     return [out]
 
@@ -79,13 +82,12 @@ def _check_out(source: Path, out: Path) -> None:
         raise UserError(f"cannot write '{out}': it is a folder or the source, choose another name")
     check_writable(out.parent)
     config = out.with_suffix('.py')
-    if config.exists() and not config.read_text(encoding='utf-8').startswith(_HEADING):
+    if config.exists() and not config.read_bytes().startswith(_HEADING.encode()):
         raise UserError(f"'{config}' exists and is not of this tool: choose another name for OUT")
 
 
 def _provenance(source: Path) -> dict[str, Any]:
-    with source.open('rb') as file:
-        digest = hashlib.file_digest(file, 'sha256').hexdigest()
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
     return dict(source=source.name, sha256=digest, sacm_mm=__version__)
 
 

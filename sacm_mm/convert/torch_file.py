@@ -3,7 +3,7 @@
 import pickle
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,27 +26,26 @@ class _Inert:
         pass
 
 
-def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read the weights and the ``meta`` of a checkpoint or of a bare state dict.
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read the weights of a checkpoint, or a bare state dict.
 
     Raises:
         UserError: The file wants to run code, is damaged, or holds no weights.
     """
     content = _load(path)
-    meta = content.get('meta', {}) if isinstance(content, Mapping) else {}
     state_dict = content
     if isinstance(content, Mapping) and 'state_dict' in content:
         state_dict = content['state_dict']
     if (
         not isinstance(state_dict, Mapping)
         or not state_dict
+        or not all(isinstance(key, str) for key in state_dict)
         or not all(isinstance(tensor, Tensor) for tensor in state_dict.values())
     ):
         raise UserError(f"'{path}' holds no weights: save a model's state_dict() with torch.save")
     # nn.DataParallel, in which CIFAR-10 networks are often trained, puts a name in front of all
     parallel = all(key.startswith('module.') for key in state_dict)
-    tensors = {key.removeprefix('module.') if parallel else key: t for key, t in state_dict.items()}
-    return tensors, meta if isinstance(meta, Mapping) else {}
+    return {key.removeprefix('module.') if parallel else key: t for key, t in state_dict.items()}
 
 
 def _load(path: Path) -> Any:
@@ -65,7 +64,7 @@ def _load(path: Path) -> Any:
         raise _damaged(path) from error
 
 
-def _stand_ins(path: Path) -> list[tuple[type, str]]:
+def _stand_ins(path: Path) -> list[Callable | tuple[Callable, str]]:
     """Name what may be replaced by something inert; all else that is not a tensor is refused."""
     if not zipfile.is_zipfile(path):  # as PyTorch saved before 1.6
         return []
