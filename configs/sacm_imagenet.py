@@ -7,6 +7,7 @@ _base_ = [
     './_base_/cls_runtime.py',
 ]
 model = dict(
+    data_preprocessor=dict(num_classes=1000),  # for the mixed labels
     backbone=dict(arch='d768-l32-k7-p7'),
     head=dict(num_classes=1000, in_channels=768, topk=(1, 5)),
     train_cfg=dict(augments=[dict(type='Mixup', alpha=0.5), dict(type='CutMix', alpha=0.5)]),

@@ -16,6 +16,10 @@ _PUBLIC = {
     'CSMixer': 'sacm_mm.models.backbones.cs_mixer',
     'PixelShufflePyramid': 'sacm_mm.models.necks.pixel_shuffle_pyramid',
     'PixelShuffleHead': 'sacm_mm.models.heads.pixel_shuffle_head',
+    'PixelShuffleDepthHead': 'sacm_mm.models.heads.pixel_shuffle_depth_head',
+    'DepthEstimator': 'sacm_mm.models.depth_estimator',
+    'SegDepthEstimator': 'sacm_mm.models.joint_estimator',
+    'DepthMetric': 'sacm_mm.evaluation.depth_metric',
     'UserError': 'sacm_mm.errors',
 }
 

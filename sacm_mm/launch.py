@@ -83,7 +83,7 @@ def prepare_test(cfg: Config, args: Namespace) -> Config:
         if folder:
             check_writable(folder)
     if args.tta:
-        if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:
+        if not (cfg.get('tta_model') and cfg.get('tta_pipeline')):
             raise UserError(f"config '{cfg.filename}' has no tta_model and tta_pipeline")
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
@@ -186,7 +186,7 @@ def build_runner(cfg: Config, loaders: tuple[str, ...]) -> Runner:
     model = getattr(model, 'module', model)  # a TTA wrapper
     _check_heads(model)
     if cfg.get('load_from') and (cfg.get('resume') or 'train_dataloader' not in loaders):
-        _check_weights(model, cfg.load_from)
+        check_weights(model, cfg.load_from)
     for loader in loaders:
         if cfg.get(loader) is not None:
             _build(DATASETS, cfg[loader].dataset, f'{loader}.dataset')
@@ -228,7 +228,7 @@ def _parts_of(section: Any) -> list[dict]:
     ]
 
 
-def _check_weights(model: nn.Module, path: str) -> None:
+def check_weights(model: nn.Module, path: str) -> None:
     """Compare a checkpoint with the model: the host loads what fits and goes on with the rest."""
     checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
     found = checkpoint.get('state_dict', checkpoint)
@@ -301,7 +301,7 @@ def _check_heads(model: nn.Module) -> None:
 
 
 def _heads(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    for name in ('decode_head', 'auxiliary_head', 'head'):
+    for name in ('decode_head', 'depth_head', 'auxiliary_head', 'head'):
         head = getattr(model, name, None)
         if isinstance(head, nn.ModuleList):
             yield from ((f'{name}[{i}]', part) for i, part in enumerate(head))

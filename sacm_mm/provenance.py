@@ -116,6 +116,7 @@ def record_result(
     commands: Sequence[str],
     pictures: Sequence[Path] = (),
     note: str = '',
+    keep_weights: bool = False,
 ) -> dict[str, Any]:
     """Gather a training run and its tests into ``out``, which appears when it is complete.
 
@@ -127,6 +128,7 @@ def record_result(
         commands: The commands that give the figures again.
         pictures: Files to keep beside them.
         note: What a reader has to know.
+        keep_weights: Keep the last checkpoint's weights too, as ``weights.pth``.
 
     Raises:
         UserError: ``out`` exists, or a log or a test's figures are missing, or neither the training
@@ -165,6 +167,8 @@ def record_result(
             shutil.copy2(log, partial / f'test_{name.replace(" ", "_")}.log')
         for picture in pictures:
             shutil.copy2(picture, partial / picture.name)
+        if keep_weights:
+            _copy_weights(train_dir, partial / 'weights.pth')
         partial.replace(out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -177,3 +181,16 @@ def _figures(log: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"'{path}' does not exist: that test did not end")
     return json.loads(path.read_text(encoding='utf-8'))
+
+
+def _copy_weights(work_dir: Path, out: Path) -> None:
+    """Copy the weights and the data set's class names of the last checkpoint, nothing else."""
+    import torch
+    from mmengine.runner import CheckpointLoader, find_latest_checkpoint
+
+    path = find_latest_checkpoint(str(work_dir))
+    if path is None:
+        raise UserError(f"no checkpoint in '{work_dir}'")
+    checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    meta = {'dataset_meta': checkpoint['meta']['dataset_meta']}
+    torch.save({'meta': meta, 'state_dict': checkpoint['state_dict']}, out)

@@ -13,7 +13,17 @@ from mmengine.utils import ManagerMixin
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 from yapf.yapflib import yapf_api
 
-from sacm_mm.sample_data.layouts import Sizes, write_camvid, write_classification, write_voc
+from sacm_mm.sample_data.layouts import (
+    Sizes,
+    write_ade20k,
+    write_camvid,
+    write_cifar10,
+    write_cityscapes,
+    write_imagenet,
+    write_kitti,
+    write_nyu,
+    write_voc,
+)
 
 TOOLS = Path(__file__).resolve().parents[1] / 'tools'
 SMALL = Sizes(train=4, val=4, size=(48, 64))
@@ -132,11 +142,34 @@ def voc_root(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def cifar_root(tmp_path_factory):
-    """Hold ``cifar10``, class folders of a few images."""
+    """Hold ``cifar10`` as the original archive, of a few images."""
     root = tmp_path_factory.mktemp('cifar')
-    written = write_classification(root, sizes=Sizes(train=16, val=8, size=(32, 32)))
-    written.path.rename(root / 'cifar10')
-    (root / 'cifar10/val').rename(root / 'cifar10/test')
+    write_cifar10(root, sizes=Sizes(train=16, val=8, size=(32, 32)))
+    return root
+
+
+@pytest.fixture(scope='session')
+def imagenet_root(tmp_path_factory):
+    """Hold ``imagenet``, 4 images of 48x64 pixels a split; not to be changed."""
+    root = tmp_path_factory.mktemp('imagenet')
+    write_imagenet(root, sizes=SMALL)
+    return root
+
+
+@pytest.fixture(scope='session')
+def ade_root(tmp_path_factory):
+    """Hold ``ade/ADEChallengeData2016``, 4 images of 48x64 pixels a split; not to be changed."""
+    root = tmp_path_factory.mktemp('ade')
+    write_ade20k(root, sizes=SMALL)
+    return root
+
+
+@pytest.fixture(scope='session')
+def depth_root(tmp_path_factory):
+    """Hold ``nyu``, ``kitti`` and ``cityscapes``, 4 images of 48x64 pixels a split."""
+    root = tmp_path_factory.mktemp('depth')
+    for write in (write_nyu, write_kitti, write_cityscapes):
+        write(root, sizes=SMALL)
     return root
 
 

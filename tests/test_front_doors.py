@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
@@ -42,9 +43,10 @@ def test_segmentation(config, checkpoint, camvid_root):
 
 
 @pytest.mark.parametrize('config', [CONFIGS / 'sacm_cifar10.py'], ids=lambda c: c.stem)
-def test_classification(config, checkpoint, cifar_root):
+def test_classification(config, checkpoint, tmp_path):
     inferencer = ImageClassificationInferencer(str(config), checkpoint, device='cpu')
-    path = str(next((cifar_root / 'cifar10/test').glob('*/*')))
+    path = str(tmp_path / 'photo.png')
+    assert cv2.imwrite(path, photo(37, 51))
     for image in (path, photo(37, 51)):
         (result,) = inferencer(image)
         assert result['pred_scores'].shape == (10,)

@@ -18,7 +18,7 @@ def test_a_run_is_recorded_with_what_it_was_made_of(trained, tested, tmp_path):
     picture.write_bytes(b'png')
     out = tmp_path / 'results/run'
     arguments = dict(config=CAMVID, train_dir=trained, test_dirs={'whole': tested}, commands=['x'])
-    record_result(out, pictures=[picture], **arguments)
+    record_result(out, pictures=[picture], keep_weights=True, **arguments)
     result = json.loads((out / 'result.json').read_text())
     assert result['seed'] == 0
     assert result['train']['seconds'] >= 0
@@ -27,7 +27,15 @@ def test_a_run_is_recorded_with_what_it_was_made_of(trained, tested, tmp_path):
     assert 0 <= result['test']['whole']['figures']['mIoU'] <= 100
     kept = {path.name for path in out.iterdir()}
     assert kept == {
-        *('result.json', 'train.log', 'scalars.json', 'config.py', 'test_whole.log', 'grid.png')
+        *(
+            'result.json',
+            'train.log',
+            'scalars.json',
+            'config.py',
+            'test_whole.log',
+            'grid.png',
+            'weights.pth',
+        )
     }
     with pytest.raises(UserError, match='not overwritten'):
         record_result(out, **arguments)

@@ -4,24 +4,28 @@ import json
 
 import numpy as np
 import pytest
+from mmpretrain.datasets import ImageNet
 from PIL import Image
 
+from sacm_mm.datasets import CIFAR10Dataset
 from sacm_mm.errors import UserError
 from sacm_mm.sample_data import CAMVID_CLASSES, VOC_OBJECTS, WRITERS, render_scene, render_street
 from sacm_mm.sample_data.backdrops import FAR
+from sacm_mm.sample_data.files import voc_palette
 from sacm_mm.sample_data.layouts import (
     Sizes,
     find_writers,
-    voc_palette,
-    with_void_rim,
     write_camvid,
 )
 from sacm_mm.sample_data.publish import MARKER, no_track, publish
+from sacm_mm.sample_data.room import NYU_DRAWN, render_room
+from sacm_mm.sample_data.segmentation_sets import with_void_rim
 
-RENDERERS = {'voc': render_scene, 'street': render_street}
+RENDERERS = {'voc': render_scene, 'street': render_street, 'room': render_room}
 VALID_IDS = {
     'voc': {0, *(kind.label for kind in VOC_OBJECTS.values())},
     'street': set(range(len(CAMVID_CLASSES) + 1)),
+    'room': set(NYU_DRAWN.values()),
 }
 SMALL = Sizes(train=3, val=2, size=(48, 64))
 
@@ -188,6 +192,117 @@ def test_classification_layout(tmp_path):
         assert [len(list(folder.iterdir())) for folder in folders] == [each] * len(VOC_OBJECTS)
 
 
+def test_floor_and_walls_of_a_room_are_planes():
+    height, width = 60, 80
+    for seed in range(6):
+        scene = render_room(np.random.default_rng(seed), height, width)
+        floor = scene.labels == NYU_DRAWN['floor']
+        rows = np.where(floor.any(1))[0]
+        # On a floor seen by a level camera a row has one depth, and 1 / depth is linear in rows.
+        inverse = np.array([1 / scene.depth[row][floor[row]] for row in rows], object)
+        assert all(np.ptp(row) < 1e-5 for row in inverse)
+        line = np.array([row[0] for row in inverse], float)
+        if len(rows) > 4:
+            fit = np.polyval(np.polyfit(rows, line, 1), rows)
+            np.testing.assert_allclose(line, fit, atol=1e-4)
+        assert scene.depth.max() <= 8
+        assert scene.depth[scene.labels == NYU_DRAWN['chair']].min(initial=1.2) >= 1.2
+
+
+def test_nyu_layout(tmp_path):
+    root = WRITERS['nyu'](tmp_path, sizes=SMALL).path
+    for split, count in (('train', 3), ('test', 2)):
+        names = {
+            kind: sorted(path.stem for path in (root / kind / split).iterdir())
+            for kind in ('images', 'annotations', 'labels40')
+        }
+        assert names['images'] == names['annotations'] == names['labels40']
+        assert len(names['images']) == count
+        for name in names['images']:
+            depth = np.array(Image.open(root / f'annotations/{split}/{name}.png'))
+            assert (depth.shape, depth.dtype) == ((48, 64), np.uint16)
+            assert depth.min() > 300 and depth.max() < 8000  # millimetres
+            labels = np.array(Image.open(root / f'labels40/{split}/{name}.png'))
+            assert set(np.unique(labels)) <= VALID_IDS['room']
+
+
+def test_cityscapes_layout(tmp_path):
+    root = WRITERS['cityscapes'](tmp_path, sizes=SMALL).path
+    for split, count in (('train', 3), ('val', 2)):
+        photos = sorted((root / 'leftImg8bit' / split).glob('*/*_leftImg8bit.png'))
+        assert len(photos) == count
+        for photo in photos:
+            name = f'{split}/{photo.parent.name}/{photo.name.removesuffix("_leftImg8bit.png")}'
+            mask = np.array(Image.open(root / f'gtFine/{name}_gtFine_labelTrainIds.png'))
+            assert set(np.unique(mask)) <= {*range(19), 255}
+            disparity = np.array(Image.open(root / f'disparity/{name}_disparity.png'))
+            assert disparity.dtype == np.uint16
+            assert (disparity[mask == 10] == 0).all()  # sky
+            camera = json.loads((root / f'camera/{name}_camera.json').read_text())
+            assert camera['extrinsic']['baseline'] > 0 < camera['intrinsic']['fx']
+
+
+def test_kitti_layout(tmp_path):
+    root = WRITERS['kitti'](tmp_path, sizes=SMALL).path
+    for split, count, without in (('train', 3, 0), ('test', 2, 1)):
+        lines = (root / f'kitti_eigen_{split}_files_with_gt.txt').read_text().splitlines()
+        assert len(lines) == count + without
+        assert sum(' None ' in line for line in lines) == without
+        for line in lines:
+            image, depth, focal = line.split()
+            assert (root / 'raw' / image).is_file()
+            assert float(focal) > 0
+            if depth != 'None':
+                stored = np.array(Image.open(root / 'gt_depth' / depth))
+                assert stored.dtype == np.uint16
+                assert 0.3 < (stored == 0).mean() < 1  # sparse
+
+
+def test_ade20k_layout(tmp_path):
+    root = WRITERS['ade20k'](tmp_path, sizes=SMALL).path
+    for split, count in (('training', 3), ('validation', 2)):
+        masks = sorted((root / 'annotations' / split).iterdir())
+        photos = sorted((root / 'images' / split).iterdir())
+        assert [path.stem for path in photos] == [path.stem for path in masks]
+        assert len(masks) == count
+        for path in masks:
+            labels = np.array(Image.open(path))
+            assert labels.dtype == np.uint8 and labels.max() <= 150
+            assert len(np.unique(labels)) > 1
+
+
+def test_imagenet_is_read_by_the_host_with_its_class_ids(tmp_path):
+    root = WRITERS['imagenet'](tmp_path, sizes=Sizes(16, 8, (32, 32))).path
+    names = {
+        'sheep': 'ram', 'aeroplane': 'airliner', 'car': 'convertible', 'pottedplant': 'pot',
+        'boat': 'speedboat', 'tvmonitor': 'television', 'bottle': 'wine bottle',
+        'person': 'ballplayer',
+    }  # fmt: skip
+    for split, count in (('train', 16), ('val', 8)):
+        dataset = ImageNet(data_root=str(root), split=split)
+        assert len(dataset) == count
+        found = {dataset.CLASSES[info['gt_label']].split(',')[0] for info in dataset}
+        assert found == set(names.values())
+    synsets = [path.name for path in sorted((root / 'train').iterdir())]
+    labels = [next(i['gt_label'] for i in dataset if s in i['img_path']) for s in synsets]
+    assert labels == sorted(labels)  # as in the real set, where class ids follow the synsets
+
+
+def test_the_cifar10_archive_is_read(tmp_path):
+    root = WRITERS['cifar10'](tmp_path, sizes=Sizes(12, 8, (32, 32))).path
+    names = {path.name for path in (root / 'cifar-10-batches-py').iterdir()}
+    assert names == {*(f'data_batch_{i}' for i in range(1, 6)), 'test_batch', 'batches.meta'}
+    for split, count in (('train', 12), ('test', 8)):
+        dataset = CIFAR10Dataset(data_root=str(root), split=split)
+        assert len(dataset) == count
+        assert all(info['img'].shape == (32, 32, 3) for info in dataset)
+        assert {info['gt_label'] for info in dataset} == {0, 1, 2, 3, 4, 5, 6, 8}
+    # The first picture is the one drawn for its label, its colours in the right order.
+    first = render_scene(np.random.default_rng((0, 12)), 32, 32, 'sheep', most=1).image
+    assert np.array_equal(dataset[0]['img'][..., ::-1], first)
+    assert dataset[0]['gt_label'] == 4
+
+
 @pytest.mark.parametrize('name', WRITERS)
 def test_foreign_folder_is_refused_and_left_untouched(name, tmp_path):
     target = WRITERS[name](tmp_path, sizes=SMALL).path
@@ -251,7 +366,9 @@ def test_numbers_that_make_no_picture_are_user_errors(name, sizes, tmp_path):
 
 
 def test_unknown_name_lists_the_valid_ones():
-    with pytest.raises(UserError, match='choose from: voc, camvid, classification'):
+    with pytest.raises(
+        UserError, match='choose from: voc, camvid, ade20k, cityscapes, nyu, kitti, '
+    ):
         find_writers(['voc', 'vok'])
 
 

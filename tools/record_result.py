@@ -23,6 +23,7 @@ def main() -> None:
     )
     parser.add_argument('--command', nargs='+', required=True, help='what gives the figures again')
     parser.add_argument('--picture', nargs='*', type=Path, default=[], help='files to keep')
+    parser.add_argument('--weights', action='store_true', help='keep the last weights (if small)')
     parser.add_argument('--note', default='', help='what a reader has to know')
     args = parser.parse_args()
     malformed = [test for test in args.test if '=' not in test]
@@ -33,7 +34,14 @@ def main() -> None:
 
     tests = {name: Path(folder) for name, _, folder in (t.partition('=') for t in args.test)}
     record_result(
-        args.out, args.config, args.train_dir, tests, args.command, args.picture, args.note
+        args.out,
+        args.config,
+        args.train_dir,
+        tests,
+        args.command,
+        args.picture,
+        args.note,
+        args.weights,
     )
     print(args.out / 'result.json')
 

@@ -1,14 +1,37 @@
 """Data sets and transforms that the hosts lack, registered on import."""
 
 from .cifar10 import CIFAR10Dataset
-from .segmentation import CamVidDataset, CheckedSegDataset, VOCDataset
+from .depth import CheckedDepthDataset, CityscapesDepthDataset, KITTIDepthDataset, NYUDataset
+from .depth_transforms import (
+    LoadCityscapesDepth,
+    LoadDepthAnnotation,
+    RandomDepthResize,
+    RandomDepthRotate,
+)
+from .segmentation import (
+    ADE20KDataset,
+    CamVidDataset,
+    CheckedSegDataset,
+    CityscapesDataset,
+    VOCDataset,
+)
 from .transforms import LoadAnnotations, LoadImageFromFile
 
 __all__ = [
+    'ADE20KDataset',
     'CIFAR10Dataset',
     'CamVidDataset',
+    'CheckedDepthDataset',
     'CheckedSegDataset',
+    'CityscapesDataset',
+    'CityscapesDepthDataset',
+    'KITTIDepthDataset',
     'LoadAnnotations',
+    'LoadCityscapesDepth',
+    'LoadDepthAnnotation',
     'LoadImageFromFile',
+    'NYUDataset',
+    'RandomDepthResize',
+    'RandomDepthRotate',
     'VOCDataset',
 ]

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine import fileio
+from mmseg.datasets import ADE20KDataset as MMSegADE20KDataset
 from mmseg.datasets import BaseSegDataset, PascalVOCDataset
+from mmseg.datasets import CityscapesDataset as MMSegCityscapesDataset
 
 from sacm_mm.errors import UserError
 from sacm_mm.registry import DATASETS
@@ -23,6 +25,8 @@ class CheckedSegDataset(BaseSegDataset):
     """
 
     HOW_TO_GET = ''  # how a user gets the data: it ends every message about missing files
+    # What a sample may consist of: the key of its path, which is that of its folder too.
+    PARTS = {'img_path': 'image', 'seg_map_path': 'mask'}
 
     def __init__(self, *, pipeline: Sequence = (), **kwargs) -> None:
         super().__init__(pipeline=use_checked_loaders(list(pipeline)), **kwargs)
@@ -30,13 +34,12 @@ class CheckedSegDataset(BaseSegDataset):
     def load_data_list(self) -> list[dict]:
         """List the samples; each has its image, its mask and the number of classes."""
         img_dir = self.data_prefix.get('img_path') or ''
-        seg_dir = self.data_prefix.get('seg_map_path')
-        for folder in (img_dir, seg_dir):
+        for folder in (self.data_prefix.get(key) for key in self.PARTS):
             if folder and not fileio.isdir(folder, backend_args=self.backend_args):
                 raise UserError(f"data folder '{folder}' does not exist: {self.HOW_TO_GET}")
         if self.ann_file and not fileio.exists(self.ann_file, backend_args=self.backend_args):
             raise UserError(f"image list '{self.ann_file}' does not exist: {self.HOW_TO_GET}")
-        data_list = super().load_data_list()
+        data_list = self._list_samples()
         if not data_list:
             source = self.ann_file or f'{img_dir}/*{self.img_suffix}'
             raise UserError(f"no images in '{source}': {self.HOW_TO_GET}")
@@ -45,11 +48,15 @@ class CheckedSegDataset(BaseSegDataset):
             info['num_classes'] = len(self.metainfo['classes'])
         return data_list
 
+    def _list_samples(self) -> list[dict]:
+        """List the samples without looking at their files."""
+        return super().load_data_list()
+
     def _check_files(self, info: dict) -> None:
-        for kind in ('img_path', 'seg_map_path'):
-            path = info.get(kind)
+        for key, part in self.PARTS.items():
+            path = info.get(key)
             if path and not fileio.exists(path, backend_args=self.backend_args):
-                what = 'image' if kind == 'img_path' else f"mask of image '{info['img_path']}'"
+                what = part if key == 'img_path' else f"{part} of image '{info['img_path']}'"
                 raise UserError(f"{what} not found: '{path}' does not exist; add or unlist it")
 
 
@@ -113,3 +120,32 @@ class CamVidDataset(CheckedSegDataset):
         for info in data_list:
             info['label_map'] = {**(info['label_map'] or {}), self.VOID: IGNORE_LABEL}
         return data_list
+
+
+@DATASETS.register_module()
+class ADE20KDataset(CheckedSegDataset, MMSegADE20KDataset):
+    """ADE20K in its scene parsing version: masks hold the classes 1 to 150, and 0 is ignored.
+
+    Layout: ``<data_root>/{images,annotations}/{training,validation}``.
+    """
+
+    HOW_TO_GET = (
+        'put ADEChallengeData2016 there as ade/ADEChallengeData2016, set SACM_DATA to the folder '
+        "with ade, or make a sample set with 'python tools/make_sample_data.py ade20k --out "
+        "data/sample' and SACM_DATA=data/sample"
+    )
+
+
+@DATASETS.register_module()
+class CityscapesDataset(CheckedSegDataset, MMSegCityscapesDataset):
+    """Cityscapes fine annotations, 19 classes; label 255 is ignored.
+
+    Layout: ``<data_root>/{leftImg8bit,gtFine}/{train,val}/<city>``, with the masks
+    ``*_gtFine_labelTrainIds.png`` that cityscapesscripts makes.
+    """
+
+    HOW_TO_GET = (
+        "put Cityscapes there, with cityscapesscripts' labelTrainIds masks, set SACM_DATA to the "
+        "folder with cityscapes, or make a sample set with 'python tools/make_sample_data.py "
+        "cityscapes --out data/sample' and SACM_DATA=data/sample"
+    )

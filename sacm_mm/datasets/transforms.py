@@ -47,7 +47,7 @@ class LoadImageFromFile(MMCVLoadImageFromFile):
             return super().transform(results)
         except Exception as error:  # each decoder has exceptions of its own
             raise UserError(
-                f"cannot read image '{results['img_path']}' ({_one_line(error)}): replace the file "
+                f"cannot read image '{results['img_path']}' ({one_line(error)}): replace the file "
                 'or take it out of the data set'
             ) from error
 
@@ -57,7 +57,7 @@ class LoadAnnotations(MMSegLoadAnnotations):
     """Load a segmentation mask (H, W), uint8; the same as the host's, checked.
 
     The number of classes comes from a ``CheckedSegDataset``; with other data sets the values are
-    not checked.
+    not checked. Samples of a data set without masks pass.
 
     Raises:
         UserError: The mask is unreadable, has colour channels or more than 8 bits, another size
@@ -65,6 +65,8 @@ class LoadAnnotations(MMSegLoadAnnotations):
     """
 
     def _load_seg_map(self, results: dict) -> None:
+        if 'seg_map_path' not in results:
+            return
         path = results['seg_map_path']
         try:
             with Image.open(path) as mask:  # reads the header only
@@ -79,7 +81,7 @@ class LoadAnnotations(MMSegLoadAnnotations):
             raise
         except Exception as error:
             raise UserError(
-                f"cannot read mask '{path}' ({_one_line(error)}): replace the file or take its "
+                f"cannot read mask '{path}' ({one_line(error)}): replace the file or take its "
                 'image out of the data set'
             ) from error
         self._check(results, path)
@@ -87,12 +89,7 @@ class LoadAnnotations(MMSegLoadAnnotations):
     @staticmethod
     def _check(results: dict, path: str) -> None:
         mask = results['gt_seg_map']
-        size = results.get('ori_shape', mask.shape)
-        if mask.shape != tuple(size):
-            raise UserError(
-                f"mask '{path}' is {mask.shape[1]}x{mask.shape[0]} pixels, but its image is "
-                f'{size[1]}x{size[0]}: they must agree'
-            )
+        check_size('mask', path, mask.shape, results)
         num_classes = results.get('num_classes')
         if num_classes is None:
             return
@@ -106,6 +103,21 @@ class LoadAnnotations(MMSegLoadAnnotations):
             )
 
 
-def _one_line(error: Exception) -> str:
+def check_size(what: str, path: str, found: tuple[int, ...], results: dict) -> None:
+    """Compare the size of a mask or map with that of its image file.
+
+    Raises:
+        UserError: They differ.
+    """
+    size = results.get('ori_shape', found)
+    if found != tuple(size):
+        raise UserError(
+            f"{what} '{path}' is {found[1]}x{found[0]} pixels, but its image is "
+            f'{size[1]}x{size[0]}: they must agree'
+        )
+
+
+def one_line(error: Exception) -> str:
+    """Reduce what a decoder says to a line of at most 120 characters."""
     text = ' '.join(str(error).split()) or type(error).__name__
     return text if len(text) < 120 else f'{text[:117]}...'

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import mmcv
 import numpy as np
@@ -10,11 +11,16 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from sacm_mm.registry import HOOKS
+from sacm_mm.visualization.depth import DepthPicture, DepthStyle, save_depth_grid
+from sacm_mm.visualization.depth_visualizer import picture_of
+from sacm_mm.visualization.segmentation_grid import save_segmentation_grid
 
 
 @HOOKS.register_module()
 class PictureGridHook(Hook):
-    """Write a picture grid (image | truth | prediction) at the end of a segmentation test.
+    """Write a picture grid (image | truth | prediction) at the end of a test.
+
+    For depth there is the error beside them, drawn as the visualizer draws depth.
 
     Args:
         out: PNG to write; it appears when it is complete.
@@ -24,7 +30,7 @@ class PictureGridHook(Hook):
     def __init__(self, out: str, num_images: int = 6) -> None:
         self.out = Path(out)
         self.num_images = num_images
-        self._rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._rows: list[DepthPicture] = []
 
     def before_test(self, runner: Runner) -> None:
         """Choose the batches to show."""
@@ -38,18 +44,19 @@ class PictureGridHook(Hook):
         """Keep the first sample of a chosen batch."""
         if batch_idx not in self._chosen or not outputs:
             return
-        sample = outputs[0]
-        image = mmcv.imread(sample.img_path, channel_order='rgb')
-        truth = sample.gt_sem_seg.data.squeeze(0).cpu().numpy()
-        pred = sample.pred_sem_seg.data.squeeze(0).cpu().numpy()
-        self._rows.append((image, truth, pred))
+        image = mmcv.imread(outputs[0].img_path, channel_order='rgb')
+        self._rows.append(picture_of(image, outputs[0]))
 
     def after_test(self, runner: Runner) -> None:
         """Draw the sheet."""
-        from sacm_mm.visualization.segmentation_grid import save_segmentation_grid
-
         if not is_main_process():
             return
         meta = runner.test_dataloader.dataset.metainfo
-        save_segmentation_grid(self._rows, meta['classes'], meta['palette'], self.out)
+        classes, palette = meta['classes'], meta['palette']
+        if self._rows[0].prediction is not None:
+            style = getattr(runner.visualizer, 'style', DepthStyle())
+            save_depth_grid(self._rows, style, self.out, classes, palette)
+        else:
+            rows: list[Any] = [(row.image, row.true_labels, row.labels) for row in self._rows]
+            save_segmentation_grid(rows, classes, palette, self.out)
         runner.logger.info(f'Picture grid (image | truth | prediction): {self.out}')

@@ -1,3 +1,11 @@
 """Models, registered on import."""
 
-from . import backbones, heads, necks  # noqa: F401
+from . import (  # noqa: F401
+    backbones,
+    depth_estimator,
+    heads,
+    joint_estimator,
+    losses,
+    necks,
+    tta,
+)

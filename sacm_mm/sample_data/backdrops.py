@@ -10,6 +10,9 @@ from sacm_mm.sample_data.texture import Colour, fractal, hsv, mix, paint, shade
 FAR = 80.0
 """Depth of the sky and of everything beyond, metres."""
 
+FOCAL = 1.2
+"""Focal length of the cameras over the shorter side of the picture."""
+
 
 @dataclass(frozen=True)
 class Camera:

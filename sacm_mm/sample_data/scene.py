@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sacm_mm.sample_data import backdrops, household, living, vehicles
-from sacm_mm.sample_data.backdrops import FAR, Backdrop, Camera
+from sacm_mm.sample_data.backdrops import FAR, FOCAL, Backdrop, Camera
 from sacm_mm.sample_data.canvas import Canvas, Scene
 from sacm_mm.sample_data.pen import Drawing
 
@@ -93,7 +93,7 @@ def render_scene(
     small = min(height, width)
     low = lead == 'aeroplane'  # leaves room in the sky
     horizon = height * (rng.uniform(0.55, 0.75) if low else rng.uniform(0.2, 0.42))
-    camera = Camera(height, width, horizon, 1.2 * small, rng.uniform(*place.above))
+    camera = Camera(height, width, horizon, FOCAL * small, rng.uniform(*place.above))
     backdrop = place.paint(rng, camera)
     canvas = Canvas(backdrop.image, np.zeros((height, width), np.uint8), backdrop.depth)
     extra = [str(name) for name in rng.choice(place.kinds, int(rng.integers(0, most)))]

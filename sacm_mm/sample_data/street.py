@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sacm_mm.sample_data import living, roadside, vehicles
-from sacm_mm.sample_data.backdrops import FAR, Camera, fill, haze, sky, skyline, textured
+from sacm_mm.sample_data.backdrops import FAR, FOCAL, Camera, fill, haze, sky, skyline, textured
 from sacm_mm.sample_data.canvas import Canvas, Scene
 from sacm_mm.sample_data.pen import Drawing
 from sacm_mm.sample_data.texture import fractal, hsv, mix
@@ -70,7 +70,7 @@ def render_street(rng: np.random.Generator, height: int, width: int) -> Scene:
         The scene; `labels` index `CAMVID_CLASSES`, and 11 is void.
     """
     horizon = height * rng.uniform(0.42, 0.54)
-    camera = Camera(height, width, horizon, 1.2 * min(height, width), rng.uniform(1.3, 1.7))
+    camera = Camera(height, width, horizon, FOCAL * min(height, width), rng.uniform(1.3, 1.7))
     half = rng.uniform(3.2, 4.6)
     street = _Street(rng.uniform(-0.3, 0.3) * half, half, rng.uniform(2.5, 5.0))
     canvas = _ground(rng, camera, street)

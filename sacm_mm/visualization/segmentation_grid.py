@@ -1,6 +1,6 @@
 """A sheet of test images with their truth and prediction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,22 @@ def colourise(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarra
     return colours[labels.astype(np.uint8)]
 
 
+def class_legend(
+    seen: Collection[int], classes: Sequence[str], palette: Sequence[Sequence[int]]
+) -> list[Patch]:
+    """Make legend entries of the labels that were seen; 255 is void."""
+    entries = [
+        Patch(
+            facecolor='#{:02x}{:02x}{:02x}'.format(*palette[i]), edgecolor='0.4', label=classes[i]
+        )
+        for i in sorted(seen)
+        if i < len(classes)
+    ]
+    if 255 in seen:
+        entries.append(Patch(facecolor='white', edgecolor='0.4', label='void (not counted)'))
+    return entries
+
+
 def save_segmentation_grid(
     rows: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
     classes: Sequence[str],
@@ -29,8 +45,7 @@ def save_segmentation_grid(
 
     Args:
         rows: (image RGB uint8 (H, W, 3), truth (H, W), prediction (H, W)); truth 255 is void, and
-        is
-            left white in both pictures, since it does not count.
+            is left white in both pictures, since it does not count.
         classes: Class names.
         palette: RGB of each class.
         path: PNG to write.
@@ -55,14 +70,6 @@ def save_segmentation_grid(
             axis.set_yticks([])
     for axis, title in zip(axes[0], titles):
         axis.set_title(title)
-    entries = [
-        Patch(
-            facecolor='#{:02x}{:02x}{:02x}'.format(*palette[i]), edgecolor='0.4', label=classes[i]
-        )
-        for i in sorted(seen)
-        if i < len(classes)
-    ]
-    if 255 in seen:
-        entries.append(Patch(facecolor='white', edgecolor='0.4', label='void (not counted)'))
-    figure.legend(handles=entries, loc='outside lower center', ncols=6, frameon=False, fontsize=9)
+    handles = class_legend(seen, classes, palette)
+    figure.legend(handles=handles, loc='outside lower center', ncols=6, frameon=False, fontsize=9)
     save_figure(figure, path)

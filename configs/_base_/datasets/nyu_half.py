@@ -1,0 +1,22 @@
+# NYU Depth v2 at half its size.
+_base_ = ['./nyu.py']
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='sacm_mm.LoadDepthAnnotation', depth_rescale_factor=1e-3),
+    dict(type='sacm_mm.RandomDepthResize', scale=(320, 240), ratio_range=(1, 1.5), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=(240, 320)),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PhotoMetricDistortion'),
+    dict(type='PackSegInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(320, 240), keep_ratio=True),
+    dict(type='LoadAnnotations'),
+    dict(type='sacm_mm.LoadDepthAnnotation', depth_rescale_factor=1e-3),
+    dict(type='PackSegInputs'),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader

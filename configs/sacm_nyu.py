@@ -1,0 +1,10 @@
+# SA-ConvMixer 256/12/5/5 on NYU Depth v2 at 480x640.
+_base_ = [
+    './_base_/models/sa_convmixer_depth.py',
+    './_base_/datasets/nyu.py',
+    './_base_/schedules/adamw_onecycle_40k.py',
+    './_base_/default_runtime.py',
+    './_base_/depth_runtime.py',
+]
+val_evaluator = dict(protocol='nyu_eigen')
+test_evaluator = val_evaluator

@@ -1,0 +1,21 @@
+# One SA-ConvMixer 256/8/7/5 for depth and 39 classes on NYU Depth v2 at 240x320, for laptops.
+_base_ = [
+    './_base_/models/sa_convmixer_joint.py',
+    './_base_/datasets/nyu_half.py',
+    './_base_/schedules/adamw_onecycle_40k.py',
+    './_base_/default_runtime.py',
+    './_base_/depth_runtime.py',
+]
+max_iters = 6000  # 60 epochs
+model = dict(backbone=dict(arch='d256-l8-k7-p5'))
+optim_wrapper = dict(optimizer=dict(lr=3e-3))
+param_scheduler = dict(eta_max=3e-3, total_steps=max_iters)
+train_dataloader = dict(dataset=dict(data_prefix=dict(seg_map_path='labels40/train')))
+val_dataloader = dict(dataset=dict(data_prefix=dict(seg_map_path='labels40/test')))
+test_dataloader = val_dataloader
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+val_evaluator = [
+    dict(type='IoUMetric', iou_metrics=['mIoU']),
+    dict(type='sacm_mm.DepthMetric', protocol='nyu_eigen'),
+]
+test_evaluator = val_evaluator

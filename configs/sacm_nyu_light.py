@@ -1,0 +1,15 @@
+# SA-ConvMixer 256/8/7/5 on NYU Depth v2 at 240x320, for laptops: run with --amp.
+_base_ = [
+    './_base_/models/sa_convmixer_depth.py',
+    './_base_/datasets/nyu_half.py',
+    './_base_/schedules/adamw_onecycle_40k.py',
+    './_base_/default_runtime.py',
+    './_base_/depth_runtime.py',
+]
+max_iters = 6000  # 60 epochs
+model = dict(backbone=dict(arch='d256-l8-k7-p5'))
+optim_wrapper = dict(optimizer=dict(lr=3e-3))
+param_scheduler = dict(eta_max=3e-3, total_steps=max_iters)
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+val_evaluator = dict(protocol='nyu_eigen')
+test_evaluator = val_evaluator

@@ -1,0 +1,102 @@
+"""Predict and draw images of one's own with a trained model, whatever its task."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose, default_collate
+from mmengine.registry import DATASETS, MODELS, VISUALIZERS, init_default_scope
+from mmengine.runner import CheckpointLoader
+from torch import nn
+
+from sacm_mm.launch import check_weights, find_checkpoint
+
+
+class Predictor(ABC):
+    """A model that draws what it sees in an image.
+
+    Args:
+        model: The model, in eval mode.
+        cfg: Its config, with the test data's pipeline and a visualizer.
+        dataset_meta: Class names, and their colours for segmentation; may be empty.
+    """
+
+    def __init__(self, model: nn.Module, cfg: Config, dataset_meta: dict) -> None:
+        self.model = model
+        self.cfg = cfg
+        self.dataset_meta = dataset_meta
+
+    @abstractmethod
+    def draw(self, image: np.ndarray) -> np.ndarray:
+        """Predict an image (H, W, 3), BGR uint8, and draw it -> (h, w, 3), BGR uint8."""
+
+
+class DensePredictor(Predictor):
+    """An overlay for segmentation, depth with its scale, or both: the config's visualizer."""
+
+    def __init__(self, model: nn.Module, cfg: Config, dataset_meta: dict) -> None:
+        super().__init__(model, cfg, dataset_meta)
+        model.cfg = cfg  # where inference_model finds the pipeline
+        self.visualizer = VISUALIZERS.build({**cfg.visualizer, 'vis_backends': None})
+        self.visualizer.dataset_meta = dataset_meta
+
+    def draw(self, image: np.ndarray) -> np.ndarray:
+        """Predict and draw; see the base class."""
+        from mmseg.apis import inference_model
+
+        sample = inference_model(self.model, image)
+        rgb = np.ascontiguousarray(image[..., ::-1])
+        self.visualizer.add_datasample('demo', rgb, sample, draw_gt=False)
+        return np.ascontiguousarray(self.visualizer.get_image()[..., ::-1])
+
+
+class ClassPredictor(Predictor):
+    """The image beside its most likely classes."""
+
+    def __init__(self, model: nn.Module, cfg: Config, dataset_meta: dict) -> None:
+        from mmpretrain.datasets import remove_transform
+
+        super().__init__(model, cfg, dataset_meta)
+        pipeline = remove_transform(cfg.test_dataloader.dataset.pipeline, 'LoadImageFromFile')
+        self.pipeline = Compose(pipeline)
+
+    def draw(self, image: np.ndarray) -> np.ndarray:
+        """Predict and draw; see the base class."""
+        from sacm_mm.visualization.class_scores import draw_class_scores
+
+        size = image.shape[:2]
+        sample = self.pipeline(dict(img=image, img_shape=size, ori_shape=size))
+        with torch.no_grad():
+            (result,) = self.model.test_step(default_collate([sample]))  # type: ignore[operator]
+        scores = result.pred_score.cpu().numpy()
+        names = self.dataset_meta.get('classes') or [f'class {i}' for i in range(len(scores))]
+        rgb = draw_class_scores(np.ascontiguousarray(image[..., ::-1]), names, scores)
+        return np.ascontiguousarray(rgb[..., ::-1])
+
+
+def load_predictor(cfg: Config, checkpoint: str, device: str) -> Predictor:
+    """Build a config's model with the weights of a checkpoint.
+
+    Args:
+        cfg: A leaf config.
+        checkpoint: Checkpoint file, or a work dir for its latest one.
+        device: Torch device.
+
+    Raises:
+        UserError: The checkpoint is missing or damaged, or is of another model.
+    """
+    init_default_scope(cfg.default_scope)
+    path = find_checkpoint(checkpoint)
+    cfg.model.train_cfg = None
+    model = MODELS.build(cfg.model)
+    check_weights(model, path)
+    loaded = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    model.load_state_dict(loaded.get('state_dict', loaded), strict=False)
+    meta = loaded.get('meta', {}).get('dataset_meta')
+    if not meta:
+        meta = getattr(DATASETS.get(cfg.test_dataloader.dataset.type), 'METAINFO', {})
+    predictor = ClassPredictor if cfg.default_scope == 'mmpretrain' else DensePredictor
+    return predictor(model.to(device).eval(), cfg, meta)

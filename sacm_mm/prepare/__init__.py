@@ -1,0 +1,1 @@
+"""Bring data sets from the form in which they are published to the layout that is read here."""
