@@ -1,4 +1,4 @@
-# One SA-ConvMixer 256/8/7/5 for depth and 39 classes on NYU Depth v2 at 240x320, for laptops.
+# One SA-ConvMixer 256/12/5/8 for depth and 39 classes on NYU Depth v2 at 240x320, for laptops.
 _base_ = [
     './_base_/models/sa_convmixer_joint.py',
     './_base_/datasets/nyu_half.py',
@@ -6,8 +6,12 @@ _base_ = [
     './_base_/default_runtime.py',
     './_base_/depth_runtime.py',
 ]
-max_iters = 6000  # 60 epochs
-model = dict(backbone=dict(arch='d256-l8-k7-p5'))
+max_iters = 3000  # 30 epochs
+model = dict(
+    backbone=dict(arch='d256-l12-k5-p8'),
+    decode_head=dict(upscale_factor=8),
+    depth_head=dict(upscale_factor=8),
+)
 optim_wrapper = dict(optimizer=dict(lr=3e-3))
 param_scheduler = dict(eta_max=3e-3, total_steps=max_iters)
 train_dataloader = dict(dataset=dict(data_prefix=dict(seg_map_path='labels40/train')))

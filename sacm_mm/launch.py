@@ -83,7 +83,7 @@ def prepare_test(cfg: Config, args: Namespace) -> Config:
         if folder:
             check_writable(folder)
     if args.tta:
-        if not (cfg.get('tta_model') and cfg.get('tta_pipeline')):
+        if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:
             raise UserError(f"config '{cfg.filename}' has no tta_model and tta_pipeline")
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)

@@ -42,7 +42,6 @@ def cfg(path, data_root, monkeypatch):
     init_default_scope(cfg.default_scope)
     for split in ('train', 'val', 'test'):
         cfg[f'{split}_dataloader'].update(batch_size=1, num_workers=0, persistent_workers=False)
-    cfg.train_dataloader.batch_size = 2
     return cfg
 
 
@@ -67,18 +66,19 @@ def test_builds_steps_and_predicts(cfg):
     assert evaluator.evaluate(len(samples))
 
 
-def has_dense_tta(path):
-    cfg = Config.fromfile(path)
-    return cfg.default_scope == 'mmseg' and cfg.get('tta_model')
+DENSE = [path for path in CONFIGS if Config.fromfile(path).default_scope == 'mmseg']
 
 
-@pytest.mark.parametrize('path', filter(has_dense_tta, CONFIGS), ids=lambda path: path.stem)
+@pytest.mark.parametrize('path', DENSE, ids=lambda path: path.stem)
 def test_test_time_augmentation_predicts_at_the_original_size(cfg):
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
     model = MODELS.build(dict(**cfg.tta_model, module=cfg.model)).eval()
     with torch.no_grad():
         (sample,) = model.test_step(next(iter(Runner.build_dataloader(cfg.test_dataloader))))
-    assert sample.pred_sem_seg.data.shape[-2:] == sample.gt_sem_seg.data.shape[-2:]
+    tasks = [task for task in ('sem_seg', 'depth_map') if f'pred_{task}' in sample]
+    assert tasks
+    for task in tasks:
+        assert sample.get(f'pred_{task}').shape == sample.get(f'gt_{task}').shape
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)

@@ -13,7 +13,6 @@ from PIL import Image
 
 import sacm_mm.visualization.depth as depth_pictures
 from sacm_mm.datasets import NYUDataset
-from sacm_mm.engine import PictureGridHook
 from sacm_mm.errors import UserError
 from sacm_mm.visualization.depth import (
     DepthPicture,
@@ -247,30 +246,10 @@ def test_without_depth_the_host_draws(visualizer, tmp_path):
     assert Image.open(out).size == (2 * W, H)
 
 
-class TestRunner:
-    """What the hook asks a runner for."""
-
-    __test__ = False
-
-    def __init__(self, visualizer):
-        self.test_dataloader = type('L', (), {'__len__': lambda _: 2, 'dataset': self})()
-        self.metainfo, self.visualizer, self.logger = META, visualizer, self
-        self.info = print
-
-
-@pytest.mark.parametrize('known', [picture(), labelled()], ids=['depth', 'joint'])
-def test_the_grid_of_a_test_run(visualizer, tmp_path, known):
-    photo = tmp_path / 'photo.png'
-    Image.fromarray(known.image).save(photo)
-    runner, hook = TestRunner(visualizer), PictureGridHook(str(tmp_path / 'grid.png'))
-    hook.before_test(runner)
-    for i in range(2):
-        hook.after_test_iter(runner, i, outputs=[sample_of(known, img_path=str(photo))])
-    hook.after_test(runner)
-    save_depth_grid(
-        [known, known], visualizer.style, tmp_path / 'expected.png', META['classes'],
-        META['palette'],
-    )  # fmt: skip
-    assert np.array_equal(
-        *(np.array(Image.open(tmp_path / name)) for name in ('grid.png', 'expected.png'))
-    )
+def test_the_grid_has_a_row_a_picture(panels, tmp_path):
+    for known, columns in ((picture(), 4), (labelled(), 6)):
+        path = tmp_path / f'{columns}.png'
+        save_depth_grid([known] * 2, DepthStyle(), path, META['classes'], META['palette'])
+        width, height = Image.open(path).size
+        assert width == pytest.approx(120 * (columns * 3.3 + 0.1), abs=2)
+        assert height > 2 * 120 * 3.2 * H / W

@@ -42,6 +42,29 @@ def test_segmentation(config, checkpoint, camvid_root):
     assert inferencer(photo(37, 51))['predictions'].shape == (37, 51)
 
 
+DEPTH = [CONFIGS / f'sacm_{name}.py' for name in ('nyu_light', 'nyu_joint_light', 'kitti')]
+
+
+@pytest.mark.parametrize('config', DEPTH, ids=lambda c: c.stem)
+def test_depth(config, checkpoint, tmp_path):
+    joint = 'joint' in config.stem
+    path = str(tmp_path / 'photo.png')
+    assert cv2.imwrite(path, photo(37, 51))
+    model = init_model(str(config), checkpoint, device='cpu')
+    for image in (path, photo(37, 51)):
+        sample = inference_model(model, image)
+        assert sample.pred_depth_map.shape == (37, 51)
+        assert 0 < sample.pred_depth_map.data.min() <= sample.pred_depth_map.data.max() <= 80
+        assert ('pred_sem_seg' in sample) == joint
+
+    names = {'classes': [str(i) for i in range(39)], 'palette': [[i, i, i] for i in range(39)]}
+    inferencer = MMSegInferencer(str(config), checkpoint, device='cpu', **names)
+    assert inferencer.visualizer.style.max_depth == (80 if 'kitti' in config.stem else 10)
+    inferencer(path, out_dir=str(tmp_path / 'out'), img_out_dir='vis', pred_out_dir='')
+    drawn = cv2.imread(str(tmp_path / 'out/vis/photo.png'))
+    assert drawn.shape[1] == pytest.approx((3 if joint else 2) * 510 + 10, abs=2)
+
+
 @pytest.mark.parametrize('config', [CONFIGS / 'sacm_cifar10.py'], ids=lambda c: c.stem)
 def test_classification(config, checkpoint, tmp_path):
     inferencer = ImageClassificationInferencer(str(config), checkpoint, device='cpu')

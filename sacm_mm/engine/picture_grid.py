@@ -35,7 +35,8 @@ class PictureGridHook(Hook):
     def before_test(self, runner: Runner) -> None:
         """Choose the batches to show."""
         batches = len(runner.test_dataloader)
-        self._chosen = set(np.linspace(0, batches - 1, min(self.num_images, batches)).astype(int))
+        rows = min(self.num_images, batches)
+        self._chosen = set(np.linspace(0, batches, rows + 2)[1:-1].astype(int))
         self._rows.clear()
 
     def after_test_iter(

@@ -104,11 +104,12 @@ def draw_picture(
 ) -> np.ndarray:
     """Draw one picture with all that is known of it -> RGB uint8 (h, w, 3).
 
-    A column a task, the truth over the prediction, and the error below the image.
+    A column a task, the truth over the prediction, and the error below the image; without truth
+    all is side by side.
     """
     layout = [['image', 'truth', 'true_labels'], ['error', 'prediction', 'labels']]
     known = [[name for name in row if getattr(picture, name) is not None] for row in layout]
-    if len(known[0]) != len(known[1]):  # no truth, or nothing but truth
+    if picture.error is None:  # no truth, or nothing but truth: side by side
         known = [known[0] + known[1]]
     figure = _draw([[(picture, name) for name in row] for row in known], style, classes, palette, 5)
     canvas = FigureCanvasAgg(figure)

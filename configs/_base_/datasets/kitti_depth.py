@@ -14,6 +14,17 @@ test_pipeline = [
     dict(type='sacm_mm.LoadDepthAnnotation', depth_rescale_factor=1 / 256),
     dict(type='PackSegInputs'),
 ]
+tta_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [dict(type='RandomFlip', prob=p, direction='horizontal') for p in (0.0, 1.0)],
+            [dict(type='sacm_mm.LoadDepthAnnotation', depth_rescale_factor=1 / 256)],
+            [dict(type='PackSegInputs')],
+        ],
+    ),
+]
 train_dataloader = dict(
     batch_size=8,
     num_workers=2,

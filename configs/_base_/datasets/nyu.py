@@ -19,6 +19,19 @@ test_pipeline = [
     dict(type='sacm_mm.LoadDepthAnnotation', depth_rescale_factor=1e-3),
     dict(type='PackSegInputs'),
 ]
+tta_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [dict(type='Resize', scale=(640, 480), keep_ratio=True)],
+            [dict(type='RandomFlip', prob=p, direction='horizontal') for p in (0.0, 1.0)],
+            [dict(type='LoadAnnotations')],
+            [dict(type='sacm_mm.LoadDepthAnnotation', depth_rescale_factor=1e-3)],
+            [dict(type='PackSegInputs')],
+        ],
+    ),
+]
 train_dataloader = dict(
     batch_size=8,
     num_workers=2,

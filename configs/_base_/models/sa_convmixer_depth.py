@@ -1,4 +1,4 @@
-# SA-ConvMixer with the pixel-shuffle depth head, bounded; averaged with the mirrored image.
+# SA-ConvMixer with the pixel-shuffle depth head, bounded.
 model = dict(
     type='sacm_mm.DepthEstimator',
     data_preprocessor=dict(
@@ -13,5 +13,5 @@ model = dict(
         type='sacm_mm.PixelShuffleDepthHead', in_channels=256, upscale_factor=5, max_depth=10.0
     ),
     train_cfg=dict(),
-    test_cfg=dict(mode='whole_flip'),
+    test_cfg=dict(mode='whole'),
 )

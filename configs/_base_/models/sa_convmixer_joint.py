@@ -16,5 +16,5 @@ model = dict(
         type='sacm_mm.PixelShuffleDepthHead', in_channels=256, upscale_factor=5, max_depth=10.0
     ),
     train_cfg=dict(),
-    test_cfg=dict(mode='whole_flip'),
+    test_cfg=dict(mode='whole'),
 )

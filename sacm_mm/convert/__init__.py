@@ -1,0 +1,61 @@
+"""Published weights to this package's models, one kind of source per file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from sacm_mm.convert import convmixer, keras, sequential
+from sacm_mm.convert.classifier import STEM
+from sacm_mm.convert.torch_file import read_checkpoint
+from sacm_mm.errors import UserError
+
+__all__ = ['load']
+
+_HDF5 = b'\x89HDF\r\n\x1a\n'
+_PYTORCH = (b'PK', b'\x80')  # a zip archive, or the pickle of before PyTorch 1.6
+_SHOWN = 5  # names of a foreign file's tensors
+
+
+def load(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read published weights; what they are is found in the file, nothing of it is executed.
+
+    Args:
+        path: The authors' Keras .h5 or CIFAR-10 .pt, or a ConvMixer of locuslab, timm, mmpretrain.
+
+    Returns:
+        The model's config for ``MODELS.build``, its preprocessing included, and the state dict that
+        it loads strictly.
+
+    Raises:
+        UserError: The file is missing, damaged, of another format or network, or wants to run code.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"'{path}' does not exist or is no file: name a file of weights")
+    with path.open('rb') as file:
+        signature = file.read(len(_HDF5))
+    if signature == _HDF5:
+        return keras.load(path)
+    if not signature.startswith(_PYTORCH):
+        raise UserError(f"'{path}' is of unknown format: give Keras weights (.h5) or PyTorch's")
+    return _load_torch(read_checkpoint(path)[0], path)
+
+
+def _load_torch(
+    tensors: Mapping[str, Tensor], path: Path
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    depth = sum(name.endswith('.0.fn.0.weight') for name in tensors)
+    if depth:
+        for naming, places in convmixer.NAMINGS.items():
+            if f'{places(depth).projection}.weight' in tensors:
+                return convmixer.load(tensors, naming, depth, path)
+        if f'{sequential.places(depth).projection}.weight' in tensors:
+            return sequential.load(tensors, depth, path)
+    if STEM in tensors:
+        raise UserError(f"'{path}' is a checkpoint of sacm_mm already: it needs no conversion")
+    names = ', '.join(list(tensors)[:_SHOWN])
+    raise UserError(
+        f"'{path}' is neither SA-ConvMixer nor ConvMixer: its tensors are called {names}, ..."
+    )

@@ -1,0 +1,123 @@
+"""Write converted weights as a checkpoint, with a config that the hosts' tools take."""
+
+import hashlib
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import DATASETS
+
+from sacm_mm import __version__
+from sacm_mm.cli import check_writable, find_config
+from sacm_mm.convert import load
+from sacm_mm.convert.convmixer import to_convmixer
+from sacm_mm.convert.torch_file import read_checkpoint
+from sacm_mm.engine.checkpoint import AtomicLocalBackend
+from sacm_mm.errors import UserError
+
+# The settings that weights were published for: by classes, and for depth by patch.
+_CONFIGS = {
+    ('mmseg.EncoderDecoder', 21): 'sacm_voc.py',
+    ('mmseg.EncoderDecoder', 150): 'sacm_ade20k.py',
+    ('mmseg.EncoderDecoder', 19): 'sacm_cityscapes.py',
+    ('sacm_mm.DepthEstimator', 5): 'sacm_nyu.py',
+    ('sacm_mm.DepthEstimator', 8): 'sacm_cityscapes_disparity.py',
+    ('mmpretrain.ImageClassifier', 10): 'sacm_cifar10.py',
+    ('mmpretrain.ImageClassifier', 1000): 'sacm_imagenet.py',
+}
+_HEADING = '# Converted by sacm_mm from '
+
+
+def convert(source: Path, out: Path) -> list[Path]:
+    """Convert published weights to a checkpoint ``out`` and the config beside it.
+
+    The config is the published setting's with the converted model in it. A network of other
+    classes gets none: its settings are in the checkpoint, ``meta.model_cfg``.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UserError: ``source`` cannot be converted or ``out`` not be written; then nothing is.
+    """
+    _check_out(source, out)
+    model_cfg, state_dict = load(source)
+    meta = _provenance(source) | dict(model_cfg=model_cfg)
+    cfg = _published_config(model_cfg)
+    written = [out]
+    if cfg is not None:
+        meta['dataset_meta'] = _dataset_meta(cfg)
+        cfg.load_from = '{{ fileDirname }}/' + out.name
+        written.append(out.with_suffix('.py'))
+        _save_config(cfg, source, written[-1])
+    _save_checkpoint(state_dict, meta, out)
+    return written
+
+
+def convert_back(source: Path, out: Path, naming: str) -> list[Path]:
+    """Convert a checkpoint of our classifier to a ConvMixer's, named as in ``NAMINGS``.
+
+    Raises:
+        UserError: ``source`` is no such checkpoint or ``out`` cannot be written.
+    """
+    _check_out(source, out)
+    if not source.is_file():
+        raise UserError(f"'{source}' does not exist or is no file: name a checkpoint")
+    state_dict = to_convmixer(read_checkpoint(source)[0], naming, source)
+    _save_checkpoint(state_dict, _provenance(source), out)
+    return [out]
+
+
+def _check_out(source: Path, out: Path) -> None:
+    if out.suffix != '.pth':
+        raise UserError(f"cannot write '{out}': let the name of the checkpoint end in .pth")
+    if out.is_dir() or out.resolve() == source.resolve():
+        raise UserError(f"cannot write '{out}': it is a folder or the source, choose another name")
+    check_writable(out.parent)
+    config = out.with_suffix('.py')
+    if config.exists() and not config.read_text(encoding='utf-8').startswith(_HEADING):
+        raise UserError(f"'{config}' exists and is not of this tool: choose another name for OUT")
+
+
+def _provenance(source: Path) -> dict[str, Any]:
+    with source.open('rb') as file:
+        digest = hashlib.file_digest(file, 'sha256').hexdigest()
+    return dict(source=source.name, sha256=digest, sacm_mm=__version__)
+
+
+def _published_config(model_cfg: Mapping[str, Any]) -> Config | None:
+    head = model_cfg.get('decode_head') or model_cfg['head']
+    name = _CONFIGS.get((model_cfg['type'], head.get('num_classes') or head['upscale_factor']))
+    if name is None:
+        return None
+    cfg = Config.fromfile(find_config(name))
+    max_depth = cfg.model.get('decode_head', {}).get('max_depth')
+    cfg.model = model_cfg
+    if max_depth:  # an unbounded head has it too: truth beyond it is invalid in training
+        cfg.model.decode_head.max_depth = max_depth
+    return cfg
+
+
+def _dataset_meta(cfg: Config) -> dict[str, Any]:
+    """Return the classes and colours of the config's data set, which inferencers look for."""
+    with DATASETS.switch_scope_and_registry(cfg.default_scope) as registry:
+        return dict(registry.get(cfg.test_dataloader.dataset.type).METAINFO)
+
+
+def _save_config(cfg: Config, source: Path, path: Path) -> None:
+    # the data root stays a matter of the environment in which the config is read
+    root = os.environ.get('SACM_DATA', 'data')
+    text = cfg.pretty_text.replace(f"'{root}/", "'{{$SACM_DATA:data}}/")
+    AtomicLocalBackend().put(f'{_HEADING}{source.name}\n{text}'.encode(), path)
+
+
+def _save_checkpoint(
+    state_dict: Mapping[str, torch.Tensor], meta: Mapping[str, Any], path: Path
+) -> None:
+    buffer = io.BytesIO()
+    torch.save(dict(state_dict=dict(state_dict), meta=dict(meta)), buffer)
+    AtomicLocalBackend().put(buffer.getvalue(), path)
