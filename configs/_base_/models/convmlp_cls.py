@@ -5,6 +5,7 @@ model = dict(
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
         to_rgb=True,
+        num_classes=1000,
     ),
     backbone=dict(type='sacm_mm.ConvMLP', arch='s', drop_path_rate=0.1),
     neck=dict(type='GlobalAveragePooling'),

@@ -107,10 +107,13 @@ class PatchMerging(nn.Module):
 class GroupMix(nn.Module):
     """Mix the tokens and channels of every group by one learned matrix a head.
 
-    (N, H, W, C) -> (N, H, W, C), where H and W are multiples of the group's side G. Channels are
-    reduced to ``heads * head_dims``; a head's G * G * head_dims numbers of a group are one vector,
-    multiplied by the head's matrix. The result, back at C channels, gates a linear map of the
-    input.
+    (N, H, W, C) -> (N, H, W, C). Channels are reduced to ``heads * head_dims``; a head's
+    G * G * head_dims numbers of a group, G tokens wide, are one vector, multiplied by the head's
+    matrix. The result, back at C channels, gates a linear map of the input.
+
+    Ours: where H and W are no multiples of G, zeros stand for the tokens that a group lacks. They
+    do not enter the residual stream, where every layer norm would multiply their gradient by
+    1 / sqrt(eps).
 
     Args:
         dim: Channels C.
@@ -140,8 +143,9 @@ class GroupMix(nn.Module):
 
     def _mix_groups(self, x: Tensor) -> Tensor:
         """Multiply (N, H, W, heads * head_dims) by the matrices, group by group."""
-        n, h, w, _ = x.shape
-        rows, columns = h // GROUP, w // GROUP
+        h, w = x.shape[1:3]
+        x = F.pad(x, (0, 0, 0, -w % GROUP, 0, -h % GROUP))
+        n, rows, columns = x.shape[0], x.shape[1] // GROUP, x.shape[2] // GROUP
         heads = (self.heads, self.head_dims)
         if self.spread:
             order, x = _GLOBAL, x.view(n, GROUP, rows, GROUP, columns, *heads)
@@ -151,7 +155,7 @@ class GroupMix(nn.Module):
         grouped = x.shape
         x = torch.baddbmm(self.bias, x.reshape(self.heads, -1, self.weight.shape[-1]), self.weight)
         x = x.view(grouped).permute([order.index(i) for i in range(7)])
-        return x.reshape(n, h, w, -1)
+        return x.reshape(n, rows * GROUP, columns * GROUP, -1)[:, :h, :w]
 
 
 class CSMixerBlock(nn.Module):
@@ -172,7 +176,7 @@ class CSMixerBlock(nn.Module):
         self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mix (N, H, W, C) -> (N, H, W, C), H and W multiples of the group's side."""
+        """Mix (N, H, W, C) -> (N, H, W, C)."""
         x = x + self.drop_path(self.mix(self.norm1(x)))
         return x + self.drop_path(self.mlp(self.norm2(x)))
 
@@ -197,11 +201,8 @@ class CSMixerStage(nn.Module):
     def forward(self, x: Tensor, run: RunBlock) -> tuple[Tensor, Tensor]:
         """Return what the next stage takes, and the map, its norm."""
         x = self.merging(x)
-        h, w = x.shape[1:3]
-        x = F.pad(x, (0, 0, 0, -w % GROUP, 0, -h % GROUP))
         for block in self.blocks:
             x = run(block, x)
-        x = x[:, :h, :w]
         return x, self.norm(x)
 
 
@@ -213,9 +214,9 @@ class CSMixer(StagedBackbone):
     s = 4, 8, 16, 32, each behind a layer norm; any H, W.
 
     Source: the paper. Sizes of T, S and B are not confirmed by the paper, which gives those of L.
-    Groups of a fixed 7 x 7 tokens, so that no weight depends on the size of the image, and what
-    that asks for are ours: every stage is padded to a multiple of 7 for its blocks and cropped
-    after them. So are the norms of the first three maps, freezing and checkpointing.
+    Groups of a fixed 7 x 7 tokens, so that no weight depends on the size of the image, and the
+    padding that they ask for are ours; so are the norms of the first three maps, freezing and
+    checkpointing.
 
     Args:
         arch: ``'t'``, ``'s'``, ``'b'``, ``'l'`` or a dict like those in ``ARCHS``.
