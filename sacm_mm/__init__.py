@@ -12,6 +12,8 @@ __version__ = '0.1.0'
 _PUBLIC = {
     'SAConvMixer': 'sacm_mm.models.backbones.sa_convmixer',
     'convert_stem': 'sacm_mm.models.backbones.sa_convmixer',
+    'ConvMLP': 'sacm_mm.models.backbones.conv_mlp',
+    'CSMixer': 'sacm_mm.models.backbones.cs_mixer',
     'PixelShufflePyramid': 'sacm_mm.models.necks.pixel_shuffle_pyramid',
     'PixelShuffleHead': 'sacm_mm.models.heads.pixel_shuffle_head',
     'PixelShuffleDepthHead': 'sacm_mm.models.heads.pixel_shuffle_depth_head',

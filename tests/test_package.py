@@ -135,7 +135,7 @@ def test_configs_of_the_wheel_load_from_anywhere(installed, tmp_path):
 from pathlib import Path
 from mmengine import Config
 import sacm_mm
-configs = sorted(Path(sacm_mm.__path__[0], '.mim/configs').glob('sacm_*.py'))
+configs = sorted(Path(sacm_mm.__path__[0], '.mim/configs').glob('*.py'))
 for number, path in enumerate(configs):
     child = Path(f'child{number}.py')
     child.write_text(f'_base_ = {str(path)!r}\\nwork_dir = "elsewhere"\\n')

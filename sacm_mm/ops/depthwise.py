@@ -86,10 +86,13 @@ class DepthwiseConv2d(nn.Conv2d):
     Args:
         channels: Channels C of the input and the output.
         kernel_size: Odd width k of the square kernels.
+        bias: Whether each channel has a bias.
     """
 
-    def __init__(self, channels: int, kernel_size: int) -> None:
-        super().__init__(channels, channels, kernel_size, padding=kernel_size // 2, groups=channels)
+    def __init__(self, channels: int, kernel_size: int, bias: bool = True) -> None:
+        super().__init__(
+            channels, channels, kernel_size, padding=kernel_size // 2, groups=channels, bias=bias
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve (N, C, H, W) -> (N, C, H, W)."""

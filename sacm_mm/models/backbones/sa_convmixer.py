@@ -6,18 +6,17 @@ doi 10.1016/j.patcog.2024.111068. What differs is said at each part.
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import torch.nn.functional as F
 from mmcv.cnn import build_activation_layer, build_norm_layer
 from mmcv.cnn.bricks import DropPath
-from mmengine.model import BaseModule
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from sacm_mm.errors import UserError
+from sacm_mm.models.backbones.staged import StagedBackbone
 from sacm_mm.models.defaults import BATCH_NORM, GELU
 from sacm_mm.ops import DepthwiseConv2d
 from sacm_mm.registry import MODELS
@@ -98,7 +97,6 @@ class PatchEmbed(nn.Module):
     ) -> None:
         super().__init__()
         _check_embed(embed)
-        self.in_channels = in_channels
         self.patch_size = patch_size
         self.embed = embed
         self.proj: nn.Conv2d
@@ -144,24 +142,8 @@ class MixerBlock(nn.Module):
         return self.norm2(self.act(self.pointwise(x)))
 
 
-@contextmanager
-def _no_statistics_update(module: nn.Module) -> Iterator[None]:
-    """Keep batch norms from counting a batch twice while checkpointing recomputes it."""
-    norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
-    try:
-        yield
-    finally:
-        for norm, momentum in zip(norms, momenta):
-            norm.momentum = momentum
-            if norm.training and norm.num_batches_tracked is not None:
-                norm.num_batches_tracked -= 1
-
-
 @MODELS.register_module()
-class SAConvMixer(BaseModule):
+class SAConvMixer(StagedBackbone):
     """The isotropic SA-ConvMixer backbone.
 
     (N, in_channels, H, W) -> one (N, embed_dims, ceil(H / r), ceil(W / r)) map for each of
@@ -190,6 +172,9 @@ class SAConvMixer(BaseModule):
             other channels or is smaller than one patch.
     """
 
+    archs = PUBLISHED_ARCHS
+    small = MappingProxyType({'arch': 'd16-l4-k3-p4'})
+
     def __init__(
         self,
         arch: str | Mapping[str, int] = 'd512-l12-k5-p5',
@@ -203,19 +188,12 @@ class SAConvMixer(BaseModule):
         with_cp: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg=init_cfg)
         sizes = parse_arch(arch)
+        super().__init__(sizes['depth'], in_channels, out_indices, frozen_stages, with_cp, init_cfg)
         self.embed_dims = sizes['embed_dims']
         self.depth = sizes['depth']
         self.kernel_size = sizes['kernel_size']
         self.patch_size = sizes['patch_size']
-        self.out_indices = self._checked_indices(out_indices)
-        if not -1 <= frozen_stages <= self.depth:
-            raise UserError(
-                f'frozen_stages must be -1 (none) to {self.depth} (all), but got {frozen_stages}'
-            )
-        self.frozen_stages = frozen_stages
-        self.with_cp = with_cp
         self.out_channels = (self.embed_dims,) * len(self.out_indices)
         self.strides = (self.patch_size,) * len(self.out_indices)
 
@@ -227,16 +205,11 @@ class SAConvMixer(BaseModule):
         self.blocks = nn.ModuleList(
             MixerBlock(self.embed_dims, self.kernel_size, rate, norm_cfg, act_cfg) for rate in rates
         )
-        self._freeze()
+        self.freeze()
 
-    def _checked_indices(self, out_indices: int | Sequence[int]) -> tuple[int, ...]:
-        indices = (out_indices,) if isinstance(out_indices, int) else tuple(out_indices)
-        if not indices or any(not -self.depth <= i < self.depth for i in indices):
-            raise UserError(
-                f'out_indices must lie in {-self.depth}..{self.depth - 1} for {self.depth} '
-                f'blocks, but got {indices}'
-            )
-        return tuple(i % self.depth for i in indices)
+    def stages_from_stem(self) -> list[list[nn.Module]]:
+        """List the stem and the blocks."""
+        return [[self.stem], *([block] for block in self.blocks)]
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Extract (N, in_channels, H, W) -> (N, embed_dims, ceil(H / r), ceil(W / r)) maps."""
@@ -244,46 +217,20 @@ class SAConvMixer(BaseModule):
         x = self.stem(x)
         outs: dict[int, Tensor] = {}
         for i, block in enumerate(self.blocks):
-            x = self._checkpointed(block, x) if self.with_cp and x.requires_grad else block(x)
+            x = self.run(block, x)
             outs[i] = x
             if len(outs) > 1 and i - 1 not in self.out_indices:
                 del outs[i - 1]
         return tuple(outs[i] for i in self.out_indices)
 
-    @staticmethod
-    def _checkpointed(block: nn.Module, x: Tensor) -> Tensor:
-        return checkpoint(
-            block,
-            x,
-            use_reentrant=False,
-            context_fn=lambda: (nullcontext(), _no_statistics_update(block)),
-        )
-
     def _check_input(self, x: Tensor) -> None:
-        r, channels = self.patch_size, self.stem.in_channels
-        if x.shape[1] != channels:
-            raise UserError(
-                f'the backbone takes {channels}-channel images, but got {x.shape[1]} channels: '
-                f'set in_channels={x.shape[1]} in the backbone'
-            )
+        self.check_channels(x)
+        r = self.patch_size
         if min(x.shape[2:]) < r:
             raise UserError(
                 f'an image of {x.shape[2]}x{x.shape[3]} pixels is smaller than one {r}x{r} patch: '
                 f'enlarge it to at least {r}x{r} or choose an arch with a smaller patch'
             )
-
-    def train(self, mode: bool = True) -> 'SAConvMixer':
-        """Set the mode; frozen stages stay in evaluation mode."""
-        super().train(mode)
-        self._freeze()
-        return self
-
-    def _freeze(self) -> None:
-        if self.frozen_stages < 0:
-            return
-        for stage in (self.stem, *self.blocks[: self.frozen_stages]):
-            stage.eval()
-            stage.requires_grad_(False)
 
 
 def convert_stem(

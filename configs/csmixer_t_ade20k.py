@@ -1,0 +1,12 @@
+# CS-Mixer-T with UPerNet on ADE20K; the recipe is ours.
+_base_ = [
+    './_base_/models/csmixer_upernet.py',
+    './_base_/datasets/ade20k_512.py',
+    './_base_/schedules/adamw_onecycle_40k.py',
+    './_base_/default_runtime.py',
+    './_base_/seg_runtime.py',
+]
+max_iters = 160000
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
+param_scheduler = dict(eta_max=1e-3, total_steps=max_iters)
+train_cfg = dict(max_iters=max_iters, val_interval=16000)
