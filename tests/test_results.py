@@ -1,0 +1,42 @@
+"""Recorded figures come out again of the recorded weights."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+RESULTS = sorted((Path(__file__).resolve().parents[1] / 'results').glob('*/result.json'))
+
+
+def test_there_are_results():
+    assert RESULTS
+
+
+@pytest.mark.parametrize('path', RESULTS, ids=lambda path: path.parent.name)
+def test_a_result_has_what_made_it(path):
+    result = json.loads(path.read_text())
+    assert result['config'] and result['commands'] and result['seed'] is not None
+    assert len(result['train']['stamp']['commit']) == 40, 'not a clean commit'
+    assert {'train.log', 'scalars.json', 'config.py'} <= {p.name for p in path.parent.iterdir()}
+    for name, test in result['test'].items():
+        log = (path.parent / f'test_{name.replace(" ", "_")}.log').read_text()
+        figures = {k: v for k, v in test['figures'].items() if 'time' not in k}
+        assert figures
+        assert all(f'{key}: {value:.4f}' in log for key, value in figures.items())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not Path(os.environ.get('SACM_DATA', ''), 'camvid/test').is_dir(),
+    reason='$SACM_DATA has no CamVid',
+)
+def test_recorded_weights_give_the_recorded_figures(run_tool, tmp_path):
+    folder = next(path.parent for path in RESULTS if path.parent.name == 'camvid_light')
+    expected = json.loads((folder / 'result.json').read_text())['test']['whole']['figures']
+    work = tmp_path / 'work'
+    done = run_tool('test', 'sacm_camvid_light.py', folder / 'weights.pth', '--work-dir', work)
+    assert done.code == 0, done.err
+    (scalars,) = (p for p in work.glob('*/*.json'))
+    found = json.loads(scalars.read_text())
+    assert found['mIoU'] == pytest.approx(expected['mIoU'], abs=0.02)
