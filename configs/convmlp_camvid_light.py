@@ -1,6 +1,7 @@
 # ConvMLP-S with a slim Semantic FPN on CamVid, for laptops.
 _base_ = './sacm_camvid_light.py'
 channels = 64
+max_lr = 1e-3
 model = dict(
     backbone=dict(
         _delete_=True,
@@ -23,3 +24,5 @@ model = dict(
         loss_decode=dict(type='CrossEntropyLoss', class_weight={{_base_.class_weight}}),
     ),
 )
+optim_wrapper = dict(optimizer=dict(lr=max_lr))
+param_scheduler = dict(eta_max=max_lr)

@@ -1,11 +1,14 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner.checkpoint import load_checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
 from sacm_mm import ConvMLP, UserError
+from sacm_mm.cli import find_config
+from sacm_mm.convert import load
 from sacm_mm.models.backbones.conv_mlp import ARCHS, classifier_state
 
 # facts of the paper: parameters in millions, multiply-accumulates in billions, published tensors
@@ -23,6 +26,12 @@ def _classifier(arch):
                 head=dict(type='LinearClsHead', num_classes=1000, in_channels=dims[-1]),
             )
         )
+
+
+def _save(tensors, folder):
+    path = folder / 'published.pth'
+    torch.save(tensors, path)
+    return path
 
 
 def _conv_norm(names, shapes):
@@ -168,14 +177,39 @@ def test_published_weights_compute_the_published_network():
 def test_published_file_as_init_cfg_and_by_the_hosts_loader(tmp_path):
     arch = dict(ConvMLP.small['arch'])
     published = _published(arch)
-    path = str(tmp_path / 'published.pth')
-    torch.save(published, path)
+    path = str(_save(published, tmp_path))
     dense = ConvMLP(arch, out_norm=False, init_cfg=dict(type='Pretrained', checkpoint=path))
     dense.init_weights()
     assert all(torch.equal(published[k], v) for k, v in dense.state_dict().items())
     net = _classifier(arch)
     load_checkpoint(net, path, strict=True)
     assert torch.equal(net.backbone.norm.weight, published['norm.weight'])
+
+
+@pytest.mark.parametrize('arch', ['s', 'm'])
+def test_converted_files_say_which_network_they_are(arch, tmp_path):
+    published = _published(ARCHS[arch])
+    published['head.weight'], published['head.bias'] = torch.ones(5, 1), torch.ones(5)
+    with pytest.raises(UserError, match=r"'head.weight' has shape \(5, 1\) where \(5, \d+\) fits"):
+        load(_save(published, tmp_path))
+    published['head.weight'] = torch.ones(5, ARCHS[arch]['dims'][-1])
+    model_cfg, state = load(_save(published, tmp_path))
+    assert (model_cfg['backbone']['arch'], model_cfg['head']['num_classes']) == (arch, 5)
+    MODELS.build(model_cfg).load_state_dict(state, strict=True)
+    del published['norm.bias']
+    with pytest.raises(UserError, match=r'ConvMLP: it has \d+ tensors where s has 184, m has 262'):
+        load(_save(published, tmp_path))
+
+
+def test_the_tool_converts_a_published_file_into_its_config(run_tool, tmp_path):
+    source, out = _save(_published(ARCHS['s']), tmp_path), tmp_path / 'out.pth'
+    assert run_tool('convert_weights', source, out).code == 0
+    cfg = Config.fromfile(out.with_suffix('.py'))
+    published = Config.fromfile(find_config('convmlp_s_imagenet.py'))
+    assert cfg.train_dataloader == published.train_dataloader
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        net = MODELS.build(cfg.model)
+    load_checkpoint(net, cfg.load_from, strict=True)
 
 
 def test_other_files_are_still_refused():

@@ -272,7 +272,7 @@ def edited(**changes):
 REFUSALS = {
     'another arch': (
         lambda: nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8)).state_dict(),
-        'neither SA-ConvMixer nor ConvMixer: its tensors are called 0.weight, 0.bias',
+        'no SA-ConvMixer, ConvMixer or ConvMLP: its tensors are called 0.weight, 0.bias',
     ),
     'missing': (lambda: edited(_4__3__running_var=None), "tensor '4.3.running_var' is missing"),
     'left': (

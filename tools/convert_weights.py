@@ -16,8 +16,8 @@ def main() -> None:
     parser.add_argument(
         'source',
         type=Path,
-        help="the authors' Keras .h5 or CIFAR-10 .pt, a ConvMixer of locuslab, timm or mmpretrain; "
-        'with --to, a classification checkpoint of ours',
+        help="the authors' Keras .h5 or CIFAR-10 .pt, a ConvMixer of locuslab, timm or mmpretrain, "
+        'a ConvMLP of SHI-Labs; with --to, a classification checkpoint of ours',
     )
     parser.add_argument('out', type=Path, help='checkpoint to write (.pth), its config beside it')
     parser.add_argument('--to', metavar='NAMING', help='locuslab, timm or mmpretrain')

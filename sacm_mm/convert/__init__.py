@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from sacm_mm.convert import convmixer, keras, sequential
+from sacm_mm.convert import conv_mlp, convmixer, keras, sequential
 from sacm_mm.convert.classifier import STEM
 from sacm_mm.convert.torch_file import read_weights
 from sacm_mm.errors import UserError
@@ -23,7 +23,8 @@ def load(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read published weights; what they are is found in the file, nothing of it is executed.
 
     Args:
-        path: The authors' Keras .h5 or CIFAR-10 .pt, or a ConvMixer of locuslab, timm, mmpretrain.
+        path: The authors' Keras .h5 or CIFAR-10 .pt, a ConvMixer of locuslab, timm or mmpretrain,
+            or a ConvMLP of SHI-Labs.
 
     Returns:
         The model's config for ``MODELS.build``, its preprocessing included, and the state dict that
@@ -69,9 +70,11 @@ def _load_torch(
                 return convmixer.load(tensors, naming, depth, path)
         if f'{sequential.places(depth).projection}.weight' in tensors:
             return sequential.load(tensors, depth, path)
+    if conv_mlp.STEM in tensors:
+        return conv_mlp.load(tensors, path)
     if STEM in tensors:
         raise UserError(f"'{path}' is a checkpoint of sacm_mm already: it needs no conversion")
     names = ', '.join(list(tensors)[:_SHOWN])
     raise UserError(
-        f"'{path}' is neither SA-ConvMixer nor ConvMixer: its tensors are called {names}, ..."
+        f"'{path}' is no SA-ConvMixer, ConvMixer or ConvMLP: its tensors are called {names}, ..."
     )

@@ -93,7 +93,11 @@ def _provenance(source: Path) -> dict[str, Any]:
 
 def _published_config(model_cfg: Mapping[str, Any]) -> Config | None:
     head = model_cfg.get('decode_head') or model_cfg['head']
-    name = _CONFIGS.get((model_cfg['type'], head.get('num_classes') or head['upscale_factor']))
+    size = head.get('num_classes') or head['upscale_factor']
+    name = _CONFIGS.get((model_cfg['type'], size))
+    backbone = model_cfg['backbone']
+    if backbone['type'] == 'sacm_mm.ConvMLP':
+        name = f'convmlp_{backbone["arch"]}_imagenet.py' if size == 1000 else None
     if name is None:
         return None
     cfg = Config.fromfile(find_config(name))
