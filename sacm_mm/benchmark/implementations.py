@@ -58,11 +58,12 @@ def build(name: str, setting: Setting) -> Callable[[], Any]:
     model = _network(name, setting.arch).to(setting.device)
     if setting.mode == 'train':
         return _training_step(model, image, setting, compiled=name == 'fast')
+    model.eval()  # mmpretrain's returns None
     dtype = DTYPES[setting.dtype]
     if name == 'fast':
-        fast = optimize(model.eval(), image, dtype)
+        fast = optimize(model, image, dtype)
         return lambda: fast(image)
-    model, image = model.eval().to(dtype), image.to(dtype)
+    model, image = model.to(dtype), image.to(dtype)
 
     def forward() -> Any:
         with torch.no_grad():

@@ -75,28 +75,41 @@ def _write(network: Network, meta: dict[str, Any], path: Path) -> None:
     """Trace the network with batch, height and width left open, and write it."""
     example = _images((2, 67, 101), network.end_to_end)
     r = getattr(network.model.backbone, 'patch_size', 1)
-    sizes = (torch.export.Dim('height', min=r), torch.export.Dim('width', min=r))
-    batch = torch.export.Dim('batch')
-    shape = (batch, *sizes, 3) if network.end_to_end else (batch, 3, *sizes)
-    dynamic = ({i: size for i, size in enumerate(shape) if size != 3},)
+    places = (0, 1, 2) if network.end_to_end else (0, 2, 3)  # of N, H and W
+    dynamic = (
+        {i: torch.export.Dim.DYNAMIC(min=least) for i, least in zip(places, (1, r, r))},
+    )
     try:
         with torch.no_grad():
             program = torch.export.export(
                 network,
                 (example,),
                 dynamic_shapes=dynamic,
-                # that the maps cover the image cannot be proved for every size, but is so
+                # it cannot prove for every size that the maps cover the image
                 prefer_deferred_runtime_asserts_over_guards=True,
             )
+            _drop_assertions(program.graph_module)
             if path.suffix == '.pt2':
                 torch.export.save(program, path, extra_files={META: json.dumps(meta)})
             else:
                 _write_onnx(program, list(network(example)), meta, path)
-    except (torch.onnx.errors.OnnxExporterError, torch._dynamo.exc.TorchDynamoException) as error:
+    except RuntimeError as error:  # what the exporters raise
         raise UserError(
             f'{type(network.model).__name__} cannot be exported for images of any size: '
             f'{str(error).strip().splitlines()[0]}'
         ) from error
+
+
+def _drop_assertions(graph_module: torch.fx.GraphModule) -> None:
+    """Drop what the trace asserts of sizes.
+
+    Some of it is about the layout of the example's crops, and fails for images that need none.
+    """
+    for node in list(graph_module.graph.nodes):
+        if node.target is torch.ops.aten._assert_scalar.default:
+            graph_module.graph.erase_node(node)
+    graph_module.graph.eliminate_dead_code()
+    graph_module.recompile()
 
 
 def _write_onnx(

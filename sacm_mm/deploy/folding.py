@@ -34,7 +34,8 @@ def fold(model: nn.Module) -> nn.Module:
     Returns:
         A copy in eval mode that computes the same to rounding and cannot be trained.
     """
-    model = copy.deepcopy(model).eval().requires_grad_(False)
+    model = copy.deepcopy(model).requires_grad_(False)
+    model.eval()  # mmpretrain.ConvMixer's returns None
     _fold_into_heads(model)
     for backbone in _backbones(model):
         backbone.blocks = nn.ModuleList(map(_folded, backbone.blocks))
