@@ -26,7 +26,7 @@ TINY = {
         'model.depth_head.in_channels=16',
         'model.depth_head.upscale_factor=4',
     ],
-    'sacm_cifar10_light.py': SEG[:1] + ['model.head.in_channels=16'],
+    'sacm_cifar10_light.py': [SEG[0], 'model.head.in_channels=16'],
 }
 
 

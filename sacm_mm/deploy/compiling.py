@@ -49,7 +49,7 @@ def optimize(
 
 
 def _works(run: Callable[[Tensor], Any], example: Tensor) -> bool:
-    """Compile for ``example``; without a C++ compiler or Triton that raises errors of many kinds."""
+    """Try it on ``example``; a missing compiler or Triton shows as errors of many kinds."""
     try:
         with torch.no_grad():
             run(example)

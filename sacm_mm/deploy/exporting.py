@@ -76,9 +76,7 @@ def _write(network: Network, meta: dict[str, Any], path: Path) -> None:
     example = _images((2, 67, 101), network.end_to_end)
     r = getattr(network.model.backbone, 'patch_size', 1)
     places = (0, 1, 2) if network.end_to_end else (0, 2, 3)  # of N, H and W
-    dynamic = (
-        {i: torch.export.Dim.DYNAMIC(min=least) for i, least in zip(places, (1, r, r))},
-    )
+    dynamic = ({i: torch.export.Dim.DYNAMIC(min=least) for i, least in zip(places, (1, r, r))},)
     try:
         with torch.no_grad():
             program = torch.export.export(

@@ -8,7 +8,7 @@ where that is exact:
 - The last ``norm2`` goes into the 1x1 convolution or, past the average pooling, the linear layer of
   the heads.
 - The stem's norm and the other ``norm2`` stay. The depthwise convolution that follows pads with
-  zeros, which a shift would turn into another value at the borders, and the residual reads them too.
+  zeros, which a shift would make another value at the borders, and the residual reads them too.
 """
 
 import copy
