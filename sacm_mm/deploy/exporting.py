@@ -188,7 +188,8 @@ def _named(model: nn.Module, maps: Tensor, end_to_end: bool) -> dict[str, Tensor
         named['classes'] = decided.to(torch.uint8)
     elif classes:
         named['logits'] = maps[:, :classes]
-    named.update(zip(('depth', 'depth_scale'), maps[:, classes:].split(1, dim=1)))
+    for name, values in zip(('depth', 'depth_scale'), maps.unbind(1)[classes:]):
+        named[name] = values[:, None]
     return named
 
 
