@@ -13,6 +13,7 @@ from mmengine.runner import CheckpointLoader
 from torch import nn
 
 from sacm_mm import convert
+from sacm_mm.deploy.hosting import exported_model
 from sacm_mm.deploy.runtimes import is_exported
 from sacm_mm.errors import UserError
 from sacm_mm.launch import check_weights, find_checkpoint
@@ -95,8 +96,6 @@ def load_predictor(
         UserError: The file is missing or damaged, or is of another model.
     """
     if is_exported(checkpoint):
-        from sacm_mm.deploy.hosting import exported_model
-
         init_default_scope(cfg.default_scope)
         model, meta, device = exported_model(cfg.model, checkpoint, runtime), None, 'cpu'
     else:

@@ -42,6 +42,11 @@ class Setting:
     device: str
 
 
+def is_file(name: str) -> bool:
+    """Tell an exported file from the names of implementations."""
+    return name.endswith(SUFFIXES)
+
+
 def build(name: str, setting: Setting) -> Callable[[], Any]:
     """Build the call that is timed.
 
@@ -53,7 +58,7 @@ def build(name: str, setting: Setting) -> Callable[[], Any]:
         UserError: The name is unknown, timm is not installed, or the file is not for that.
     """
     image = torch.randn(setting.batch, 3, setting.size, setting.size, device=setting.device)
-    if name.endswith(SUFFIXES):
+    if is_file(name):
         return _exported(name, image, setting)
     model = _network(name, setting.arch).to(setting.device)
     if setting.mode == 'train':

@@ -8,9 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sacm_mm.benchmark.implementations import Setting, build
+from sacm_mm.benchmark.implementations import DTYPES, Setting, build, is_file
+from sacm_mm.benchmark.machine import convmixer_flops, peaks
 from sacm_mm.benchmark.measure import interleave, peak_memory
+from sacm_mm.models.backbones.sa_convmixer import parse_arch
 from sacm_mm.provenance import stamp
+
+_TRAINING = 3  # a backward pass takes two of its forward passes
 
 
 def measure(names: Sequence[str], setting: Setting, rounds: int) -> list[dict[str, Any]]:
@@ -29,7 +33,10 @@ def measure(names: Sequence[str], setting: Setting, rounds: int) -> list[dict[st
     """
     calls = {name: build(name, setting) for name in names}
     timings = interleave(calls, rounds)
-    machine = stamp()
+    best = peaks(DTYPES[setting.dtype], setting.device)
+    machine = {**{key: round(value, 1) for key, value in best.items()}, **stamp()}
+    flops = convmixer_flops(parse_arch(setting.arch), setting.size) * setting.batch
+    flops *= _TRAINING if setting.mode == 'train' else 1
     rows = []
     for name, timing in timings.items():
         memory = peak_memory(calls[name], setting.device)
@@ -43,6 +50,8 @@ def measure(names: Sequence[str], setting: Setting, rounds: int) -> list[dict[st
                 'upper_quartile_ms': round(timing.upper * 1e3, 3),
                 'images_per_s': round(setting.batch / timing.median, 2),
                 'speedup': round(timings[names[0]].median / timing.median, 3),
+                # a file has an architecture of its own
+                'gflops': None if is_file(name) else round(flops / timing.median / 1e9, 2),
                 'peak_mib': None if memory is None else round(memory / 2**20, 1),
                 **machine,
             }
