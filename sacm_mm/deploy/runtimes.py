@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from abc import ABC, abstractmethod
 from importlib.util import find_spec
 from pathlib import Path
@@ -87,6 +88,8 @@ class TorchFile(Exported):
     """A .pt2 package of ``torch.export``."""
 
     def __init__(self, path: Path) -> None:
+        if not zipfile.is_zipfile(path):  # PyTorch would log a traceback
+            raise ValueError('it is no zip archive, or not all of it')
         extra = {META: ''}
         program = torch.export.load(path, extra_files=extra)
         self.meta = _decoded(extra[META])
