@@ -58,7 +58,7 @@ def _works(run: Callable[[Tensor], Any], example: Tensor) -> bool:
     return True
 
 
-def _choose_stem(backbone: SAConvMixer, x: Tensor) -> None:
+def _choose_stem(backbone: Any, x: Tensor) -> None:
     """Keep the faster of the two stems for inputs like ``x``."""
     if x.shape[1] != backbone.stem.in_channels or backbone.stem.embed == 'conv':
         return

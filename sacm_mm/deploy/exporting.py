@@ -176,15 +176,16 @@ def _reference(model: nn.Module, image: Tensor, end_to_end: bool) -> dict[str, T
     return _named(model, maps, end_to_end)
 
 
-def _named(model: nn.Module, maps: Tensor, end_to_end: bool) -> dict[str, Tensor]:
+def _named(model: Any, maps: Tensor, end_to_end: bool) -> dict[str, Tensor]:
     """Split what a dense model predicts, (N, classes + depth channels, H, W), as ``Network``."""
     network = Network(model)
     classes = 0 if network._is_depth('decode_head') else model.decode_head.out_channels
     named = {}
     if classes and end_to_end:
-        head: Any = model.decode_head
-        decided = maps[:, 0].sigmoid() > head.threshold if classes == 1 else None
-        decided = maps[:, :classes].argmax(1) if decided is None else decided
+        if classes == 1:
+            decided = maps[:, 0].sigmoid() > model.decode_head.threshold
+        else:
+            decided = maps[:, :classes].argmax(1)
         named['classes'] = decided.to(torch.uint8)
     elif classes:
         named['logits'] = maps[:, :classes]

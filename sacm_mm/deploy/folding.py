@@ -12,6 +12,7 @@ where that is exact:
 """
 
 import copy
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -52,7 +53,7 @@ def stride_stem(model: nn.Module) -> nn.Module:
     return model
 
 
-def _backbones(model: nn.Module) -> list[SAConvMixer]:
+def _backbones(model: nn.Module) -> list[Any]:
     return [module for module in model.modules() if isinstance(module, SAConvMixer)]
 
 
@@ -85,11 +86,13 @@ class FoldedBlock(nn.Module):
     (N, C, H, W) -> (N, C, H, W).
     """
 
+    scale: Tensor
+
     def __init__(self, block: MixerBlock) -> None:
         super().__init__()
         scale, shift = _affine(block.norm1)
         self.depthwise = block.depthwise
-        self.pointwise = _shifted(block.pointwise, shift)
+        self.pointwise = _absorb(block.pointwise, torch.ones_like(shift), shift)
         self.act, self.norm2 = block.act, block.norm2
         self.register_buffer('scale', scale.to(block.pointwise.weight.dtype).view(-1, 1, 1))
 
@@ -120,11 +123,6 @@ def _affine(norm: nn.Module) -> tuple[Tensor, Tensor]:
         scale, shift = scale * norm.weight.double(), shift * norm.weight.double()
         shift = shift + norm.bias.double()
     return scale, shift
-
-
-def _shifted(layer: nn.Conv2d, shift: Tensor) -> nn.Conv2d:
-    """Let a 1x1 convolution take its input without ``shift``; changes it in place."""
-    return _absorb(layer, torch.ones_like(shift), shift)
 
 
 def _absorb(layer, scale: Tensor, shift: Tensor):
@@ -161,8 +159,8 @@ def _readers(model: nn.Module) -> list[nn.Module]:
     if head is not None:
         averaged = isinstance(neck, GlobalAveragePooling) and isinstance(head, LinearClsHead)
         return [head.fc] if averaged else []
-    heads = [getattr(model, name, None) for name in ('decode_head', 'depth_head', 'auxiliary_head')]
-    heads = [head for head in heads if head is not None]
+    names = ('decode_head', 'depth_head', 'auxiliary_head')
+    heads = [head for name in names if (head := getattr(model, name, None)) is not None]
     if neck is not None or not all(isinstance(head, PixelShuffleBase) for head in heads):
         return []
     return [head.conv_seg for head in heads]

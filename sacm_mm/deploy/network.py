@@ -1,5 +1,7 @@
 """A host's model as one function of tensors, which is what export and other runtimes take."""
 
+from typing import Any
+
 import torch
 from mmseg.models.segmentors import DepthEstimator as MMSegDepthEstimator
 from mmseg.models.utils import resize
@@ -28,6 +30,10 @@ class Network(nn.Module):
         UserError: The model is of another kind.
     """
 
+    model: Any
+    mean: Tensor | float
+    std: Tensor | float
+
     def __init__(self, model: nn.Module, end_to_end: bool = False) -> None:
         super().__init__()
         if not hasattr(model, 'decode_head') and not hasattr(model, 'head'):
@@ -37,7 +43,7 @@ class Network(nn.Module):
             )
         self.model = model
         self.end_to_end = end_to_end
-        preprocessor = model.data_preprocessor
+        preprocessor = self.model.data_preprocessor
         if end_to_end and preprocessor._enable_normalize:
             self.register_buffer('mean', preprocessor.mean.clone())
             self.register_buffer('std', preprocessor.std.clone())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,10 @@ class TorchFile(Exported):
         return {name: out.numpy() for name, out in outputs.items()}
 
 
-RUNTIMES = {'onnxruntime': OnnxRuntimeFile, 'openvino': OpenVinoFile}
+RUNTIMES: dict[str, Callable[[Path], Exported]] = {
+    'onnxruntime': OnnxRuntimeFile,
+    'openvino': OpenVinoFile,
+}
 
 
 def is_exported(path: str | Path) -> bool:
@@ -126,11 +130,11 @@ def load_exported(path: str | Path, runtime: str | None = None) -> Exported:
         raise UserError(f"'{path}' is no exported file: its name must end in .onnx or .pt2")
     if not path.is_file():
         raise UserError(f"exported file '{path}' does not exist: write it with tools/export.py")
-    kind: type[Exported] = TorchFile
+    kind: Callable[[Path], Exported] = TorchFile
     if path.suffix == '.onnx':
         kind = RUNTIMES[_checked(runtime)]
     try:
-        return kind(path)  # type: ignore[call-arg]
+        return kind(path)
     except Exception as error:  # each runtime has its own for a file that it cannot read
         first = str(error).strip().partition('\n')[0]
         raise UserError(
