@@ -107,7 +107,7 @@ def miou(done) -> float:
     return float(done.out.split('mIoU: ')[-1].split()[0])
 
 
-def test_mistakes_are_named(tmp_path, run_tool, trained, test):
+def test_mistakes_are_named(tmp_path, run_tool, trained, test, data):
     config = next(trained.glob('*.py'))
     assert 'let its name end in .onnx or .pt2' in (
         run_tool('export', config, trained, '--out', tmp_path / 'model.trt').error
