@@ -167,28 +167,22 @@ def _reference(model: nn.Module, image: Tensor, end_to_end: bool) -> dict[str, T
         image = image.permute(0, 3, 1, 2).float()
         if preprocessor._enable_normalize:
             image = (image - preprocessor.mean) / preprocessor.std
+    network = Network(model, end_to_end)
     if hasattr(model, 'head'):
-        logits = model.head(model.extract_feat(image))  # type: ignore[operator]
-        return {'scores': logits.softmax(1)} if end_to_end else {'logits': logits}
-    size = tuple(image.shape[2:])
-    metas = [dict(img_shape=size, pad_shape=size, ori_shape=size)] * len(image)
-    maps = model.encode_decode(image, metas)  # type: ignore[operator]
-    return _named(model, maps, end_to_end)
+        outputs = {'logits': model.head(model.extract_feat(image))}  # type: ignore[operator]
+    else:
+        size = tuple(image.shape[2:])
+        metas = [dict(img_shape=size, pad_shape=size, ori_shape=size)] * len(image)
+        maps = model.encode_decode(image, metas)  # type: ignore[operator]
+        outputs = _named(network, maps)
+    return network.decided(outputs) if end_to_end else outputs
 
 
-def _named(model: Any, maps: Tensor, end_to_end: bool) -> dict[str, Tensor]:
-    """Split what a dense model predicts, (N, classes + depth channels, H, W), as ``Network``."""
-    network = Network(model)
-    classes = 0 if network._is_depth('decode_head') else model.decode_head.out_channels
-    named = {}
-    if classes and end_to_end:
-        if classes == 1:
-            decided = maps[:, 0].sigmoid() > model.decode_head.threshold
-        else:
-            decided = maps[:, :classes].argmax(1)
-        named['classes'] = decided.to(torch.uint8)
-    elif classes:
-        named['logits'] = maps[:, :classes]
+def _named(network: Network, maps: Tensor) -> dict[str, Tensor]:
+    """Split what a dense model predicts, (N, classes + depth channels, H, W), by name."""
+    depth_only = network.is_depth('decode_head')
+    classes = 0 if depth_only else network.model.decode_head.out_channels
+    named = {'logits': maps[:, :classes]} if classes else {}
     for name, values in zip(('depth', 'depth_scale'), maps.unbind(1)[classes:]):
         named[name] = values[:, None]
     return named

@@ -55,7 +55,7 @@ class Network(nn.Module):
         if self.end_to_end:
             image = (image.permute(0, 3, 1, 2).float() - self.mean) / self.std
         outputs = self._classify(image) if hasattr(self.model, 'head') else self._dense(image)
-        return self._decided(outputs) if self.end_to_end else outputs
+        return self.decided(outputs) if self.end_to_end else outputs
 
     def _classify(self, image: Tensor) -> dict[str, Tensor]:
         return {'logits': self.model.head(self.model.extract_feat(image))}
@@ -68,7 +68,7 @@ class Network(nn.Module):
             if head is None:
                 continue
             out = self._at_size(head, head(maps), image)
-            if not self._is_depth(name):
+            if not self.is_depth(name):
                 outputs['logits'] = out
                 continue
             outputs['depth'] = out[:, :1]
@@ -76,7 +76,8 @@ class Network(nn.Module):
                 outputs['depth_scale'] = out[:, 1:].exp()
         return outputs
 
-    def _is_depth(self, name: str) -> bool:
+    def is_depth(self, name: str) -> bool:
+        """Tell whether the model's head of that name predicts depth."""
         joint = hasattr(self.model, 'depth_head')
         return name == 'depth_head' or (isinstance(self.model, MMSegDepthEstimator) and not joint)
 
@@ -91,7 +92,8 @@ class Network(nn.Module):
                 return maps[:, :, : size[0], : size[1]]
         return resize(maps, size, mode='bilinear', align_corners=head.align_corners)
 
-    def _decided(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    def decided(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Turn logits into what they decide: ``classes`` of pixels or ``scores`` of images."""
         logits = outputs.pop('logits', None)
         if logits is None:
             return outputs
