@@ -70,7 +70,7 @@ setup(
     include_package_data=False,  # configs and tools come through BuildWithMim alone
     python_requires='>=3.10',
     install_requires=read_requirements('runtime'),
-    extras_require={'dev': read_requirements('dev')},
+    extras_require={part: read_requirements(part) for part in ('export', 'dev')},
     cmdclass={'build_py': BuildWithMim},
     zip_safe=False,
 )

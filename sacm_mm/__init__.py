@@ -27,8 +27,8 @@ __all__ = ['__version__', *_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:
-    if name == 'convert':  # sacm_mm.convert.load, without another import
-        return import_module('sacm_mm.convert')
+    if name in ('convert', 'deploy'):  # sacm_mm.convert.load, without another import
+        return import_module(f'sacm_mm.{name}')
     if name not in _PUBLIC:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     return getattr(import_module(_PUBLIC[name]), name)

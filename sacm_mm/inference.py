@@ -13,6 +13,8 @@ from mmengine.runner import CheckpointLoader
 from torch import nn
 
 from sacm_mm import convert
+from sacm_mm.deploy.hosting import exported_model
+from sacm_mm.deploy.runtimes import is_exported
 from sacm_mm.errors import UserError
 from sacm_mm.launch import check_weights, find_checkpoint
 
@@ -79,14 +81,39 @@ class ClassPredictor(Predictor):
         return np.ascontiguousarray(rgb[..., ::-1])
 
 
-def load_predictor(cfg: Config, checkpoint: str, device: str) -> Predictor:
-    """Build a config's model with the weights of a checkpoint.
+def load_predictor(
+    cfg: Config, checkpoint: str, device: str, runtime: str | None = None
+) -> Predictor:
+    """Build what draws with the weights of a checkpoint, or with an exported file.
+
+    Args:
+        cfg: A leaf config.
+        checkpoint: See ``load_model``; or a file of ``tools/export.py``, which runs on the CPU.
+        device: Torch device.
+        runtime: What runs a .onnx file, see ``load_exported``.
+
+    Raises:
+        UserError: The file is missing or damaged, or is of another model.
+    """
+    if is_exported(checkpoint):
+        init_default_scope(cfg.default_scope)
+        model, meta, device = exported_model(cfg.model, checkpoint, runtime), None, 'cpu'
+    else:
+        model, meta = load_model(cfg, checkpoint)
+    predictor = ClassPredictor if cfg.default_scope == 'mmpretrain' else DensePredictor
+    return predictor(model.to(device).eval(), cfg, meta or _dataset_meta(cfg))
+
+
+def load_model(cfg: Config, checkpoint: str) -> tuple[nn.Module, dict]:
+    """Build a config's model with the weights of a checkpoint, on the CPU and in eval mode.
 
     Args:
         cfg: A leaf config.
         checkpoint: Checkpoint file, or a work dir for its latest one; or published weights that
             are not converted, for a config of the same task.
-        device: Torch device.
+
+    Returns:
+        The model, and the class names and colours of its data; may be empty.
 
     Raises:
         UserError: The checkpoint is missing or damaged, or is of another model.
@@ -103,10 +130,11 @@ def load_predictor(cfg: Config, checkpoint: str, device: str) -> Predictor:
         loaded = CheckpointLoader.load_checkpoint(path, map_location='cpu')
         model.load_state_dict(loaded.get('state_dict', loaded), strict=False)
         meta = loaded.get('meta', {}).get('dataset_meta')
-    if not meta:
-        meta = getattr(DATASETS.get(cfg.test_dataloader.dataset.type), 'METAINFO', {})
-    predictor = ClassPredictor if cfg.default_scope == 'mmpretrain' else DensePredictor
-    return predictor(model.to(device).eval(), cfg, meta)
+    return model.eval(), meta or _dataset_meta(cfg)
+
+
+def _dataset_meta(cfg: Config) -> dict:
+    return getattr(DATASETS.get(cfg.test_dataloader.dataset.type), 'METAINFO', {})
 
 
 def _load_published(cfg: Config, path: str) -> nn.Module:

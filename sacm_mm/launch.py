@@ -30,6 +30,7 @@ from mmengine.runner import CheckpointLoader, Runner, find_latest_checkpoint
 from torch import nn
 
 from sacm_mm.cli import check_writable, one_line
+from sacm_mm.deploy.runtimes import is_exported
 from sacm_mm.errors import UserError
 from sacm_mm.provenance import stamp_line
 
@@ -78,7 +79,15 @@ def prepare_test(cfg: Config, args: Namespace) -> Config:
         UserError: A file or folder is missing or cannot be written, or the config has no TTA.
     """
     _prepare_common(cfg, args)
-    cfg.load_from = find_checkpoint(args.checkpoint)
+    if is_exported(args.checkpoint):
+        cfg.model = ConfigDict(
+            type='sacm_mm.exported_model',
+            model=cfg.model,
+            file=args.checkpoint,
+            runtime=args.runtime,
+        )
+    else:
+        cfg.load_from = find_checkpoint(args.checkpoint)
     for folder in (args.show_dir, args.out and str(Path(args.out).parent)):
         if folder:
             check_writable(folder)

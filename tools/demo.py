@@ -14,9 +14,15 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('source', type=Path, help='image, folder of images, or video')
     parser.add_argument('config', help='config file, or the name of one of this package')
-    parser.add_argument('checkpoint', help='checkpoint file, or a work dir for its latest one')
+    parser.add_argument(
+        'checkpoint',
+        help='checkpoint file, or a work dir for its latest one; or a file of tools/export.py',
+    )
     parser.add_argument('--out', type=Path, default=Path('demo'), help='folder of the pictures')
     parser.add_argument('--device', help='torch device (default: cuda:0 where there is one)')
+    parser.add_argument(
+        '--runtime', help='what runs a .onnx file: onnxruntime or openvino (default: the first)'
+    )
     return parser.parse_args()
 
 
@@ -33,7 +39,7 @@ def main() -> None:
     sources = find_inputs(args.source)
     check_writable(args.out)
     device = args.device or ('cuda:0' if torch.cuda.is_available() else 'cpu')
-    predictor = load_predictor(cfg, args.checkpoint, device)
+    predictor = load_predictor(cfg, args.checkpoint, device, args.runtime)
     args.out.mkdir(parents=True, exist_ok=True)
     if sources[0].suffix.lower() in VIDEO_SUFFIXES:
         print(draw_video(predictor, sources[0], args.out, track))

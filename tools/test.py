@@ -9,7 +9,13 @@ from sacm_mm.cli import add_common_arguments, load_config, run_tool
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_common_arguments(parser)
-    parser.add_argument('checkpoint', help='checkpoint file, or a work dir for its latest one')
+    parser.add_argument(
+        'checkpoint',
+        help='checkpoint file, or a work dir for its latest one; or a file of tools/export.py',
+    )
+    parser.add_argument(
+        '--runtime', help='what runs a .onnx file: onnxruntime or openvino (default: the first)'
+    )
     parser.add_argument('--tta', action='store_true', help='test-time augmentation of the config')
     parser.add_argument(
         '--out',

@@ -1,5 +1,7 @@
 """Models, registered on import."""
 
+from sacm_mm.deploy import hosting  # noqa: F401
+
 from . import (  # noqa: F401
     backbones,
     depth_estimator,

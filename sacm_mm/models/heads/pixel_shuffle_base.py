@@ -82,7 +82,7 @@ class PixelShuffleBase(BaseDecodeHead):
         if self.input_transform == 'resize_concat':
             maps = [inputs[i] for i in self.in_index]
             # Blocks of an isotropic backbone agree in size: the host would interpolate them all.
-            if len({x.shape[2:] for x in maps}) == 1:
+            if all(x.shape[2:] == maps[0].shape[2:] for x in maps):
                 return torch.cat(maps, dim=1)
         return super()._transform_inputs(inputs)
 

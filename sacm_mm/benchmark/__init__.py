@@ -1,0 +1,1 @@
+"""What networks cost, measured on this machine."""

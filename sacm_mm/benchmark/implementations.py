@@ -1,0 +1,143 @@
+"""The ways to run one ConvMixer that are compared: ours, the hosts', timm's and exported files.
+
+All of them are the bare network, from an image to the map of its last block.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sacm_mm.deploy import load_exported, optimize
+from sacm_mm.deploy.runtimes import RUNTIMES, SUFFIXES
+from sacm_mm.errors import UserError
+from sacm_mm.models.backbones.sa_convmixer import SAConvMixer, parse_arch
+
+NAMES = ('plain', 'fast', 'mmpretrain', 'timm')
+DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is measured.
+
+    Attributes:
+        arch: Architecture by name, such as ``'d512-l12-k5-p5'``.
+        mode: ``'forward'`` or ``'train'``, a step of SGD on the mean square of the map.
+        size: Height and width of the images, in pixels.
+        batch: Images a call.
+        dtype: A key of ``DTYPES``.
+        device: Torch device.
+    """
+
+    arch: str
+    mode: str
+    size: int
+    batch: int
+    dtype: str
+    device: str
+
+
+def is_file(name: str) -> bool:
+    """Tell an exported file from the names of implementations."""
+    return name.endswith(SUFFIXES)
+
+
+def build(name: str, setting: Setting) -> Callable[[], Any]:
+    """Build the call that is timed.
+
+    Args:
+        name: One of ``NAMES``, an exported file, or ``RUNTIME:FILE.onnx``.
+        setting: What is measured; a file has its own architecture.
+
+    Raises:
+        UserError: The name is unknown, timm is not installed, or the file is not for that.
+    """
+    image = torch.randn(setting.batch, 3, setting.size, setting.size, device=setting.device)
+    if is_file(name):
+        return _exported(name, image, setting)
+    model = _network(name, setting.arch).to(setting.device)
+    if setting.mode == 'train':
+        return _training_step(model, image, setting, compiled=name == 'fast')
+    model.eval()  # mmpretrain's returns None
+    dtype = DTYPES[setting.dtype]
+    if name == 'fast':
+        fast = optimize(model, image, dtype)
+        return lambda: fast(image)
+    model, image = model.to(dtype), image.to(dtype)
+
+    def forward() -> Any:
+        with torch.no_grad():
+            return model(image)
+
+    return forward
+
+
+def _network(name: str, arch: str) -> nn.Module:
+    sizes = parse_arch(arch)
+    if name in ('plain', 'fast'):
+        return SAConvMixer(arch)
+    if name == 'mmpretrain':
+        from mmpretrain.models.backbones import ConvMixer
+
+        return ConvMixer(sizes, act_cfg=dict(type='GELU'))
+    if name == 'timm':
+        if not find_spec('timm'):
+            raise UserError('timm is not installed: pip install timm, or leave it out')
+        return _Timm(sizes)
+    raise UserError(
+        f"unknown implementation '{name}': choose from {', '.join(NAMES)}, or name an exported file"
+    )
+
+
+class _Timm(nn.Module):
+    """timm's ConvMixer without its head."""
+
+    def __init__(self, sizes: dict[str, int]) -> None:
+        super().__init__()
+        self.model = import_module('timm.models.convmixer').ConvMixer(
+            sizes['embed_dims'],
+            sizes['depth'],
+            kernel_size=sizes['kernel_size'],
+            patch_size=sizes['patch_size'],
+            num_classes=0,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model.forward_features(x)
+
+
+def _training_step(
+    model: nn.Module, image: Tensor, setting: Setting, compiled: bool
+) -> Callable[[], Any]:
+    model.train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    dtype = DTYPES[setting.dtype]
+    network: Callable[[Tensor], Any] = torch.compile(model) if compiled else model
+
+    def step() -> None:
+        with torch.autocast(image.device.type, dtype, enabled=dtype != torch.float32):
+            out = network(image)
+            out = out[0] if isinstance(out, tuple) else out
+            loss = out.float().square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def _exported(name: str, image: Tensor, setting: Setting) -> Callable[[], Any]:
+    if setting.mode != 'forward':
+        raise UserError(f"'{name}' cannot be trained: measure exported files with --mode forward")
+    runtime, _, file = name.partition(':')
+    network = load_exported(file, runtime) if runtime in RUNTIMES else load_exported(name)
+    pixels = image.cpu()
+    if network.end_to_end:
+        pixels = pixels.permute(0, 2, 3, 1).to(torch.uint8).contiguous()
+    array = pixels.numpy()
+    return lambda: network(array)

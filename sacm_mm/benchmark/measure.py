@@ -1,0 +1,84 @@
+"""Time several functions side by side, and their memory."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+_STATUS = Path('/proc/self/status')
+_CLEAR_REFS = Path('/proc/self/clear_refs')
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one call: the median and the quartiles around it."""
+
+    median: float
+    lower: float
+    upper: float
+
+
+def interleave(
+    functions: Mapping[str, Callable[[], object]], rounds: int, warmup: int = 2
+) -> dict[str, Timing]:
+    """Time functions in turn, so that what else happens on the machine meets them all.
+
+    Args:
+        functions: What to time, by name.
+        rounds: Timed calls of each.
+        warmup: Calls of each before that: compilation, caches.
+    """
+    for function in functions.values():
+        for _ in range(warmup):
+            function()
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(rounds):
+        for name, function in functions.items():
+            _synchronize()
+            start = time.perf_counter()
+            function()
+            _synchronize()
+            times[name].append(time.perf_counter() - start)
+    return {name: _timing(values) for name, values in times.items()}
+
+
+def _timing(seconds: list[float]) -> Timing:
+    lower, median, upper = np.quantile(seconds, [0.25, 0.5, 0.75])
+    return Timing(float(median), float(lower), float(upper))
+
+
+def peak_memory(function: Callable[[], object], device: str) -> int | None:
+    """Return the bytes that a call needs at its peak, beyond what was in use before it.
+
+    On a GPU these are PyTorch's allocations; on a CPU pages of this process, None where the kernel
+    does not let them be counted anew.
+    """
+    if torch.device(device).type == 'cuda':
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        function()
+        return torch.cuda.max_memory_allocated() - before
+    try:
+        _CLEAR_REFS.write_text('5')  # sets the peak to what is resident now
+    except OSError:
+        return None
+    before = _resident('VmRSS')
+    function()
+    return max(_resident('VmHWM') - before, 0)
+
+
+def _resident(field: str) -> int:
+    found = re.search(rf'^{field}:\s+(\d+) kB$', _STATUS.read_text(), re.MULTILINE)
+    assert found
+    return int(found.group(1)) * 1024
+
+
+def _synchronize() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()

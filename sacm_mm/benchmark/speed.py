@@ -1,0 +1,81 @@
+"""Latency, images a second and memory of several implementations in one process."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sacm_mm.benchmark.implementations import DTYPES, Setting, build, is_file
+from sacm_mm.benchmark.machine import convmixer_flops, peaks
+from sacm_mm.benchmark.measure import interleave, peak_memory
+from sacm_mm.models.backbones.sa_convmixer import parse_arch
+from sacm_mm.provenance import stamp
+
+_TRAINING = 3  # a backward pass takes two of its forward passes
+
+
+def measure(names: Sequence[str], setting: Setting, rounds: int) -> list[dict[str, Any]]:
+    """Measure implementations interleaved; a row for each.
+
+    Args:
+        names: See ``implementations.build``; the first is what the others are compared with.
+        setting: What is measured.
+        rounds: Timed calls of each.
+
+    Returns:
+        Rows with the setting, the figures and the machine.
+
+    Raises:
+        UserError: An implementation is unknown or not for this setting.
+    """
+    calls = {name: build(name, setting) for name in names}
+    timings = interleave(calls, rounds)
+    best = peaks(DTYPES[setting.dtype], setting.device)
+    machine = {**{key: round(value, 1) for key, value in best.items()}, **stamp()}
+    flops = convmixer_flops(parse_arch(setting.arch), setting.size) * setting.batch
+    flops *= _TRAINING if setting.mode == 'train' else 1
+    rows = []
+    for name, timing in timings.items():
+        memory = peak_memory(calls[name], setting.device)
+        rows.append(
+            {
+                'implementation': name,
+                **asdict(setting),
+                'rounds': rounds,
+                'median_ms': round(timing.median * 1e3, 3),
+                'lower_quartile_ms': round(timing.lower * 1e3, 3),
+                'upper_quartile_ms': round(timing.upper * 1e3, 3),
+                'images_per_s': round(setting.batch / timing.median, 2),
+                'speedup': round(timings[names[0]].median / timing.median, 3),
+                # a file has an architecture of its own
+                'gflops': None if is_file(name) else round(flops / timing.median / 1e9, 2),
+                'peak_mib': None if memory is None else round(memory / 2**20, 1),
+                **machine,
+            }
+        )
+    return rows
+
+
+def describe(row: dict[str, Any]) -> str:
+    """One row for the terminal."""
+    memory = '' if row['peak_mib'] is None else f'  {row["peak_mib"]:8.1f} MiB'
+    return (
+        f'{row["implementation"]:12}  {row["mode"]:7}  {row["dtype"]:8}  '
+        f'{row["batch"]}x3x{row["size"]}x{row["size"]}  {row["median_ms"]:9.2f} ms '
+        f'({row["lower_quartile_ms"]:.2f} to {row["upper_quartile_ms"]:.2f})  '
+        f'{row["images_per_s"]:8.2f} images/s  x{row["speedup"]:.2f}{memory}'
+    )
+
+
+def write_csv(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Write rows as CSV, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f'.{path.name}.partial')
+    with partial.open('w', newline='', encoding='utf-8') as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    partial.replace(path)

@@ -1,0 +1,197 @@
+"""Write a trained model as an ONNX file or a ``torch.export`` package, and check it."""
+
+import json
+import logging
+import os
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sacm_mm.cli import check_writable
+from sacm_mm.deploy.folding import fold, stride_stem
+from sacm_mm.deploy.network import Network
+from sacm_mm.deploy.runtimes import META, SUFFIXES, load_exported
+from sacm_mm.errors import UserError
+
+OPSET = 18  # what ONNX Runtime and OpenVINO both take; GELU is fused from its parts
+SIZES = ((1, 64, 96), (2, 77, 50), (3, 131, 97))  # N, H, W of the check
+_TOLERANCE = 1e-4  # of the largest value
+_SHARE = 1e-3  # of the pixels may change their class, where two are all but equal
+
+
+def export(
+    model: nn.Module, out: str | Path, end_to_end: bool = False, meta: dict[str, Any] | None = None
+) -> dict[str, float]:
+    """Write a model for any batch and image size, read it back and compare it with the model.
+
+    Args:
+        model: A segmentor, depth estimator, joint estimator or classifier, on the CPU.
+        out: File to write: ``.onnx`` or ``.pt2``.
+        end_to_end: Take uint8 pixels and give classes or metres, see ``Network``.
+        meta: What else the file should say of itself; JSON.
+
+    Returns:
+        For each output the largest difference from the model at three sizes: relative to the
+        largest value, or for classes the share of pixels.
+
+    Raises:
+        UserError: ``out`` cannot be written, a package is missing, the model cannot be exported, or
+            the file computes something else than the model; then nothing is left.
+    """
+    out = Path(out)
+    _check_out(out)
+    model = model.eval()
+    network = Network(stride_stem(fold(model)), end_to_end).eval()
+    meta = dict(meta or {}, end_to_end=end_to_end)
+    partial = out.with_name(f'.{out.stem}.{os.getpid()}.partial{out.suffix}')
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _write(network, meta, partial)
+        differences = _compare(model, partial, end_to_end)
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
+    return differences
+
+
+def _check_out(out: Path) -> None:
+    if out.suffix not in SUFFIXES:
+        raise UserError(f"cannot write '{out}': let its name end in {' or '.join(SUFFIXES)}")
+    if out.is_dir():
+        raise UserError(f"cannot write '{out}': it is a folder, choose another name")
+    check_writable(out.parent)
+    needed = ('onnx', 'onnxscript') if out.suffix == '.onnx' else ()
+    missing = [name for name in needed if not find_spec(name)]
+    if missing:
+        raise UserError(f"{' and '.join(missing)} not installed: pip install 'sacm_mm[export]'")
+
+
+def _write(network: Network, meta: dict[str, Any], path: Path) -> None:
+    """Trace the network with batch, height and width left open, and write it."""
+    example = _images((2, 67, 101), network.end_to_end)
+    r = getattr(network.model.backbone, 'patch_size', 1)
+    places = (0, 1, 2) if network.end_to_end else (0, 2, 3)  # of N, H and W
+    dynamic = ({i: torch.export.Dim.DYNAMIC(min=least) for i, least in zip(places, (1, r, r))},)
+    try:
+        with torch.no_grad():
+            program = torch.export.export(
+                network,
+                (example,),
+                dynamic_shapes=dynamic,
+                # it cannot prove for every size that the maps cover the image
+                prefer_deferred_runtime_asserts_over_guards=True,
+            )
+            _drop_assertions(program.graph_module)
+            if path.suffix == '.pt2':
+                torch.export.save(program, path, extra_files={META: json.dumps(meta)})
+            else:
+                _write_onnx(program, list(network(example)), meta, path)
+    except RuntimeError as error:  # what the exporters raise
+        raise UserError(
+            f'{type(network.model).__name__} cannot be exported for images of any size: '
+            f'{str(error).strip().splitlines()[0]}'
+        ) from error
+
+
+def _drop_assertions(graph_module: torch.fx.GraphModule) -> None:
+    """Drop what the trace asserts of sizes.
+
+    Some of it is about the layout of the example's crops, and fails for images that need none.
+    """
+    for node in list(graph_module.graph.nodes):
+        if node.target is torch.ops.aten._assert_scalar.default:
+            graph_module.graph.erase_node(node)
+    graph_module.graph.eliminate_dead_code()
+    graph_module.recompile()
+
+
+def _write_onnx(
+    program: torch.export.ExportedProgram, names: list[str], meta: dict[str, Any], path: Path
+) -> None:
+    logging.getLogger('onnx_ir').setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # about its own workings
+        onnx_program = torch.onnx.export(
+            program,
+            input_names=['image'],
+            output_names=names,
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert onnx_program is not None
+    onnx_program.model.metadata_props[META] = json.dumps(meta)
+    onnx_program.save(path, external_data=False)
+
+
+def _compare(model: nn.Module, path: Path, end_to_end: bool) -> dict[str, float]:
+    """Compare a file with the untouched model at ``SIZES``."""
+    network = load_exported(path)
+    worst: dict[str, float] = {}
+    for size in SIZES:
+        image = _images(size, end_to_end)
+        wanted = _reference(model, image, end_to_end)
+        found = network(image.numpy())
+        if found.keys() != wanted.keys():
+            raise UserError(f'export refused: it has the outputs {list(found)}, not {list(wanted)}')
+        for name, values in wanted.items():
+            difference = _difference(found[name], values.numpy())
+            allowed = _SHARE if values.dtype == torch.uint8 else _TOLERANCE
+            if not difference <= allowed:  # also NaN
+                raise UserError(
+                    f"export refused: '{name}' differs from the model's by {difference:.1e} for "
+                    f'images of {size[1]}x{size[2]}, {allowed:.0e} is allowed'
+                )
+            worst[name] = max(worst.get(name, 0.0), difference)
+    return worst
+
+
+def _difference(found: np.ndarray, wanted: np.ndarray) -> float:
+    if found.shape != wanted.shape or found.dtype != wanted.dtype:
+        return float('inf')
+    if wanted.dtype == np.uint8:
+        return float((found != wanted).mean())
+    return float(np.abs(found - wanted).max() / max(np.abs(wanted).max(), 1e-6))
+
+
+@torch.no_grad()
+def _reference(model: nn.Module, image: Tensor, end_to_end: bool) -> dict[str, Tensor]:
+    """Predict as the host does, whole images at their own size."""
+    if end_to_end:
+        preprocessor: Any = model.data_preprocessor
+        image = image.permute(0, 3, 1, 2).float()
+        if preprocessor._enable_normalize:
+            image = (image - preprocessor.mean) / preprocessor.std
+    network = Network(model, end_to_end)
+    if hasattr(model, 'head'):
+        outputs = {'logits': model.head(model.extract_feat(image))}  # type: ignore[operator]
+    else:
+        size = tuple(image.shape[2:])
+        metas = [dict(img_shape=size, pad_shape=size, ori_shape=size)] * len(image)
+        maps = model.encode_decode(image, metas)  # type: ignore[operator]
+        outputs = _named(network, maps)
+    return network.decided(outputs) if end_to_end else outputs
+
+
+def _named(network: Network, maps: Tensor) -> dict[str, Tensor]:
+    """Split what a dense model predicts, (N, classes + depth channels, H, W), by name."""
+    depth_only = network.is_depth('decode_head')
+    classes = 0 if depth_only else network.model.decode_head.out_channels
+    named = {'logits': maps[:, :classes]} if classes else {}
+    for name, values in zip(('depth', 'depth_scale'), maps.unbind(1)[classes:]):
+        named[name] = values[:, None]
+    return named
+
+
+def _images(size: tuple[int, int, int], end_to_end: bool) -> Tensor:
+    """Draw images (N, 3, H, W), normal, or (N, H, W, 3), uint8; the same at every call."""
+    n, h, w = size
+    generator = torch.Generator().manual_seed(0)
+    if end_to_end:
+        return torch.randint(0, 256, (n, h, w, 3), dtype=torch.uint8, generator=generator)
+    return torch.randn(n, 3, h, w, generator=generator)

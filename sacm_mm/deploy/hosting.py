@@ -1,0 +1,77 @@
+"""An exported file in the place of the network of a host's model.
+
+The host goes on loading, sliding, flipping, resizing and scoring as with a checkpoint.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sacm_mm.deploy.runtimes import Exported, load_exported
+from sacm_mm.errors import UserError
+from sacm_mm.registry import MODELS
+
+
+@MODELS.register_module()
+def exported_model(model: dict, file: str, runtime: str | None = None) -> nn.Module:
+    """Build a config's model whose predictions come from an exported file; it cannot be trained.
+
+    Args:
+        model: Config of the model that was exported.
+        file: The .onnx or .pt2 file.
+        runtime: What runs a .onnx file, see ``load_exported``.
+
+    Raises:
+        UserError: The file cannot be run, or has other outputs than the model.
+    """
+    network = load_exported(file, runtime)
+    host: Any = MODELS.build(model)
+    if network.end_to_end:
+        host.data_preprocessor._enable_normalize = False  # the file does that
+    if hasattr(host, 'head'):
+        host.extract_feat = lambda inputs: _logits(network, inputs, file)
+        host.head.forward = lambda logits: logits
+    else:
+        classes = host.decode_head.out_channels
+        host.encode_decode = lambda inputs, metas: _maps(
+            network, inputs, host.out_channels, classes, file
+        )
+    return host
+
+
+def _run(network: Exported, inputs: Tensor) -> dict[str, Tensor]:
+    """Run a file on a host's batch (N, 3, H, W), normalized or, end to end, 0..255."""
+    if network.end_to_end:
+        inputs = inputs.permute(0, 2, 3, 1).to(torch.uint8)
+    outputs = network(inputs.contiguous().cpu().numpy())
+    return {name: torch.from_numpy(out).to(inputs.device) for name, out in outputs.items()}
+
+
+def _logits(network: Exported, inputs: Tensor, file: str) -> Tensor:
+    outputs = _run(network, inputs)
+    if 'scores' in outputs:
+        return outputs['scores'].log()  # the host takes the softmax of it
+    if 'logits' not in outputs:
+        raise UserError(f"'{file}' has the outputs {', '.join(outputs)}: it is no classifier")
+    return outputs['logits']
+
+
+def _maps(network: Exported, inputs: Tensor, channels: int, classes: int, file: str) -> Tensor:
+    """Return (N, channels, H, W) as ``encode_decode`` does; classes as one-hot logits."""
+    outputs = _run(network, inputs)
+    if 'classes' in outputs:
+        decided = outputs.pop('classes').long()
+        if classes == 1:
+            maps = torch.where(decided > 0, 20.0, -20.0)[:, None]  # a sigmoid of 1 or 0
+        else:
+            maps = F.one_hot(decided, classes).permute(0, 3, 1, 2).float()
+        outputs = {'classes': maps, **outputs}
+    found = sum(out.shape[1] for out in outputs.values())
+    if found != channels:
+        raise UserError(
+            f"'{file}' gives {found} channels ({', '.join(outputs)}), but the config's model "
+            f'{channels}: choose the config that it was exported with'
+        )
+    return torch.cat(list(outputs.values()), dim=1)

@@ -1,0 +1,138 @@
+"""Folding and optimizing keep what a network computes; odd sizes, trained statistics."""
+
+import copy
+
+import pytest
+import torch
+from conftest import LOADERS
+from mmengine.registry import MODELS, init_default_scope
+from torch import nn
+
+from sacm_mm import SAConvMixer
+from sacm_mm.cli import load_config
+from sacm_mm.deploy import fold, optimize
+from sacm_mm.deploy.folding import FoldedBlock, StridedStem, stride_stem
+
+SEG = [
+    'model.backbone.arch=d16-l2-k3-p4',
+    'model.decode_head.in_channels=16',
+    'model.decode_head.upscale_factor=4',
+]
+TINY = {
+    'sacm_camvid_light.py': SEG,
+    'sacm_nyu_light.py': SEG,
+    'sacm_nyu_joint_light.py': [
+        *SEG,
+        'model.depth_head.in_channels=16',
+        'model.depth_head.upscale_factor=4',
+    ],
+    'sacm_cifar10_light.py': [SEG[0], 'model.head.in_channels=16'],
+}
+
+
+def randomized(model: nn.Module) -> nn.Module:
+    """Give the norms statistics and weights of both signs, as training does."""
+    torch.manual_seed(0)
+    for norm in model.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.running_mean.normal_()
+            norm.running_var.uniform_(0.5, 2)
+            norm.weight.data.uniform_(-2, 2)
+            norm.bias.data.normal_()
+    return model.eval()
+
+
+def tiny_model(name: str, *options: str) -> nn.Module:
+    """Build a config's model, small and with statistics."""
+    cfg = load_config(name, [*TINY[name], *options, *LOADERS])
+    init_default_scope(cfg.default_scope)
+    return randomized(MODELS.build(cfg.model))
+
+
+def assert_same(found, wanted):
+    found, wanted = (x if isinstance(x, tuple) else (x,) for x in (found, wanted))
+    assert len(found) == len(wanted)
+    for a, b in zip(found, wanted):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('name', TINY)
+@torch.no_grad()
+def test_folded_models_compute_the_same(name):
+    model = tiny_model(name)
+    before = copy.deepcopy(model.state_dict())
+    image = torch.randn(2, 3, 37, 50)
+    folded = fold(model)
+    assert_same(folded(image), model(image))
+    assert_same(stride_stem(folded)(image), model(image))
+    assert isinstance(folded.backbone.stem, StridedStem)
+    blocks = folded.backbone.blocks
+    assert all(isinstance(block, FoldedBlock) for block in blocks)
+    assert isinstance(blocks[-1].norm2, nn.Identity)  # it went into the head
+    assert not any(parameter.requires_grad for parameter in folded.parameters())
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, before[key])
+
+
+@torch.no_grad()
+def test_the_last_norm_stays_where_others_read_its_map():
+    several = randomized(SAConvMixer('d8-l3-k3-p4', out_indices=(0, 2)))
+    image = torch.randn(1, 3, 20, 20)
+    folded = fold(several)
+    assert_same(folded(image), several(image))
+    assert isinstance(folded.blocks[-1].norm2, nn.BatchNorm2d)
+
+
+@pytest.mark.parametrize('norm', ['LN2d', 'GN'])
+@torch.no_grad()
+def test_norms_without_statistics_stay(norm):
+    options = dict(num_groups=2) if norm == 'GN' else {}
+    model = SAConvMixer('d8-l2-k3-p4', norm_cfg=dict(type=norm, **options)).eval()
+    image = torch.randn(1, 3, 20, 20)
+    assert_same(fold(model)(image), model(image))
+    assert not any(isinstance(module, FoldedBlock) for module in fold(model).modules())
+
+
+@torch.no_grad()
+def test_folding_in_low_precision_goes_through_float64():
+    model = randomized(SAConvMixer('d8-l2-k3-p4')).bfloat16()
+    image = torch.randn(1, 3, 16, 16)
+    wanted = fold(model.float())(image)
+    found = fold(model.bfloat16())(image.bfloat16())[0].float()
+    assert (found - wanted[0]).abs().max() < 0.05 * wanted[0].abs().max()
+
+
+@torch.no_grad()
+def test_without_a_compiler_it_runs_uncompiled(monkeypatch):
+    model = tiny_model('sacm_camvid_light.py')
+    image = torch.randn(1, 3, 21, 30)
+    monkeypatch.setattr(torch, 'compile', _no_compiler)
+    assert_same(optimize(model, image)(image), model(image))
+    low = optimize(model, image, torch.bfloat16)(image)
+    assert low.dtype == torch.float32
+    wanted = model(image)
+    assert (low - wanted).abs().max() < 0.05 * wanted.abs().max()
+    assert not torch.equal(low, wanted)
+
+
+def _no_compiler(function, **options):
+    def run(x):
+        raise RuntimeError('no C++ compiler')
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+@torch.no_grad()
+def test_compiled_models_compute_the_same(dtype):
+    model = tiny_model('sacm_nyu_joint_light.py')
+    image = torch.randn(2, 3, 37, 50)
+    fast = optimize(model, image, dtype)
+    for x in (image, torch.randn(1, 3, 24, 41)):  # the second is compiled on the way
+        if dtype == torch.float32:
+            assert_same(fast(x), model(x))
+            continue
+        for found, wanted in zip(fast(x), model(x)):
+            assert found.dtype == torch.float32
+            assert (found - wanted).abs().max() < 0.05 * wanted.abs().max()
