@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+import torch
 import torch.nn.functional as F
 from mmcv.cnn import build_activation_layer, build_norm_layer
 from mmengine.model import BaseModule
@@ -51,7 +52,8 @@ class PixelShuffleResample(nn.Module):
         """Resample (N, C, h, w) to the other stride, see the class."""
         x = F.pixel_shuffle(self.expand(x), self.up)
         h, w = x.shape[2:]
-        if h % self.down or w % self.down:
+        # a traced graph serves every size, also those that this one does not pad
+        if torch.compiler.is_exporting() or h % self.down or w % self.down:
             x = F.pad(x, (0, -w % self.down, 0, -h % self.down), mode='replicate')
         x = F.pixel_unshuffle(x, self.down)
         return self.act(self.norm(self.project(x)))
