@@ -97,6 +97,7 @@ class PatchEmbed(nn.Module):
     ) -> None:
         super().__init__()
         _check_embed(embed)
+        self.in_channels = in_channels
         self.patch_size = patch_size
         self.embed = embed
         self.proj: nn.Conv2d
