@@ -29,7 +29,12 @@ _LARGE = (torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn, torch.f
 
 
 _COMPILE = 'pip install --no-build-isolation --no-binary onedl-mmcv onedl-mmcv'
-_INSTALL = {'mmdet': 'onedl-mmdetection', 'timm': 'timm', 'ftfy': 'ftfy', 'ldm': 'onedl-mmsegmentation[optional]'}
+_INSTALL = {
+    'mmdet': 'onedl-mmdetection',
+    'timm': 'timm',
+    'ftfy': 'ftfy',
+    'ldm': 'onedl-mmsegmentation[optional]',
+}
 
 
 class _MetaParameters(TorchFunctionMode):
@@ -88,7 +93,9 @@ def reason(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:  # registries and wrappers put their own errors in front
         text_of_cause = str(cause)
-        if 'mmcv._ext' in text_of_cause or re.search('install mmcv|mmcv-full', text_of_cause):
+        if 'mmcv._ext' in text_of_cause or re.search(
+            'install (onedl-)?mmcv|mmcv-full', text_of_cause
+        ):
             return f"needs mmcv's compiled operators: {_COMPILE}"
         if isinstance(cause, ImportError) and cause.name and cause.name.split('.')[0] in _INSTALL:
             package = cause.name.split('.')[0]

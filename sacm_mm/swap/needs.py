@@ -183,7 +183,9 @@ class _Watched(tuple):
     taken: set[int]
 
     def __getitem__(self, index: Any) -> Any:
-        self.taken.update([*range(len(self))][index] if isinstance(index, slice) else [index % len(self)])
+        self.taken.update(
+            [*range(len(self))][index] if isinstance(index, slice) else [index % len(self)]
+        )
         return super().__getitem__(index)
 
     def __iter__(self) -> Any:

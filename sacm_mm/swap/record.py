@@ -90,7 +90,10 @@ def _text(value: Any) -> str:
 def write_config(cfg: Config, path: Path) -> None:
     """Write a swapped config as one file that needs no other, with what was changed on top."""
     source = f' of {Path(cfg.filename).name}' if cfg.filename else ''
-    head = [f'# The backbone{source} was replaced. What changed:', *(f'# {line}' for line in describe_changes(cfg))]
+    head = [
+        f'# The backbone{source} was replaced. What changed:',
+        *(f'# {line}' for line in describe_changes(cfg)),
+    ]
     text = '\n'.join([*head, '', cfg.pretty_text])
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f'.{path.name}.partial')

@@ -59,7 +59,9 @@ def swap_for_training(cfg: Config, backbone: str) -> Config:
     """Swap, and name the default work directory after both, so that runs do not mix."""
     swapped = swap_backbone(cfg, backbone)
     if not swapped.get('work_dir') and cfg.filename:
-        name = re.sub(r'[^\w.-]+', '-', Path(backbone).stem if backbone.endswith('.py') else backbone)
+        name = re.sub(
+            r'[^\w.-]+', '-', Path(backbone).stem if backbone.endswith('.py') else backbone
+        )
         swapped.work_dir = f'work_dirs/{Path(cfg.filename).stem}_{name[:60]}'
     print('\n'.join(describe_changes(swapped)))
     return swapped
@@ -108,7 +110,9 @@ def _join(cfg: Config, new: dict, needs: Needs, maps: Maps, scope: str) -> None:
         model.neck = necks if len(necks) > 1 else necks[0]
 
 
-def _pooled(model: ConfigDict, needs: Needs, maps: Maps, pools: bool) -> tuple[list[dict], list[int]]:
+def _pooled(
+    model: ConfigDict, needs: Needs, maps: Maps, pools: bool
+) -> tuple[list[dict], list[int]]:
     """Answer a classifier that reads one pooled vector: no stride matters."""
     channels, wanted = maps.channels[-1], needs.channels[-1]
     necks: list[dict[str, Any]] = []
@@ -118,7 +122,9 @@ def _pooled(model: ConfigDict, needs: Needs, maps: Maps, pools: bool) -> tuple[l
             head['in_channels'] = channels
         else:
             necks.append(
-                dict(type='sacm_mm.ChannelProjection', in_channels=[channels], out_channels=[wanted])
+                dict(
+                    type='sacm_mm.ChannelProjection', in_channels=[channels], out_channels=[wanted]
+                )
             )
     if not pools:
         necks.append(dict(type=f'mmpretrain.{_POOLING}'))
@@ -134,7 +140,7 @@ def _choose_maps(new: dict, used: list[int], maps: Maps, scope: str) -> None:
         new['out_indices'] = tuple(indices[i] for i in used)
     else:
         raise UserError(
-            f"{new['type']} returns {len(maps.strides)} maps, of which {len(used)} are read: give "
+            f'{new["type"]} returns {len(maps.strides)} maps, of which {len(used)} are read: give '
             'a dict with the out_indices of those'
         )
 
@@ -160,9 +166,7 @@ def _import_what_is_used(cfg: Config) -> None:
     modules = {'sacm_mm': 'sacm_mm', 'mmpretrain': 'mmpretrain.models', 'mmseg': 'mmseg.models'}
     scope = cfg.get('default_scope')
     text = str({key: cfg.model.get(key) for key in ('backbone', 'neck')})
-    needed = [
-        module for host, module in modules.items() if host != scope and f"'{host}." in text
-    ]
+    needed = [module for host, module in modules.items() if host != scope and f"'{host}." in text]
     present = (cfg.get('custom_imports') or {}).get('imports') or []
     present = [present] if isinstance(present, str) else list(present)
     missing = [module for module in needed if module not in present]
