@@ -96,7 +96,7 @@ def load_config(name: str, options: list[str]) -> Config:
     try:
         cfg = Config.fromfile(path)
     except ImportError as error:
-        raise UserError(f"config '{path}' needs a module that does not import: {error}") from error
+        raise UserError(missing_import(path, error)) from error
     except (SyntaxError, NameError, LookupError, TypeError, ValueError, AttributeError,
             OSError) as error:  # fmt: skip
         raise UserError(f"config '{path}' does not load: {one_line(error)}") from error
@@ -106,6 +106,15 @@ def load_config(name: str, options: list[str]) -> Config:
         except (KeyError, TypeError, AssertionError, IndexError) as error:
             raise UserError(f'--cfg-options do not fit config {path}: {one_line(error)}') from error
     return cfg
+
+
+def missing_import(path: Path, error: ImportError) -> str:
+    """Say which module a config needs, and how to install it where that is known."""
+    found = re.search(r"'imports': ('[^']+'|\[[^\]]*\])", str(error))
+    what = found.group(1).replace("'", '').strip('[]') if found else one_line(error)
+    if 'mmdet' in what:
+        what += ': pip install onedl-mmdetection'
+    return f"config '{path}' needs a module that does not import: {what}"
 
 
 def find_config(name: str) -> Path:

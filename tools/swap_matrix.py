@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument('--backbone', nargs='+', default=['sa-convmixer-d64-l4-k5-p4', 'convmlp-s'])
     parser.add_argument('--only', default='', metavar='TEXT', help='kinds with this in their name')
     parser.add_argument('--processes', type=int, default=os.cpu_count(), help='one thread each')
-    parser.add_argument('--limit', type=float, default=300, help='seconds for one kind')
+    parser.add_argument('--limit', type=int, default=600, help='seconds of CPU time for one kind')
     parser.add_argument('--again', action='store_true', help='also those that did not run before')
     args = parser.parse_args()
     check_writable(args.out.parent)

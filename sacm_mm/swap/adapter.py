@@ -83,7 +83,7 @@ def _pyramid(
     index: list[int],
     norm_cfg: Mapping | None,
 ) -> dict[str, Any]:
-    neck = dict(
+    neck: dict[str, Any] = dict(
         type='sacm_mm.PixelShufflePyramid',
         in_channels=channels if len(channels) > 1 else channels[0],
         in_stride=strides if len(strides) > 1 else strides[0],

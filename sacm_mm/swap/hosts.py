@@ -8,11 +8,12 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from torch import nn
 
-from sacm_mm.cli import one_line
+from sacm_mm.cli import missing_import, one_line
 from sacm_mm.errors import UserError
 from sacm_mm.swap.meta import class_of
 
@@ -78,6 +79,8 @@ def load_stock(path: Path) -> Config:
     """Load a config; whatever is wrong with it is said in one line."""
     try:
         return Config.fromfile(path)
+    except ImportError as error:
+        raise UserError(missing_import(path, error)) from error
     except Exception as error:  # it runs any code
         raise UserError(f"config '{path}' does not load: {one_line(error)}") from error
 
@@ -97,7 +100,7 @@ def _classes() -> dict[str, dict]:
             continue
         if cls.__name__.startswith(('Sparse', 'TIMM')):  # sparse ones are for pre-training only
             continue
-        base = dict(type=f'mmpretrain.{cls.__name__}')
+        base: dict[str, Any] = dict(type=f'mmpretrain.{cls.__name__}')
         base.update({key: value for key, value in _AS_MAPS.items() if _takes(cls, key)})
         if 'featmap' in getattr(cls, 'OUT_TYPES', ()):
             base['out_type'] = 'featmap'
@@ -114,7 +117,7 @@ def _classes() -> dict[str, dict]:
     return found
 
 
-def _table(cls: type) -> dict:
+def _table(cls: type | None) -> dict:
     table = getattr(cls, 'arch_settings', None) or getattr(cls, 'arch_zoo', None)
     return table if isinstance(table, dict) else {}
 
@@ -122,7 +125,7 @@ def _table(cls: type) -> dict:
 def _takes(cls: type, name: str) -> bool:
     # subclasses hand **kwargs to the class that names them
     return any(
-        name in inspect.signature(parent.__init__).parameters
+        name in inspect.signature(vars(parent)['__init__']).parameters
         for parent in cls.__mro__
         if parent is not nn.Module and '__init__' in vars(parent)
     )
@@ -135,7 +138,7 @@ def takes(cfg: Mapping, name: str, scope: str = 'mmengine') -> bool:
 
 
 def _needed(cls: type) -> bool:
-    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    parameters = list(inspect.signature(cls).parameters.values())
     return any(
         p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters
     )

@@ -65,9 +65,8 @@ def _read(path: Path, host: str) -> tuple[str, float, str] | None:
         return None
     if host == 'mmpretrain' and model.get('type') != 'ImageClassifier':
         return None
-    parts = [
-        model.get(key) for key in ('backbone', 'neck', 'decode_head' if host == 'mmseg' else 'head')
-    ]
+    head = 'decode_head' if host == 'mmseg' else 'head'
+    parts = [model.get(key) for key in ('backbone', 'neck', head)]
     name = ' | '.join([str(model.get('type')), *map(_type, parts)])
     return name, _size(model.get('backbone')), path.relative_to(configs(host)).as_posix()
 

@@ -6,6 +6,8 @@ import csv
 import io
 import multiprocessing
 import os
+import resource
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,12 +19,12 @@ import torch
 
 from sacm_mm.errors import UserError
 from sacm_mm.swap.checking import SIZES, check_config
-from sacm_mm.swap.hosts import load_stock
+from sacm_mm.swap.hosts import configs, load_stock
 from sacm_mm.swap.kinds import Kind
 from sacm_mm.swap.swapping import image_size, swap_backbone
 
 RUNS = 'runs'
-LARGEST = 512
+WALL = 20  # times the limit, after which a process hangs
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,11 @@ def check_kind(kind: Kind, backbones: Sequence[str]) -> Row:
     start = time.perf_counter()
     try:
         cfg = load_stock(kind.path)
-        own = max(image_size(cfg))
-        sizes = sorted({*SIZES, own} if own <= LARGEST else {*SIZES})
+        sizes: list[int | tuple[int, int]] = [*SIZES, image_size(cfg)]
         verdict = check_config(cfg, sizes)
         stock = RUNS if verdict.works else verdict.reason
     except UserError as error:
-        message = str(error)
+        message = str(error).replace(f'{configs(kind.host)}/', '')
         return Row(kind, message, dict.fromkeys(backbones, message), time.perf_counter() - start)
     swapped = {}
     for name in backbones:
@@ -66,7 +67,7 @@ def check_kinds(
     kinds: Sequence[Kind],
     backbones: Sequence[str],
     processes: int,
-    limit: float,
+    limit: int,
     done: Callable[[Row], None],
 ) -> None:
     """Check kinds in processes of their own, which share what is imported already.
@@ -75,18 +76,21 @@ def check_kinds(
         kinds: What to check.
         backbones: Names for ``find_backbone``.
         processes: How many at a time, one thread each.
-        limit: Seconds for one kind; a process that takes longer is ended.
+        limit: Seconds of CPU time for one kind; a process that takes longer is ended.
         done: Called with each row as it comes.
     """
     context = multiprocessing.get_context('fork')
-    waiting, running = list(kinds), {}
+    waiting = list(kinds)
+    running: dict[Connection, tuple[Any, Kind, float]] = {}
     torch.set_num_threads(1)
     try:
         while waiting or running:
             while waiting and len(running) < processes:
                 kind = waiting.pop(0)
                 receiver, sender = context.Pipe(duplex=False)
-                process = context.Process(target=_work, args=(kind, backbones, sender), daemon=True)
+                process = context.Process(
+                    target=_work, args=(kind, backbones, limit, sender), daemon=True
+                )
                 process.start()
                 sender.close()
                 running[receiver] = (process, kind, time.monotonic())
@@ -96,9 +100,9 @@ def check_kinds(
                 seconds = time.monotonic() - start
                 if receiver in ready:
                     row = _receive(receiver, process, kind, backbones, seconds)
-                elif seconds > limit:
+                elif seconds > WALL * limit:
                     process.kill()
-                    row = _failed(kind, backbones, f'took more than {limit:.0f} s', seconds)
+                    row = _failed(kind, backbones, f'hung for {seconds:.0f} s', seconds)
                 else:
                     continue
                 process.join()
@@ -109,12 +113,14 @@ def check_kinds(
             process.kill()
 
 
-def _work(kind: Kind, backbones: Sequence[str], sender: Connection) -> None:
+def _work(kind: Kind, backbones: Sequence[str], limit: int, sender: Connection) -> None:
     # the hosts' own words go nowhere: there is one line a kind
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)
     torch.set_num_threads(1)
+    # of its own time: a busy machine must not decide what runs
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
     sender.send(check_kind(kind, backbones))
 
 
@@ -125,7 +131,9 @@ def _receive(
         return receiver.recv()
     except EOFError:
         process.join()
-        return _failed(kind, backbones, f'ended with exit code {process.exitcode}', seconds)
+        late = process.exitcode == -signal.SIGXCPU
+        why = 'took too long' if late else f'ended with exit code {process.exitcode}'
+        return _failed(kind, backbones, why, seconds)
 
 
 def _failed(kind: Kind, backbones: Sequence[str], reason: str, seconds: float) -> Row:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import io
 import logging
 import re
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -52,7 +52,9 @@ class _MetaParameters(TorchFunctionMode):
 
 
 def build_part(cfg: Mapping, scope: str = 'mmengine', meta: bool = True) -> nn.Module:
-    """Build a model or a part of one, by default without weights; SyncBN is made BN, for it needs a GPU.
+    """Build a model or a part of one, by default on the meta device.
+
+    SyncBN is made BN, for it needs a GPU, and no pretrained weights are loaded.
 
     Raises:
         UserError: The config does not build; the reason is the host's.
@@ -68,7 +70,7 @@ def build_part(cfg: Mapping, scope: str = 'mmengine', meta: bool = True) -> nn.M
         except UserError:
             raise
         except Exception as error:  # a constructor may fail in any way
-            raise UserError(f'{cfg.get("type")} does not build: {reason(error)}') from error
+            raise UserError(f'{cfg.get("type")} does not build: {reason(error, cfg)}') from error
 
 
 def without_weights(cfg: Any) -> Any:
@@ -87,7 +89,7 @@ def without_weights(cfg: Any) -> Any:
     return cfg
 
 
-def reason(error: BaseException) -> str:
+def reason(error: BaseException, cfg: Any = None) -> str:
     """Say in one line why a model does not build or run, and how to mend what an install mends."""
     text = one_line(error)
     cause: BaseException | None = error
@@ -101,7 +103,7 @@ def reason(error: BaseException) -> str:
             package = cause.name.split('.')[0]
             return f'needs {package}: pip install {_INSTALL[package]}'
         cause = cause.__cause__ or cause.__context__
-    if 'mmdet' in text and 'mmdet' not in sys.modules:
+    if 'mmdet' in f'{text} {cfg}' and find_spec('mmdet') is None:
         return f'needs mmdet: pip install {_INSTALL["mmdet"]}'
     return text[:300]
 

@@ -109,7 +109,7 @@ def _from_file(name: str) -> dict:
     return scoped(_plain(backbone), cfg.get('default_scope') or scope)
 
 
-def scoped(cfg: dict, scope: str) -> dict:
+def scoped(cfg: Mapping, scope: str) -> dict:
     """Write the scope into every type, so that the config builds anywhere; weights are left out."""
     from mmengine.registry import MODELS
 
@@ -126,17 +126,17 @@ def scoped(cfg: dict, scope: str) -> dict:
             return type(value)(visit(item) for item in value)
         return value
 
-    cfg = visit({key: value for key, value in cfg.items() if key not in ('init_cfg', 'pretrained')})
-    if isinstance(cfg.get('norm_cfg'), dict) and cfg['norm_cfg'].get('type') == 'SyncBN':
-        cfg['norm_cfg'] = dict(cfg['norm_cfg'], type='BN')  # a choice of that config's training
-    return cfg
+    result = visit({k: value for k, value in cfg.items() if k not in ('init_cfg', 'pretrained')})
+    if isinstance(result.get('norm_cfg'), dict) and result['norm_cfg'].get('type') == 'SyncBN':
+        result['norm_cfg'] = dict(result['norm_cfg'], type='BN')  # that config's way of training
+    return result
 
 
 def _plain(cfg: Mapping) -> dict:
-    cfg = ConfigDict(cfg).to_dict()
-    if not isinstance(cfg.get('type'), str):
-        raise UserError(f"a backbone dict has a 'type', such as 'sacm_mm.SAConvMixer': {cfg}")
-    return cfg
+    plain = ConfigDict(cfg).to_dict()
+    if not isinstance(plain.get('type'), str):
+        raise UserError(f"a backbone dict has a 'type', such as 'sacm_mm.SAConvMixer': {plain}")
+    return plain
 
 
 def _parse(text: str) -> Mapping:

@@ -118,7 +118,7 @@ def _pooled(
     necks: list[dict[str, Any]] = []
     head = model.get('head')
     if channels != wanted:
-        if isinstance(head, Mapping) and head.get('in_channels') == wanted:
+        if isinstance(head, dict) and head.get('in_channels') == wanted:
             head['in_channels'] = channels
         else:
             necks.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from typing import Any, cast
 
 from sacm_mm.errors import UserError
 from sacm_mm.swap.maps import SMALLEST_STRIDE, Maps, offered
@@ -29,8 +30,9 @@ def timm_backbone(name: str) -> dict:
         try:
             cfg = dict(base, **extra)
             maps, model = offered(cfg)
-            if maps.channels == tuple(model.timm_model.feature_info.channels()):
-                return _from_stride_4(cfg, maps, model.timm_model.feature_info.out_indices)
+            info = cast(Any, model.timm_model).feature_info
+            if maps.channels == tuple(info.channels()):
+                return _from_stride_4(cfg, maps, info.out_indices)
         except UserError as error:
             reasons.append(str(error))
     raise UserError(f"backbone 'timm:{name}' offers no feature maps: {' '.join(reasons)[:300]}")
