@@ -21,6 +21,8 @@ BACKBONES = [
     cls for cls in MODELS.module_dict.values() if cls.__module__.startswith(backbones.__name__)
 ]
 OURS = 'sa-convmixer-d16-l2-k3-p4'
+OURS_D8 = dict(type='sacm_mm.SAConvMixer', arch='d8-l2-k5-p2')
+RESNET = dict(type='mmpretrain.ResNet', depth=18)
 NORM = dict(type='SyncBN', requires_grad=True)
 
 
@@ -210,9 +212,9 @@ def test_refusals_have_the_reason():
     ('name', 'expected'),
     [
         ('sa-convmixer-d512-l12-k5-p4', dict(type='sacm_mm.SAConvMixer', arch='d512-l12-k5-p4')),
-        ('sa-convmixer-d8-l2-k5-p2-conv', dict(type='sacm_mm.SAConvMixer', arch='d8-l2-k5-p2', embed='conv')),
+        ('sa-convmixer-d8-l2-k5-p2-conv', dict(OURS_D8, embed='conv')),
         ('cs-mixer-t', dict(type='sacm_mm.CSMixer', arch='t', out_indices=(0, 1, 2, 3))),
-        ('mmpretrain:resnet/18', dict(type='mmpretrain.ResNet', depth=18, out_indices=(0, 1, 2, 3))),
+        ('mmpretrain:resnet/18', dict(RESNET, out_indices=(0, 1, 2, 3))),
         ('dict(type="ResNet", depth=18)', dict(type='ResNet', depth=18)),
     ],
 )  # fmt: skip

@@ -36,6 +36,7 @@ def run(args: argparse.Namespace) -> None:
     from sacm_mm.swap.matrix import RUNS, check_kinds, read_csv, summary, table, write_csv
     from sacm_mm.swap.names import backbone_names
 
+    made = {'command': shlex.join(['python', *sys.argv]), **stamp()}
     backbone_names()  # imports what the processes share
     rows = {}
     if args.out.is_file():
@@ -61,7 +62,6 @@ def run(args: argparse.Namespace) -> None:
 
         check_kinds(waiting, args.backbone, args.processes, args.limit, done)
     args.out.with_suffix('.md').write_text(table([*rows.values()]))
-    made = {'command': shlex.join(['python', *sys.argv]), **stamp()}
     args.out.with_suffix('.json').write_text(json.dumps(made, indent=2) + '\n')
     print(summary([*rows.values()]))
 
