@@ -23,7 +23,9 @@ def record(original: Config, swapped: Config) -> Config:
             added.append(path)
         else:
             changed[path] = old
-    swapped[KEY] = dict(changed=[[path, value] for path, value in changed.items()], added=added)
+    # sorted, as a file's keys are
+    kept = [[path, changed[path]] for path in sorted(changed)]
+    swapped[KEY] = dict(changed=kept, added=sorted(added))
     return swapped
 
 
