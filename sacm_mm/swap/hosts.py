@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import inspect
 import re
@@ -10,10 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
 from torch import nn
 
-from sacm_mm.cli import missing_import, one_line
+from sacm_mm.cli import read_config
 from sacm_mm.errors import UserError
 from sacm_mm.swap.meta import class_of
 
@@ -51,7 +51,7 @@ def stock_backbone(name: str) -> dict | None:
     if host == 'mmpretrain' and rest in _classes():
         return dict(_classes()[rest])
     if name in _mmseg_files():
-        return dict(load_stock(_mmseg_files()[name]).model.backbone)
+        return dict(read_config(_mmseg_files()[name]).model.backbone)
     return None
 
 
@@ -67,22 +67,11 @@ def stock_config(name: str) -> Path | None:
     path = configs(host) / rest
     if path.is_file():
         return path
-    import difflib
-
     known = [p.relative_to(configs(host)).as_posix() for p in configs(host).glob('*/*.py')]
-    near = difflib.get_close_matches(rest, known, n=3, cutoff=0.4)
+    near = [name for name in known if name.startswith(rest.removesuffix('.py'))][:3]
+    near = near or difflib.get_close_matches(rest, known, n=3, cutoff=0.4)
     hint = ', '.join(f'{host}:{n}' for n in near) or f'look into {configs(host)}'
     raise UserError(f"{host} has no stock config '{rest}': did you mean {hint}?")
-
-
-def load_stock(path: Path) -> Config:
-    """Load a config; whatever is wrong with it is said in one line."""
-    try:
-        return Config.fromfile(path)
-    except ImportError as error:
-        raise UserError(missing_import(path, error)) from error
-    except Exception as error:  # it runs any code
-        raise UserError(f"config '{path}' does not load: {one_line(error)}") from error
 
 
 def configs(host: str) -> Path:

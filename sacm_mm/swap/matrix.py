@@ -17,9 +17,10 @@ from typing import Any
 
 import torch
 
+from sacm_mm.cli import read_config
 from sacm_mm.errors import UserError
 from sacm_mm.swap.checking import SIZES, check_config
-from sacm_mm.swap.hosts import configs, load_stock
+from sacm_mm.swap.hosts import configs
 from sacm_mm.swap.kinds import Kind
 from sacm_mm.swap.swapping import image_size, swap_backbone
 
@@ -46,7 +47,7 @@ def check_kind(kind: Kind, backbones: Sequence[str]) -> Row:
     """Check the smallest config of a kind, and the same with each backbone."""
     start = time.perf_counter()
     try:
-        cfg = load_stock(kind.path)
+        cfg = read_config(kind.path)
         sizes: list[int | tuple[int, int]] = [*SIZES, image_size(cfg)]
         verdict = check_config(cfg, sizes)
         stock = RUNS if verdict.works else verdict.reason

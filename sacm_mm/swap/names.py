@@ -13,8 +13,9 @@ from typing import Any
 
 from mmengine.config import ConfigDict
 
+from sacm_mm.cli import read_config
 from sacm_mm.errors import UserError
-from sacm_mm.swap.hosts import load_stock, stock_backbone, stock_config, stock_names, takes
+from sacm_mm.swap.hosts import stock_backbone, stock_config, stock_names, takes
 from sacm_mm.swap.maps import with_every_stride
 
 # what a stock config says of its backbone's weights and training, not of its shape
@@ -101,7 +102,7 @@ def _from_file(name: str) -> dict:
     path = stock_config(name) or Path(name)
     if not path.is_file():
         raise UserError(f"backbone file '{name}' does not exist")
-    cfg = load_stock(path)
+    cfg = read_config(path)
     backbone = cfg.get('backbone') or (cfg.get('model') or {}).get('backbone')
     if not isinstance(backbone, Mapping) or 'type' not in backbone:
         raise UserError(f"'{name}' has neither backbone = dict(type=...) nor model.backbone")
