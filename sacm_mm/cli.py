@@ -85,7 +85,7 @@ def load_config(name: str, options: list[str]) -> Config:
     Raises:
         UserError: There is no such config, it does not parse, or an option is malformed.
     """
-    from mmengine.config import Config, DictAction
+    from mmengine.config import DictAction
 
     path = find_config(name)
     parser = argparse.ArgumentParser(exit_on_error=False)
@@ -93,12 +93,7 @@ def load_config(name: str, options: list[str]) -> Config:
     malformed = [option for option in options if '=' not in option]
     if malformed:
         raise UserError(f"option '{malformed[0]}' is not KEY=VALUE")
-    try:
-        cfg = Config.fromfile(path)
-    except ImportError as error:
-        raise UserError(f"config '{path}' needs a module that does not import: {error}") from error
-    except (SyntaxError, NameError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise UserError(f"config '{path}' does not load: {one_line(error)}") from error
+    cfg = read_config(path)
     if options:
         try:
             cfg.merge_from_dict(parser.parse_args(['--cfg-options', *options]).cfg_options)
@@ -107,11 +102,37 @@ def load_config(name: str, options: list[str]) -> Config:
     return cfg
 
 
+def read_config(path: Path) -> Config:
+    """Load a config; whatever is wrong with it is said in one line."""
+    from mmengine.config import Config
+
+    try:
+        return Config.fromfile(path)
+    except ImportError as error:
+        raise UserError(_missing_import(path, error)) from error
+    except Exception as error:  # a config runs any code
+        raise UserError(f"config '{path}' does not load: {one_line(error)}") from error
+
+
+def _missing_import(path: Path, error: ImportError) -> str:
+    """Say which module a config needs, and how to install it where that is known."""
+    found = re.search(r"'imports': ('[^']+'|\[[^\]]*\])", str(error))
+    what = found.group(1).replace("'", '').strip('[]') if found else one_line(error)
+    if 'mmdet' in what:
+        what += ': pip install onedl-mmdetection'
+    return f"config '{path}' needs a module that does not import: {what}"
+
+
 def find_config(name: str) -> Path:
-    """Find a config file: a path, or a name among the configs that this package brings."""
+    """Find a config file: a path, a name among ours, or ``mmseg:FOLDER/FILE.py`` of the hosts'."""
     path = Path(name)
     if path.is_file():
         return path
+    if name.startswith(('mmseg:', 'mmpretrain:')):
+        from sacm_mm.swap.hosts import stock_config
+
+        if stock := stock_config(name):
+            return stock
     ours = {p.name: p for p in _config_folder().glob('*.py')}
     candidate = path.name if path.suffix else f'{path.name}.py'
     if path.parent == Path() and candidate in ours:

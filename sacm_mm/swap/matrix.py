@@ -1,0 +1,216 @@
+"""Check every kind of stock config, as it is and with other backbones."""
+
+from __future__ import annotations
+
+import csv
+import io
+import multiprocessing
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sacm_mm.cli import read_config
+from sacm_mm.errors import UserError
+from sacm_mm.swap.checking import SIZES, check_config
+from sacm_mm.swap.hosts import configs
+from sacm_mm.swap.kinds import Kind
+from sacm_mm.swap.swapping import image_size, swap_backbone
+
+RUNS = 'runs'
+WALL = 20  # times the limit, after which a process hangs
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one kind: ``'runs'`` or the reason why not, as it is and for each backbone."""
+
+    kind: Kind
+    stock: str
+    swapped: dict[str, str]
+    seconds: float
+
+    @property
+    def missed(self) -> list[str]:
+        """Name the backbones that do not run where the stock model does."""
+        return [name for name, verdict in self.swapped.items() if self.stock == RUNS != verdict]
+
+
+def check_kind(kind: Kind, backbones: Sequence[str]) -> Row:
+    """Check the smallest config of a kind, and the same with each backbone."""
+    start = time.perf_counter()
+    try:
+        cfg = read_config(kind.path)
+        sizes: list[int | tuple[int, int]] = [*SIZES, image_size(cfg)]
+        verdict = check_config(cfg, sizes)
+        stock = RUNS if verdict.works else verdict.reason
+    except UserError as error:
+        message = str(error).replace(f'{configs(kind.host)}/', '')
+        return Row(kind, message, dict.fromkeys(backbones, message), time.perf_counter() - start)
+    swapped = {}
+    for name in backbones:
+        try:
+            verdict = check_config(swap_backbone(cfg, name), sizes)
+            swapped[name] = RUNS if verdict.works else verdict.reason
+        except UserError as error:
+            swapped[name] = f'refused: {error}'
+    return Row(kind, stock, swapped, time.perf_counter() - start)
+
+
+def check_kinds(
+    kinds: Sequence[Kind],
+    backbones: Sequence[str],
+    processes: int,
+    limit: int,
+    done: Callable[[Row], None],
+) -> None:
+    """Check kinds in processes of their own, which share what is imported already.
+
+    Args:
+        kinds: What to check.
+        backbones: Names for ``find_backbone``.
+        processes: How many at a time, one thread each.
+        limit: Seconds of CPU time for one kind; a process that takes longer is ended.
+        done: Called with each row as it comes.
+    """
+    context = multiprocessing.get_context('fork')
+    waiting = list(kinds)
+    running: dict[Connection, tuple[Any, Kind, float]] = {}
+    torch.set_num_threads(1)
+    try:
+        while waiting or running:
+            while waiting and len(running) < processes:
+                kind = waiting.pop(0)
+                receiver, sender = context.Pipe(duplex=False)
+                process = context.Process(
+                    target=_work, args=(kind, backbones, limit, sender), daemon=True
+                )
+                process.start()
+                sender.close()
+                running[receiver] = (process, kind, time.monotonic())
+            ready = multiprocessing.connection.wait([*running], timeout=1.0)
+            for receiver in [*running]:
+                process, kind, start = running[receiver]
+                seconds = time.monotonic() - start
+                if receiver in ready:
+                    row = _receive(receiver, process, kind, backbones, seconds)
+                elif seconds > WALL * limit:
+                    process.kill()
+                    row = _failed(kind, backbones, f'hung for {seconds:.0f} s', seconds)
+                else:
+                    continue
+                process.join()
+                del running[receiver]
+                done(row)
+    finally:
+        for process, _, _ in running.values():
+            process.kill()
+
+
+def _work(kind: Kind, backbones: Sequence[str], limit: int, sender: Connection) -> None:
+    # the hosts' own words go nowhere: there is one line a kind
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    torch.set_num_threads(1)
+    # of its own time: a busy machine must not decide what runs
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
+    sender.send(check_kind(kind, backbones))
+
+
+def _receive(
+    receiver: Connection, process: Any, kind: Kind, backbones: Sequence[str], seconds: float
+) -> Row:
+    try:
+        return receiver.recv()
+    except EOFError:
+        process.join()
+        late = process.exitcode == -signal.SIGXCPU
+        why = 'took too long' if late else f'ended with exit code {process.exitcode}'
+        return _failed(kind, backbones, why, seconds)
+
+
+def _failed(kind: Kind, backbones: Sequence[str], reason: str, seconds: float) -> Row:
+    return Row(kind, reason, dict.fromkeys(backbones, reason), seconds)
+
+
+def write_csv(rows: Sequence[Row], path: Path) -> None:
+    """Write rows, whole or not at all."""
+    names = list(rows[0].swapped) if rows else []
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(['host', 'kind', 'configs', 'config', 'stock', *names, 'seconds'])
+    for row in sorted(rows, key=lambda row: (row.kind.host, row.kind.name)):
+        writer.writerow(
+            [row.kind.host, row.kind.name, row.kind.configs, row.kind.config, row.stock,
+             *row.swapped.values(), f'{row.seconds:.1f}']
+        )  # fmt: skip
+    partial = path.with_name(f'.{path.name}.partial')
+    partial.write_text(text.getvalue(), encoding='utf-8')
+    partial.replace(path)
+
+
+def read_csv(path: Path, backbones: Sequence[str]) -> list[Row]:
+    """Read rows back.
+
+    Raises:
+        UserError: They are of other backbones.
+    """
+    with path.open(encoding='utf-8', newline='') as file:
+        reader = csv.DictReader(file)
+        found = list(reader.fieldnames or ())[5:-1]
+        if found != list(backbones):
+            raise UserError(f"'{path}' has the backbones {', '.join(found)}: choose another --out")
+        return [
+            Row(
+                Kind(row['host'], row['kind'], row['config'], int(row['configs'])),
+                row['stock'],
+                {name: row[name] for name in backbones},
+                float(row['seconds']),
+            )
+            for row in reader
+        ]
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Lay rows out as a markdown table for the docs."""
+    names = list(rows[0].swapped)
+    lines = [
+        f'| segmentor or classifier, backbone, neck, head | configs | stock | '
+        f'{" | ".join(f"`{name}`" for name in names)} | reason |',
+        f'|---|---|---|{"---|" * len(names)}---|',
+    ]
+    for row in sorted(rows, key=lambda row: (row.kind.host, row.kind.name)):
+        verdicts = [row.stock, *row.swapped.values()]
+        reasons = dict.fromkeys(verdict for verdict in verdicts if verdict != RUNS)
+        cells = [
+            RUNS if v == RUNS else 'refused' if v.startswith('refused') else '-' for v in verdicts
+        ]
+        lines.append(
+            f'| {row.kind.name.replace(" | ", ", ")} | {row.kind.configs} | {" | ".join(cells)} | '
+            f'{"; ".join(reasons).replace("|", "/")[:200]} |'
+        )
+    return '\n'.join(lines) + '\n'
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """Count, in one line a host."""
+    lines = []
+    for host in dict.fromkeys(row.kind.host for row in rows):
+        ours = [row for row in rows if row.kind.host == host]
+        counts = [
+            f'{name} in {sum(row.swapped[name] == RUNS for row in ours if row.stock == RUNS)}'
+            for name in ours[0].swapped
+        ]
+        stock = sum(row.stock == RUNS for row in ours)
+        lines.append(
+            f'{host}: {len(ours)} kinds, {stock} run as they are; of these {", ".join(counts)}'
+        )
+    return '\n'.join(lines)
