@@ -30,7 +30,7 @@ def stamp() -> dict[str, Any]:
         'commit': _commit(),
         'python': platform.python_version(),
         **{name: _version(name) for name in PACKAGES},
-        'cpu': _cpu(),
+        'cpu': cpu_name(),
         'cores': len(os.sched_getaffinity(0)),
         'threads': torch.get_num_threads(),
         'gpu': torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
@@ -65,7 +65,8 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _cpu() -> str:
+def cpu_name() -> str:
+    """Return the name of the processor."""
     try:
         text = Path('/proc/cpuinfo').read_text(encoding='utf-8')
     except OSError:  # not Linux
