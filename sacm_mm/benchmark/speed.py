@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from sacm_mm.benchmark.implementations import DTYPES, Setting, build, is_file
@@ -68,14 +66,3 @@ def describe(row: dict[str, Any]) -> str:
         f'({row["lower_quartile_ms"]:.2f} to {row["upper_quartile_ms"]:.2f})  '
         f'{row["images_per_s"]:8.2f} images/s  x{row["speedup"]:.2f}{memory}'
     )
-
-
-def write_csv(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Write rows as CSV, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.partial')
-    with partial.open('w', newline='', encoding='utf-8') as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    partial.replace(path)
