@@ -19,7 +19,16 @@ SEG = [
     'model.decode_head.in_channels=16',
     'model.decode_head.upscale_factor=4',
 ]
+FPN = [
+    'model.backbone.arch=d16-l4-k3-p5',
+    'model.backbone.out_indices=(0,1,2,3)',
+    'model.neck.in_channels=[16,16,16,16]',
+    'model.neck.out_channels=[8,8,16,16]',
+    'model.decode_head.in_channels=[8,8,16,16]',
+    'model.decode_head.channels=16',
+]
 TINY = {
+    'sacm_camvid_fpn.py': FPN,
     'sacm_camvid_light.py': SEG,
     'sacm_nyu_light.py': SEG,
     'sacm_nyu_joint_light.py': [
@@ -69,7 +78,8 @@ def test_folded_models_compute_the_same(name):
     assert isinstance(folded.backbone.stem, StridedStem)
     blocks = folded.backbone.blocks
     assert all(isinstance(block, FoldedBlock) for block in blocks)
-    assert isinstance(blocks[-1].norm2, nn.Identity)  # it went into the head
+    into_head = isinstance(blocks[-1].norm2, nn.Identity)
+    assert into_head == (len(model.backbone.out_indices) == 1)
     assert not any(parameter.requires_grad for parameter in folded.parameters())
     for key, value in model.state_dict().items():
         assert torch.equal(value, before[key])

@@ -25,6 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--threads', type=positive, help="of the CPU (default: PyTorch's choice)")
     parser.add_argument('--rounds', type=positive, default=20, help='timed calls of each')
+    parser.add_argument(
+        '--memory',
+        action='store_true',
+        help='peak memory on a CPU too, of each in a process of its own; on a GPU it always is',
+    )
     parser.add_argument('--device', help='torch device (default: cuda:0 where there is one)')
     parser.add_argument('--out', type=Path, help='write a CSV with versions and hardware')
 
@@ -45,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     rows = []
     for mode, size, batch, dtype in product(args.mode, args.size, args.batch, args.dtype):
         setting = Setting(args.arch, mode, size, batch, dtype, device)
-        for row in measure(args.implementation, setting, args.rounds):
+        for row in measure(args.implementation, setting, args.rounds, args.memory):
             print(describe(row), flush=True)
             rows.append(row)
         if args.out:  # what is measured is not lost
