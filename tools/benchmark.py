@@ -13,6 +13,8 @@ from sacm_mm.cli import run_tool
 VERBS = {
     'complexity': 'count parameters, multiplications and activations',
     'speed': 'time implementations of one network side by side',
+    'scaling': 'time and memory against image area, depth and width',
+    'roofline': 'draw the speed of a CSV under what the machine can do',
     'train': 'train and test every row of a comparison',
     'report': 'gather the runs of a comparison: tables, plots, one page',
 }

@@ -6,6 +6,7 @@ import ctypes
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,10 +95,8 @@ def peak_resident() -> int:
 
 def _release_freed() -> None:
     """Hand freed memory back to the system: a call that reuses it would seem to need none."""
-    try:
+    with suppress(OSError, AttributeError):  # no glibc
         ctypes.CDLL(None).malloc_trim(0)
-    except (OSError, AttributeError):  # no glibc
-        pass
 
 
 def _status(field: str) -> int:

@@ -16,7 +16,7 @@ _CALLS = 2
 
 
 def own_memory(name: str, setting: Setting) -> int | None:
-    """Return the bytes that a process needs at the peak of a call, beyond those without the network.
+    """Return the bytes that a process needs at the peak of a call, beyond those before it builds.
 
     Weights, what the implementation makes of them, activations and whatever it keeps: all of it,
     and nothing of other implementations. None where the kernel does not count that.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from sacm_mm.benchmark.implementations import DTYPES, Setting, build, is_file
 from sacm_mm.benchmark.machine import convmixer_flops, convmixer_traffic, peaks
 from sacm_mm.benchmark.measure import interleave, peak_memory
 from sacm_mm.benchmark.memory import own_memory
+from sacm_mm.errors import UserError
 from sacm_mm.models.backbones.sa_convmixer import parse_arch
 from sacm_mm.provenance import stamp, versions
 
@@ -24,6 +25,7 @@ def measure(
 
     Args:
         names: See ``implementations.build``; the first is what the others are compared with.
+            ``NAME@DTYPE`` computes in another precision than the setting's.
         setting: What is measured.
         rounds: Timed calls of each.
         memory: Measure peak memory on a CPU too, see ``own_memory``; on a GPU it always is.
@@ -34,18 +36,19 @@ def measure(
     Raises:
         UserError: An implementation is unknown or not for this setting.
     """
-    calls = {name: build(name, setting) for name in names}
+    settings = {name: _own_setting(name, setting) for name in names}
+    calls = {name: build(name.partition('@')[0], settings[name]) for name in names}
     timings = interleave(calls, rounds)
-    best = peaks(DTYPES[setting.dtype], setting.device)
-    machine = {key: round(value, 1) for key, value in best.items()}
-    machine |= {**stamp(), **versions(*PACKAGES)}
+    machine = {**stamp(), **versions(*PACKAGES)}
     sizes = parse_arch(setting.arch)
     training = setting.mode == 'train'
     flops = convmixer_flops(sizes, setting.size) * setting.batch * (_TRAINING if training else 1)
-    number = DTYPES[setting.dtype].itemsize
-    moved = convmixer_traffic(sizes, setting.size, setting.batch, number, training)
     rows = []
     for name, timing in timings.items():
+        own = settings[name]
+        number = DTYPES[own.dtype].itemsize
+        moved = convmixer_traffic(sizes, setting.size, setting.batch, number, training)
+        best = peaks(DTYPES[own.dtype], setting.device)
         # a file has an architecture of its own
         counted = dict.fromkeys(('gflops', 'flop_per_byte')) if is_file(name) else {
             'gflops': round(flops / timing.median / 1e9, 2),
@@ -53,8 +56,8 @@ def measure(
         }  # fmt: skip
         rows.append(
             {
-                'implementation': name,
-                **asdict(setting),
+                'implementation': name.partition('@')[0],
+                **asdict(own),
                 'rounds': rounds,
                 'median_ms': round(timing.median * 1e3, 3),
                 'lower_quartile_ms': round(timing.lower * 1e3, 3),
@@ -63,11 +66,19 @@ def measure(
                 'images_per_s': round(setting.batch / timing.median, 2),
                 'speedup': round(timings[names[0]].median / timing.median, 3),
                 **counted,
-                'peak_mib': _peak_mib(name, calls[name], setting, memory),
+                'peak_mib': _peak_mib(name, calls[name], own, memory),
+                **{key: round(value, 1) for key, value in best.items()},
                 **machine,
             }
         )
     return rows
+
+
+def _own_setting(name: str, setting: Setting) -> Setting:
+    _, at, dtype = name.partition('@')
+    if at and dtype not in DTYPES:
+        raise UserError(f"unknown dtype in '{name}': choose from {', '.join(DTYPES)}")
+    return replace(setting, dtype=dtype or setting.dtype)
 
 
 def _peak_mib(
@@ -76,7 +87,7 @@ def _peak_mib(
     if setting.device.startswith('cuda'):
         found = peak_memory(call, setting.device)
     else:
-        found = own_memory(name, setting) if memory else None
+        found = own_memory(name.partition('@')[0], setting) if memory else None
     return None if found is None else round(found / 2**20, 1)
 
 

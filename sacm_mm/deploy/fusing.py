@@ -67,7 +67,7 @@ class FusedBackbone(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Extract the maps of ``out_indices``; channels-last in memory."""
         self._check_input(x)
-        n, _, h, w = x.shape
+        h, w = x.shape[2:]
         r = self.patch_size
         if h % r or w % r:
             x = F.pad(x, (0, -w % r, 0, -h % r), mode='replicate')

@@ -13,8 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'implementation',
         nargs='*',
         default=['plain', 'fast', 'mmpretrain'],
-        help='plain and fast (ours), mmpretrain, timm, a file of tools/export.py, or '
-        'openvino:FILE.onnx; the others are compared with the first',
+        help='plain, fast and checkpointed (ours), mmpretrain, timm, a file of tools/export.py, or '
+        'openvino:FILE.onnx; NAME@bfloat16 for that one in bfloat16; the others are compared '
+        'with the first',
     )
     parser.add_argument('--arch', default='d512-l12-k5-p5', help='architecture by name')
     parser.add_argument('--mode', nargs='+', default=['forward'], choices=['forward', 'train'])
