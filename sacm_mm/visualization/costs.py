@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from sacm_mm.benchmark.scaling import fit_line
 from sacm_mm.visualization.curves import COLOURS
@@ -123,6 +124,10 @@ def draw_roofline(rows: Sequence[Row]) -> Figure:
         )
     ax.set_xscale('log')
     ax.set_yscale('log')
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FormatStrFormatter('%g'))
+        axis.set_minor_formatter(NullFormatter())
     ax.set_xlim(left, right)
     ax.set_ylim(bottom=min(min(float(row['gflops']) for row in rows) / 3, left * bandwidth))
     ax.set_xlabel('arithmetic intensity (FLOP per byte that has to be moved)')
