@@ -67,6 +67,7 @@ setup(
     ],
     keywords='computer vision, semantic segmentation, image classification, ConvMixer, OpenMMLab',
     packages=find_packages(include=['sacm_mm', 'sacm_mm.*']),
+    package_data={'sacm_mm.ops': ['csrc/*.cpp']},
     include_package_data=False,  # configs and tools come through BuildWithMim alone
     package_data={'sacm_mm.deploy': ['*.cpp']},
     python_requires='>=3.10',

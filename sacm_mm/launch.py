@@ -32,6 +32,7 @@ from torch import nn
 from sacm_mm.cli import check_writable, one_line
 from sacm_mm.deploy.runtimes import is_exported
 from sacm_mm.errors import UserError
+from sacm_mm.fast import use_amp, use_fast
 from sacm_mm.provenance import stamp_line
 
 # Parts that the runner builds from the config, and where their types are registered.
@@ -58,7 +59,9 @@ def prepare_train(cfg: Config, args: Namespace) -> Config:
     if cfg.get('load_from'):
         cfg.load_from = find_checkpoint(cfg.load_from)
     if args.amp:
-        _use_amp(cfg)
+        use_amp(cfg)
+    if args.fast:
+        print(f'fast: {", ".join(use_fast(cfg)) or "nothing to set"}')
     if args.resume == 'auto':
         if find_latest_checkpoint(cfg.work_dir) is None:
             raise UserError(
@@ -144,14 +147,6 @@ def _prepare_common(cfg: Config, args: Namespace) -> None:
     check_writable(cfg.work_dir)
     if cfg.get('model') is None:
         raise UserError(f"config '{cfg.filename}' has no model: give a leaf config, not a fragment")
-
-
-def _use_amp(cfg: Config) -> None:
-    if torch.cuda.is_available():
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-    else:
-        cfg.optim_wrapper.type = 'sacm_mm.BFloat16OptimWrapper'
 
 
 def _draw_predictions(cfg: Config, args: Namespace) -> None:

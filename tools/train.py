@@ -21,6 +21,11 @@ def main() -> None:
         action='store_true',
         help='mixed precision: float16 with loss scaling on a GPU, bfloat16 on a CPU',
     )
+    parser.add_argument(
+        '--fast',
+        action='store_true',
+        help='what trains fastest on this machine, mixed precision included; prints what it picks',
+    )
     args = parser.parse_args()
     cfg = load_config(args.config, args.cfg_options)
 

@@ -16,6 +16,7 @@ from sacm_mm.deploy import load_exported, optimize
 from sacm_mm.deploy.runtimes import RUNTIMES, SUFFIXES
 from sacm_mm.errors import UserError
 from sacm_mm.models.backbones.sa_convmixer import SAConvMixer, parse_arch
+from sacm_mm.ops import fuse
 
 NAMES = ('plain', 'fast', 'checkpointed', 'mmpretrain', 'timm')
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
@@ -117,7 +118,9 @@ def _training_step(
     model.train()
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     dtype = DTYPES[setting.dtype]
-    network: Callable[[Tensor], Any] = torch.compile(model) if compiled else model
+    if compiled:
+        fuse(model)
+    network: Callable[[Tensor], Any] = model
 
     def step() -> None:
         with torch.autocast(image.device.type, dtype, enabled=dtype != torch.float32):

@@ -20,6 +20,7 @@ from sacm_mm.errors import UserError
 from sacm_mm.models.backbones.staged import StagedBackbone
 from sacm_mm.models.defaults import BATCH_NORM, GELU
 from sacm_mm.ops import DepthwiseConv2d
+from sacm_mm.ops.mixer import act_norm, depthwise_act_norm, fits, pointwise
 from sacm_mm.registry import MODELS
 
 # The settings that the paper trains; any other name of the same form builds too.
@@ -108,6 +109,7 @@ class PatchEmbed(nn.Module):
             self.proj = nn.Conv2d(in_channels, embed_dims, patch_size, stride=patch_size)
         self.act = build_activation_layer(act_cfg)
         self.norm = build_norm_layer(norm_cfg, embed_dims)[1]
+        self.fused = False
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed (N, in_channels, H, W) -> (N, embed_dims, ceil(H / r), ceil(W / r))."""
@@ -117,6 +119,9 @@ class PatchEmbed(nn.Module):
             x = F.pad(x, (0, -w % r, 0, -h % r), mode='replicate')
         if self.embed == 'pixel_unshuffle':
             x = F.pixel_unshuffle(x, r)  # (N, C, H, W) -> (N, C * r * r, H / r, W / r)
+            if self.fused and fits(x, self.act, self.norm):
+                x = pointwise(x, self.proj.weight)
+                return act_norm(x, self.proj.bias, self.act, self.norm)
         return self.norm(self.act(self.proj(x)))
 
 
@@ -137,11 +142,22 @@ class MixerBlock(nn.Module):
         self.norm2 = build_norm_layer(norm_cfg, channels)[1]
         self.act = build_activation_layer(act_cfg)
         self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
+        self.fused = False
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix (N, C, H, W) -> (N, C, H, W)."""
+        size = self.depthwise.weight.shape[-1]
+        if self.fused and fits(x, self.act, self.norm1, self.norm2, kernel_size=size):
+            return self._fused(x)
         x = x + self.drop_path(self.norm1(self.act(self.depthwise(x))))
         return self.norm2(self.act(self.pointwise(x)))
+
+    def _fused(self, x: Tensor) -> Tensor:
+        residual = isinstance(self.drop_path, nn.Identity)
+        mixed = depthwise_act_norm(x, self.depthwise, self.act, self.norm1, residual)
+        x = mixed if residual else x + self.drop_path(mixed)
+        x = pointwise(x, self.pointwise.weight)
+        return act_norm(x, self.pointwise.bias, self.act, self.norm2)
 
 
 @MODELS.register_module()

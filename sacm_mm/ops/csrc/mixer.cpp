@@ -1,0 +1,602 @@
+// The mixer block's memory-bound parts, one pass over memory each, for CPUs.
+//
+// A depthwise convolution, an activation and a batch norm all work on one channel at a time, and
+// one channel of a batch fits the cache: each function below reads and writes every tensor once.
+// Plain C++ with GCC's and clang's vector extension, so that any instruction set is served by
+// -march=native. Tensors are contiguous, (N, C, H, W); arithmetic is float32 (float64 for float64).
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+namespace {
+
+constexpr int kBytes = 64;  // of a vector: one of AVX-512, two of AVX2, four of NEON
+
+struct bf16 {
+  uint16_t bits;
+};
+
+// Arithmetic type of each storage type.
+template <class S>
+struct Arithmetic {
+  using type = S;
+};
+template <>
+struct Arithmetic<bf16> {
+  using type = float;
+};
+
+template <class T>
+struct Vectors;
+template <>
+struct Vectors<float> {
+  typedef float type __attribute__((vector_size(kBytes)));
+  typedef int32_t ints __attribute__((vector_size(kBytes)));
+};
+template <>
+struct Vectors<double> {
+  typedef double type __attribute__((vector_size(kBytes)));
+  typedef int64_t ints __attribute__((vector_size(kBytes)));
+};
+template <class T>
+using Vec = typename Vectors<T>::type;
+template <class T>
+constexpr int kLanes = kBytes / sizeof(T);
+
+template <class T>
+inline Vec<T> load(const T* p) {
+  Vec<T> v;
+  std::memcpy(&v, p, kBytes);
+  return v;
+}
+
+template <class T>
+inline void store(T* p, Vec<T> v) {
+  std::memcpy(p, &v, kBytes);
+}
+
+typedef uint16_t Half __attribute__((vector_size(kBytes / 2)));
+typedef uint32_t Word __attribute__((vector_size(kBytes)));
+
+inline Vec<float> load(const bf16* p) {
+  Half half;
+  std::memcpy(&half, p, sizeof(half));
+  return (Vec<float>)(__builtin_convertvector(half, Word) << 16);
+}
+
+inline void store(bf16* p, Vec<float> v) {
+  Word bits = (Word)v;
+  bits += 0x7fff + ((bits >> 16) & 1);  // to nearest, ties to even
+  Half half = __builtin_convertvector(bits >> 16, Half);
+  std::memcpy(p, &half, sizeof(half));
+}
+
+// The first ``count`` lanes; the others are zero.
+template <class S, class T = typename Arithmetic<S>::type>
+inline Vec<T> load_part(const S* p, int64_t count) {
+  S lanes[kLanes<T>] = {};
+  std::memcpy(lanes, p, count * sizeof(S));
+  return load(lanes);
+}
+
+template <class S, class T = typename Arithmetic<S>::type>
+inline void store_part(S* p, Vec<T> v, int64_t count) {
+  S lanes[kLanes<T>];
+  store(lanes, v);
+  std::memcpy(p, lanes, count * sizeof(S));
+}
+
+template <class T>
+inline double total(Vec<T> v) {
+  double sum = 0;
+  for (int i = 0; i < kLanes<T>; ++i) sum += v[i];
+  return sum;
+}
+
+// exp(v) for v <= 0: 2^n * p(r), |r| <= log(2) / 2; below -87 it is 0 within rounding.
+inline Vec<float> exp_negative(Vec<float> v) {
+  const Vec<float> floor = Vec<float>{} - 87.f;
+  v = v < floor ? floor : v;
+  const Vec<float> n = (v * 1.44269504f + 12582912.f) - 12582912.f;  // to the nearest integer
+  const Vec<float> r = (v - n * 0.693359375f) + n * 2.12194440e-4f;
+  Vec<float> p = Vec<float>{} + 1.f / 5040;
+  p = p * r + 1.f / 720;
+  p = p * r + 1.f / 120;
+  p = p * r + 1.f / 24;
+  p = p * r + 1.f / 6;
+  p = p * r + 0.5f;
+  p = p * r + 1.f;
+  p = p * r + 1.f;
+  return p * (Vec<float>)((__builtin_convertvector(n, Vectors<float>::ints) + 127) << 23);
+}
+
+enum Activation { kGelu, kRelu };
+
+// GELU x * P(x) and its derivative P(x) + x * p(x), of the normal distribution P and density p.
+// 1 - P(|x|) = exp(-x * x / 2) * q(t) with t = 1 / (1 + |x| / 4) and q fitted to 1e-8.
+inline void gelu(Vec<float> x, Vec<float>& value, Vec<float>& slope) {
+  const Vec<float> size = x < 0.f ? -x : x;
+  const Vec<float> e = exp_negative(x * x * -0.5f);
+  const Vec<float> t = 1.f / (1.f + size * 0.25f);
+  Vec<float> q = t * -0.0899251709f + 0.332490593f;
+  q = q * t - 0.246140617f;
+  q = q * t + 0.255288562f;
+  q = q * t + 0.0435197743f;
+  q = q * t + 0.104369858f;
+  q = q * t + 0.100550603f;
+  q = q * t - 0.000153605418f;
+  const Vec<float> tail = e * q;
+  const Vec<float> cdf = x < 0.f ? tail : 1.f - tail;
+  value = x * cdf;
+  slope = cdf + x * e * 0.39894228f;
+}
+
+inline void gelu(Vec<double> x, Vec<double>& value, Vec<double>& slope) {
+  for (int i = 0; i < kLanes<double>; ++i) {
+    const double cdf = 0.5 * std::erfc(-x[i] * M_SQRT1_2);
+    value[i] = x[i] * cdf;
+    slope[i] = cdf + x[i] * std::exp(-0.5 * x[i] * x[i]) * 0.5 * M_2_SQRTPI * M_SQRT1_2;
+  }
+}
+
+template <Activation A, class T>
+inline void activate(Vec<T> x, Vec<T>& value, Vec<T>& slope) {
+  if constexpr (A == kRelu) {
+    const Vec<T> zero = {}, one = zero + 1;
+    value = x > zero ? x : zero;
+    slope = x > zero ? one : zero;
+  } else {
+    gelu(x, value, slope);
+  }
+}
+
+// Memory of this thread that later calls use again.
+template <class T>
+T* scratch(int slot, int64_t size) {
+  static thread_local std::vector<T> buffers[4];
+  auto& buffer = buffers[slot];
+  if ((int64_t)buffer.size() < size) buffer.resize(size);
+  return buffer.data();
+}
+
+// A padded plane: rows of ``stride`` hold the K / 2 zeros of each side and whole vectors.
+template <class T, int K>
+struct Plane {
+  int64_t height, width, stride, size;
+  Plane(int64_t h, int64_t w) : height(h), width(w) {
+    stride = (w + kLanes<T> - 1) / kLanes<T> * kLanes<T> + K - 1;
+    size = (h + K - 1) * stride + kLanes<T>;
+  }
+  int64_t at(int64_t row, int64_t column) const {
+    return (row + K / 2) * stride + column + K / 2;
+  }
+};
+
+template <class T, int K>
+void clear_border(const Plane<T, K>& plane, T* padded) {
+  const int64_t first = plane.at(0, 0), last = plane.at(plane.height - 1, plane.width);
+  std::memset(padded, 0, first * sizeof(T));
+  for (int64_t row = 0; row + 1 < plane.height; ++row)
+    std::memset(padded + plane.at(row, plane.width), 0, (plane.stride - plane.width) * sizeof(T));
+  std::memset(padded + last, 0, (plane.size - last) * sizeof(T));
+}
+
+template <class T, int K, class S>
+void pad(const Plane<T, K>& plane, const S* from, T* padded) {
+  constexpr int lanes = kLanes<T>;
+  const int64_t whole = plane.width / lanes * lanes;
+  for (int64_t row = 0; row < plane.height; ++row) {
+    T* to = padded + plane.at(row, 0);
+    const S* line = from + row * plane.width;
+    for (int64_t w = 0; w < whole; w += lanes) store(to + w, load(line + w));
+    for (int64_t w = whole; w < plane.width; ++w) to[w] = load_part(line + w, 1)[0];
+  }
+  clear_border(plane, padded);
+}
+
+// One vector of ``Rows`` rows; each input row that is loaded serves all of them.
+template <class T, int K, int Rows>
+inline void convolve_vector(
+    const T* padded, int64_t stride, const T* weight, T bias, T* out, int64_t width) {
+  Vec<T> sums[Rows];
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) sums[r] = Vec<T>{} + bias;
+#pragma GCC unroll 9
+  for (int j = 0; j < K; ++j) {
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows + K - 1; ++i) {
+      const Vec<T> x = load(padded + i * stride + j);
+#pragma GCC unroll 8
+      for (int r = 0; r < Rows; ++r)
+        if (i - r >= 0 && i - r < K) sums[r] += x * weight[(i - r) * K + j];
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) store(out + r * width, sums[r]);
+}
+
+template <class T, int K, int Rows>
+inline void convolve_rows(
+    const Plane<T, K>& plane, const T* padded, const T* weight, T bias, int64_t row, T* out) {
+  constexpr int lanes = kLanes<T>;
+  const T* line = padded + row * plane.stride;
+  T* to = out + row * plane.width;
+  int64_t w = 0;
+  for (; w + lanes <= plane.width; w += lanes)
+    convolve_vector<T, K, Rows>(line + w, plane.stride, weight, bias, to + w, plane.width);
+  if (w < plane.width) {  // the last vector overlaps the one before
+    w = plane.width < lanes ? 0 : plane.width - lanes;
+    convolve_vector<T, K, Rows>(line + w, plane.stride, weight, bias, to + w, plane.width);
+  }
+}
+
+// Padded plane -> (H, W), followed by up to one vector of anything.
+template <class T, int K>
+void convolve(const Plane<T, K>& plane, const T* padded, const T* weight, T bias, T* out) {
+  int64_t row = 0;
+  // vectors wider than a row are written in order: the next row overwrites what is too much
+  if (plane.width >= kLanes<T>)
+    for (; row + 4 <= plane.height; row += 4)
+      convolve_rows<T, K, 4>(plane, padded, weight, bias, row, out);
+  for (; row < plane.height; ++row)
+    convolve_rows<T, K, 1>(plane, padded, weight, bias, row, out);
+}
+
+// grad[i, j] += sum of x[h + i, w + j] * g[h, w], both padded; ``Rows`` rows i at a time so that
+// the sums stay in registers.
+template <class T, int K, int Rows, int First = 0>
+void correlate(const Plane<T, K>& plane, const T* x, const T* g, double* grad) {
+  constexpr int rows = First + Rows <= K ? Rows : K - First;
+  Vec<T> sums[rows][K] = {};
+  for (int64_t h = 0; h < plane.height; ++h) {
+    const T* line = x + (h + First) * plane.stride;
+    for (int64_t w = 0; w < plane.width; w += kLanes<T>) {
+      const Vec<T> value = load(g + plane.at(h, w));
+#pragma GCC unroll 9
+      for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 9
+        for (int j = 0; j < K; ++j) sums[i][j] += value * load(line + i * plane.stride + w + j);
+    }
+  }
+  for (int i = 0; i < rows; ++i)
+    for (int j = 0; j < K; ++j) grad[(First + i) * K + j] += total<T>(sums[i][j]);
+  if constexpr (First + rows < K) correlate<T, K, Rows, First + rows>(plane, x, g, grad);
+}
+
+template <Activation A, bool Slopes, class T>
+void activate_channel(T* values, T* slopes, int64_t count, double& mean, double& variance) {
+  constexpr int lanes = kLanes<T>;
+  double sum = 0;
+  for (int64_t start = 0; start < count; start += 4096) {  // sums of few are exact enough
+    Vec<T> part = {};
+    const int64_t end = start + 4096 < count ? start + 4096 : count;
+    int64_t i = start;
+    for (; i < end; i += lanes) {
+      Vec<T> x = i + lanes <= end ? load(values + i) : load_part(values + i, end - i);
+      Vec<T> value, slope;
+      activate<A, T>(x, value, slope);
+      store(values + i, value);
+      if constexpr (Slopes) store(slopes + i, slope);
+      part += value;  // that of 0 is 0
+    }
+    sum += total<T>(part);
+  }
+  mean = sum / count;
+  double squares = 0;
+  for (int64_t start = 0; start < count; start += 4096) {
+    Vec<T> part = {};
+    const int64_t end = start + 4096 < count ? start + 4096 : count;
+    int64_t i = start;
+    for (; i + lanes <= end; i += lanes) {
+      const Vec<T> distance = load(values + i) - (T)mean;
+      part += distance * distance;
+    }
+    squares += total<T>(part);
+    for (; i < end; ++i) squares += (values[i] - mean) * (values[i] - mean);
+  }
+  variance = squares / count;
+}
+
+// Applies the activation to one channel, with its slopes where they are asked for, and measures.
+template <class T>
+void activate_all(Activation a, T* values, T* slopes, int64_t count, double& mean, double& var) {
+  if (a == kRelu)
+    slopes ? activate_channel<kRelu, true, T>(values, slopes, count, mean, var)
+           : activate_channel<kRelu, false, T>(values, slopes, count, mean, var);
+  else
+    slopes ? activate_channel<kGelu, true, T>(values, slopes, count, mean, var)
+           : activate_channel<kGelu, false, T>(values, slopes, count, mean, var);
+}
+
+// The arguments that all functions share.
+struct Shape {
+  int64_t batch, channels, height, width, threads;
+  Activation activation;
+  int64_t area() const { return height * width; }
+  int64_t plane(int64_t n, int64_t c) const { return (n * channels + c) * area(); }
+};
+
+template <class T>
+struct Norm {
+  const T *weight, *bias;
+  double eps;
+};
+
+// out = (residual +) the normalized values of one channel.
+template <class S, class T>
+void write_normalized(const Shape& s, int64_t c, const T* values, T scale, T shift,
+                      const S* residual, S* out) {
+  constexpr int lanes = kLanes<T>;
+  for (int64_t n = 0; n < s.batch; ++n) {
+    const T* from = values + n * s.area();
+    const int64_t offset = s.plane(n, c);
+    int64_t i = 0;
+    for (; i + lanes <= s.area(); i += lanes) {
+      Vec<T> y = load(from + i) * scale + shift;
+      if (residual) y += load(residual + offset + i);
+      store(out + offset + i, y);
+    }
+    if (i < s.area()) {
+      const int64_t rest = s.area() - i;
+      Vec<T> y = load_part(from + i, rest) * scale + shift;
+      if (residual) y += load_part(residual + offset + i, rest);
+      store_part(out + offset + i, y, rest);
+    }
+  }
+}
+
+// The gradient of one channel's values before the activation, in place of ``slopes``; it is summed
+// up in ``sum_input``. ``grad`` is that of the norm's output.
+template <class S, class T>
+void norm_backward(const Shape& s, int64_t c, const T* values, T* slopes, const S* grad, T weight,
+                   double mean, double inverse, double& sum_weight, double& sum_bias,
+                   double& sum_input) {
+  constexpr int lanes = kLanes<T>;
+  const int64_t area = s.area(), whole = area / lanes * lanes;
+  double sum = 0, product = 0;
+  for (int64_t n = 0; n < s.batch; ++n) {
+    const S* g = grad + s.plane(n, c);
+    const T* v = values + n * area;
+    for (int64_t start = 0; start < whole; start += 4096) {
+      const int64_t end = start + 4096 < whole ? start + 4096 : whole;
+      Vec<T> a = {}, b = {};
+      for (int64_t i = start; i < end; i += lanes) {
+        const Vec<T> y = load(g + i);
+        a += y;
+        b += y * (load(v + i) - (T)mean);
+      }
+      sum += total<T>(a);
+      product += total<T>(b);
+    }
+    if (whole < area) {
+      const Vec<T> y = load_part(g + whole, area - whole);  // zero where there is nothing
+      sum += total<T>(y);
+      product += total<T>(y * (load_part(v + whole, area - whole) - (T)mean));
+    }
+  }
+  const double count = double(s.batch) * area;
+  sum_bias = sum;
+  sum_weight = product * inverse;
+  const T scale = weight * inverse, offset = sum / count;
+  const T tilt = product * inverse * inverse / count;
+  sum_input = 0;
+  for (int64_t n = 0; n < s.batch; ++n) {
+    const S* g = grad + s.plane(n, c);
+    const T* v = values + n * area;
+    T* out = slopes + n * area;
+    for (int64_t start = 0; start < whole; start += 4096) {
+      const int64_t end = start + 4096 < whole ? start + 4096 : whole;
+      Vec<T> a = {};
+      for (int64_t i = start; i < end; i += lanes) {
+        const Vec<T> centred = load(v + i) - (T)mean;
+        const Vec<T> d = load(out + i) * scale * (load(g + i) - offset - centred * tilt);
+        store(out + i, d);
+        a += d;
+      }
+      sum_input += total<T>(a);
+    }
+    for (int64_t i = whole; i < area; ++i) {
+      const T y = load_part(g + i, 1)[0];
+      out[i] *= scale * (y - offset - (v[i] - (T)mean) * tilt);
+      sum_input += out[i];
+    }
+  }
+}
+
+template <class S, class T>
+void load_channel(const Shape& s, int64_t c, const S* from, T bias, T* values) {
+  constexpr int lanes = kLanes<T>;
+  for (int64_t n = 0; n < s.batch; ++n) {
+    const S* x = from + s.plane(n, c);
+    T* to = values + n * s.area();
+    int64_t i = 0;
+    for (; i + lanes <= s.area(); i += lanes) store(to + i, load(x + i) + bias);
+    if (i < s.area())
+      store_part(to + i, load_part(x + i, s.area() - i) + bias, s.area() - i);
+  }
+}
+
+template <class S, class T>
+void store_plane(const T* values, const S* residual, S* out, int64_t area) {
+  constexpr int lanes = kLanes<T>;
+  int64_t i = 0;
+  for (; i + lanes <= area; i += lanes) {
+    Vec<T> y = load(values + i);
+    if (residual) y += load(residual + i);
+    store(out + i, y);
+  }
+  if (i < area) {
+    Vec<T> y = load_part(values + i, area - i);
+    if (residual) y += load_part(residual + i, area - i);
+    store_part(out + i, y, area - i);
+  }
+}
+
+// y = norm(act(x + bias)); statistics are the batch's.
+template <class S, class T = typename Arithmetic<S>::type>
+void act_norm(Shape s, const S* x, const T* bias, Norm<T> norm, S* y, T* mean, T* variance) {
+#pragma omp parallel for num_threads(s.threads) schedule(dynamic, 4)
+  for (int64_t c = 0; c < s.channels; ++c) {
+    const int64_t count = s.batch * s.area();
+    T* values = scratch<T>(0, count + kLanes<T>);
+    double m, v;
+    load_channel(s, c, x, bias ? bias[c] : T(0), values);
+    activate_all<T>(s.activation, values, nullptr, count, m, v);
+    mean[c] = m;
+    variance[c] = v;
+    const T scale = norm.weight[c] / std::sqrt(v + norm.eps);
+    write_normalized<S, T>(s, c, values, scale, norm.bias[c] - scale * T(m), nullptr, y);
+  }
+}
+
+template <class S, class T = typename Arithmetic<S>::type>
+void act_norm_backward(Shape s, const S* grad, const S* x, const T* bias, Norm<T> norm, S* grad_x,
+                       T* grad_bias, T* grad_norm_weight, T* grad_norm_bias) {
+#pragma omp parallel for num_threads(s.threads) schedule(dynamic, 4)
+  for (int64_t c = 0; c < s.channels; ++c) {
+    const int64_t count = s.batch * s.area();
+    T* values = scratch<T>(0, count + kLanes<T>);
+    T* slopes = scratch<T>(1, count + kLanes<T>);
+    double mean, variance, sum_weight, sum_bias, sum_input;
+    load_channel(s, c, x, bias ? bias[c] : T(0), values);
+    activate_all<T>(s.activation, values, slopes, count, mean, variance);
+    norm_backward<S, T>(s, c, values, slopes, grad, norm.weight[c], mean,
+                        1 / std::sqrt(variance + norm.eps), sum_weight, sum_bias, sum_input);
+    for (int64_t n = 0; n < s.batch; ++n)
+      store_plane<S, T>(slopes + n * s.area(), nullptr, grad_x + s.plane(n, c), s.area());
+    if (grad_bias) grad_bias[c] = sum_input;
+    grad_norm_weight[c] = sum_weight;
+    grad_norm_bias[c] = sum_bias;
+  }
+}
+
+// y = (x +) norm(act(depthwise(x) + bias)).
+template <class S, int K, class T = typename Arithmetic<S>::type>
+void mix(Shape s, bool residual, const S* x, const T* weight, const T* bias, Norm<T> norm, S* y,
+         T* mean, T* variance) {
+  const Plane<T, K> plane(s.height, s.width);
+#pragma omp parallel for num_threads(s.threads) schedule(dynamic, 4)
+  for (int64_t c = 0; c < s.channels; ++c) {
+    const int64_t count = s.batch * s.area();
+    T* values = scratch<T>(0, count + kLanes<T>);
+    T* padded = scratch<T>(1, plane.size);
+    for (int64_t n = 0; n < s.batch; ++n) {
+      pad(plane, x + s.plane(n, c), padded);
+      convolve(plane, padded, weight + c * K * K, bias ? bias[c] : T(0), values + n * s.area());
+    }
+    double m, v;
+    activate_all<T>(s.activation, values, nullptr, count, m, v);
+    mean[c] = m;
+    variance[c] = v;
+    const T scale = norm.weight[c] / std::sqrt(v + norm.eps);
+    write_normalized<S, T>(s, c, values, scale, norm.bias[c] - scale * T(m),
+                           residual ? x : nullptr, y);
+  }
+}
+
+// The convolution is computed anew: that costs less than writing and reading its result.
+template <class S, int K, class T = typename Arithmetic<S>::type>
+void mix_backward(Shape s, bool residual, const S* grad, const S* x, const T* weight,
+                  const T* bias, Norm<T> norm, S* grad_x, T* grad_weight, T* grad_bias,
+                  T* grad_norm_weight, T* grad_norm_bias) {
+  const Plane<T, K> plane(s.height, s.width);
+#pragma omp parallel for num_threads(s.threads) schedule(dynamic, 4)
+  for (int64_t c = 0; c < s.channels; ++c) {
+    const int64_t count = s.batch * s.area();
+    T* values = scratch<T>(0, count + kLanes<T>);
+    T* slopes = scratch<T>(1, count + kLanes<T>);
+    T* padded = scratch<T>(2, s.batch * plane.size);
+    T* padded_grad = scratch<T>(3, plane.size);
+    for (int64_t n = 0; n < s.batch; ++n) {
+      pad(plane, x + s.plane(n, c), padded + n * plane.size);
+      convolve(plane, padded + n * plane.size, weight + c * K * K, bias ? bias[c] : T(0),
+               values + n * s.area());
+    }
+    double mean, variance, sum_weight, sum_bias, sum_input;
+    activate_all<T>(s.activation, values, slopes, count, mean, variance);
+    norm_backward<S, T>(s, c, values, slopes, grad, norm.weight[c], mean,
+                        1 / std::sqrt(variance + norm.eps), sum_weight, sum_bias, sum_input);
+    T flipped[K * K];
+    for (int i = 0; i < K * K; ++i) flipped[i] = weight[c * K * K + K * K - 1 - i];
+    double sums[K * K] = {};
+    for (int64_t n = 0; n < s.batch; ++n) {
+      pad(plane, slopes + n * s.area(), padded_grad);
+      correlate<T, K, (K <= 5 ? K : 24 / K)>(plane, padded + n * plane.size,
+                                                           padded_grad, sums);
+      convolve(plane, padded_grad, flipped, T(0), values);
+      store_plane<S, T>(values, residual ? grad + s.plane(n, c) : nullptr,
+                        grad_x + s.plane(n, c), s.area());
+    }
+    for (int i = 0; i < K * K; ++i) grad_weight[c * K * K + i] = sums[i];
+    if (grad_bias) grad_bias[c] = sum_input;
+    grad_norm_weight[c] = sum_weight;
+    grad_norm_bias[c] = sum_bias;
+  }
+}
+
+}  // namespace
+
+// The functions that Python calls. Null pointers are absent parameters; false: not for this call.
+struct Call {
+  int64_t type;  // 0 float32, 1 bfloat16, 2 float64
+  int64_t batch, channels, height, width, kernel, threads, activation, residual;
+  double eps;
+  const void *x, *weight, *bias, *norm_weight, *norm_bias;
+  void *y, *mean, *variance;
+  const void* grad;
+  void *grad_x, *grad_weight, *grad_bias, *grad_norm_weight, *grad_norm_bias;
+};
+
+namespace {
+
+template <class S, int K>
+bool run(const Call& c) {
+  using T = typename Arithmetic<S>::type;
+  const Shape shape{c.batch, c.channels, c.height, c.width, c.threads, Activation(c.activation)};
+  const Norm<T> norm{(const T*)c.norm_weight, (const T*)c.norm_bias, c.eps};
+  const S* x = (const S*)c.x;
+  const T *weight = (const T*)c.weight, *bias = (const T*)c.bias;
+  const S* grad = (const S*)c.grad;
+  S* grad_x = (S*)c.grad_x;
+  T *grad_weight = (T*)c.grad_weight, *grad_bias = (T*)c.grad_bias;
+  T *grad_norm_weight = (T*)c.grad_norm_weight, *grad_norm_bias = (T*)c.grad_norm_bias;
+  if constexpr (K == 0) {
+    if (grad)
+      act_norm_backward<S>(shape, grad, x, bias, norm, grad_x, grad_bias, grad_norm_weight,
+                           grad_norm_bias);
+    else
+      act_norm<S>(shape, x, bias, norm, (S*)c.y, (T*)c.mean, (T*)c.variance);
+  } else {
+    if (grad)
+      mix_backward<S, K>(shape, c.residual, grad, x, weight, bias, norm, grad_x, grad_weight,
+                         grad_bias, grad_norm_weight, grad_norm_bias);
+    else
+      mix<S, K>(shape, c.residual, x, weight, bias, norm, (S*)c.y, (T*)c.mean, (T*)c.variance);
+  }
+  return true;
+}
+
+template <class S>
+bool run(const Call& call) {
+  switch (call.kernel) {
+    case 0: return run<S, 0>(call);
+    case 3: return run<S, 3>(call);
+    case 5: return run<S, 5>(call);
+    case 7: return run<S, 7>(call);
+    case 9: return run<S, 9>(call);
+  }
+  return false;
+}
+
+}  // namespace
+
+extern "C" bool sacm_run(const Call* call) {
+  switch (call->type) {
+    case 0: return run<float>(*call);
+    case 1: return run<bf16>(*call);
+    case 2: return run<double>(*call);
+  }
+  return false;
+}

@@ -1,0 +1,126 @@
+"""Build and call the compiled kernels of ``csrc/``; where there is no compiler there are none.
+
+One C++ file without dependencies is compiled in a few seconds when it is first needed and kept in
+``$XDG_CACHE_HOME/sacm_mm``. It shares PyTorch's OpenMP threads.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+_SOURCE = Path(__file__).with_name('csrc') / 'mixer.cpp'
+_FLAGS = (
+    '-std=c++17',
+    '-O3',
+    '-march=native',
+    '-ffp-contract=fast',
+    '-fno-math-errno',
+    '-fno-trapping-math',
+    '-fopenmp',
+    '-shared',
+    '-fPIC',
+)
+_TIMEOUT_S = 300
+_DTYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float64: 2}
+KERNEL_SIZES = (3, 5, 7, 9)
+
+_NUMBERS = 'type batch channels height width kernel threads activation residual'.split()
+_POINTERS = (
+    'x weight bias norm_weight norm_bias y mean variance '
+    'grad grad_x grad_weight grad_bias grad_norm_weight grad_norm_bias'
+).split()
+
+
+class _Call(ctypes.Structure):
+    """``struct Call`` of the source."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in _NUMBERS),
+        ('eps', ctypes.c_double),
+        *((name, ctypes.c_void_p) for name in _POINTERS),
+    ]
+
+
+def available() -> bool:
+    """Tell whether the kernels run on this machine; the first call compiles them."""
+    return _library() is not None
+
+
+def call(
+    x: Tensor, kernel: int, relu: bool, residual: bool, eps: float, **tensors: Tensor | None
+) -> None:
+    """Run a kernel on contiguous tensors; see ``struct Call`` for their names."""
+    library = _library()
+    assert library is not None
+    batch, channels, height, width = x.shape
+    # the values stay referenced by the caller
+    library.sacm_run(
+        ctypes.byref(
+            _Call(
+                type=_DTYPES[x.dtype],
+                batch=batch,
+                channels=channels,
+                height=height,
+                width=width,
+                kernel=kernel,
+                threads=torch.get_num_threads(),
+                activation=int(relu),
+                residual=int(residual),
+                eps=eps,
+                x=x.data_ptr(),
+                **{k: v.data_ptr() for k, v in tensors.items() if v is not None},
+            )
+        )
+    )
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    compiler = next(filter(None, map(shutil.which, (os.environ.get('CXX', ''), 'c++', 'g++'))), '')
+    if not compiler:
+        return None
+    try:
+        return ctypes.CDLL(str(_build(compiler)))
+    except (OSError, subprocess.SubprocessError):  # no OpenMP, an old compiler, a read-only home
+        return None
+
+
+def _build(compiler: str) -> Path:
+    """Compile into the cache, whole or not at all."""
+    key = hashlib.sha256(_SOURCE.read_bytes())
+    key.update(' '.join((compiler, *_FLAGS, _processor())).encode())
+    folder = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'sacm_mm'
+    library = folder / f'mixer-{key.hexdigest()[:16]}.so'
+    if not library.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            partial = Path(scratch, library.name)
+            subprocess.run(
+                [compiler, *_FLAGS, str(_SOURCE), '-o', str(partial)],
+                check=True,
+                capture_output=True,
+                timeout=_TIMEOUT_S,
+            )
+            partial.replace(library)
+    return library
+
+
+def _processor() -> str:
+    """Name what ``-march=native`` depends on: a home directory serves many machines."""
+    try:
+        lines = Path('/proc/cpuinfo').read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = ('model name', 'flags', 'Features', 'CPU part')
+    return '\n'.join(sorted({line for line in lines if line.startswith(names)}))
