@@ -30,7 +30,7 @@ def stamp() -> dict[str, Any]:
         'commit': _commit(),
         'python': platform.python_version(),
         **versions(*PACKAGES),
-        'cpu': cpu_name(),
+        'cpu': _cpu(),
         'cores': len(os.sched_getaffinity(0)),
         'threads': torch.get_num_threads(),
         'gpu': torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
@@ -70,8 +70,7 @@ def _version(name: str) -> str | None:
         return None
 
 
-def cpu_name() -> str:
-    """Return the name of the processor."""
+def _cpu() -> str:
     try:
         text = Path('/proc/cpuinfo').read_text(encoding='utf-8')
     except OSError:  # not Linux

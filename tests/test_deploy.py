@@ -156,7 +156,7 @@ def test_what_the_kernel_does_not_do_is_not_fused():
 
 
 def test_without_a_compiler_nothing_is_fused(monkeypatch, tmp_path):
-    monkeypatch.setenv('CXX', 'false')
+    monkeypatch.setenv('CXX', 'false')  # a compiler that always fails
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
     kernels.available.cache_clear()
     assert not kernels.available()
