@@ -29,7 +29,7 @@ def stamp() -> dict[str, Any]:
         'sacm_mm': __version__,
         'commit': _commit(),
         'python': platform.python_version(),
-        **{name: _version(name) for name in PACKAGES},
+        **versions(*PACKAGES),
         'cpu': _cpu(),
         'cores': len(os.sched_getaffinity(0)),
         'threads': torch.get_num_threads(),
@@ -56,6 +56,11 @@ def _commit() -> str | None:
 def _output(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return done.stdout.strip()
+
+
+def versions(*names: str) -> dict[str, str | None]:
+    """Return the versions of distributions, None for those that are not installed."""
+    return {name: _version(name) for name in names}
 
 
 def _version(name: str) -> str | None:

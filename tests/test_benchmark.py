@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from sacm_mm.benchmark.implementations import Setting, build
-from sacm_mm.benchmark.machine import convmixer_flops
+from sacm_mm.benchmark.machine import convmixer_flops, convmixer_traffic
 from sacm_mm.benchmark.measure import interleave, peak_memory
+from sacm_mm.benchmark.memory import own_memory
+from sacm_mm.benchmark.scaling import fit_line
 from sacm_mm.models.backbones.sa_convmixer import parse_arch
 
 TINY = ('--arch', 'd8-l2-k3-p4', '--size', 16, '--rounds', 3, '--threads', 1, '--device', 'cpu')
@@ -72,6 +74,81 @@ def test_peak_memory_is_what_a_call_needs():
     assert found == pytest.approx(size, rel=0.1)
 
 
+def test_memory_that_was_freed_before_counts_again():
+    size = 24 * 2**20  # glibc keeps such blocks for itself
+    kept = [torch.ones(size // 4) for _ in range(3)]
+    kept.clear()
+    found = peak_memory(lambda: torch.ones(size // 4), 'cpu')
+    if found is None:
+        pytest.skip('this kernel does not count pages anew')
+    assert found == pytest.approx(size, rel=0.1)
+
+
+@pytest.mark.slow
+def test_memory_of_an_implementation_grows_with_its_maps():
+    found = [
+        own_memory('plain', Setting('d64-l2-k3-p2', 'forward', size, 1, 'float32', 'cpu'))
+        for size in (256, 512)
+    ]
+    if None in found:
+        pytest.skip('this kernel does not count pages anew')
+    # three times a map of 64 channels and 65536 float32 tokens more, at the peak of a block
+    more = 64 * (256**2 - 128**2) * 4
+    assert 1.8 * more < found[1] - found[0] < 6 * more
+
+
+def test_another_precision_is_compared_with_the_first(run_tool, tmp_path):
+    out = tmp_path / 'speed.csv'
+    done = run_tool('benchmark', 'speed', 'plain', 'plain@bfloat16', *TINY, '--out', out)
+    assert done.code == 0, done.err
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row['dtype'] for row in rows] == ['float32', 'bfloat16']
+    assert [row['implementation'] for row in rows] == ['plain'] * 2
+    intensities = [float(row['flop_per_byte']) for row in rows]
+    assert intensities[1] == pytest.approx(2 * intensities[0], rel=0.01)
+    picture = tmp_path / 'roofline.png'
+    done = run_tool('benchmark', 'roofline', out, '--out', picture)
+    assert done.code == 0, done.err
+    assert picture.stat().st_size > 10_000
+
+
+def test_traffic_counts_every_map_once():
+    # 16 tokens of 8 channels: the image of 48 numbers a token, the stem's map, and two blocks of
+    # two layers that read and write one; weights
+    weights = 48 * 8 + 2 * (9 * 8 + 64)
+    forward = 16 * 48 + 16 * 8 * (1 + 2 * 4) + weights
+    sizes = parse_arch('d8-l2-k3-p4')
+    assert convmixer_traffic(sizes, 16, 1, 4, training=False) == 4 * forward
+    backward = 16 * 48 + 16 * 8 * (1 + 2 * 6) + 2 * weights + 3 * weights
+    assert convmixer_traffic(sizes, 16, 1, 2, training=True) == 2 * (forward + backward)
+
+
+def test_scaling_measures_every_point_and_draws_its_lines(run_tool, tmp_path):
+    out = tmp_path / 'scaling.csv'
+    done = run_tool(
+        'benchmark', 'scaling', '--arch', 'd8-l2-k3-p4', '--size', 16, '--sizes', 16, 32,
+        '--depths', 1, 2, '--widths', 8, 16, '--threads', 1, '--rounds', 1, '--device', 'cpu',
+        '--out', out,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3 * 3 * 2
+    assert {row['arch'] for row in rows if row['sweep'] == 'width'} == {
+        'd8-l2-k3-p4',
+        'd16-l2-k3-p4',
+    }
+    assert {row['place'] for row in rows if row['sweep'] == 'image'} == {'0.000256', '0.001024'}
+    assert out.with_suffix('.png').stat().st_size > 10_000
+
+
+def test_lines_are_fitted():
+    slope, intercept, straight = fit_line([1, 2, 4], [5, 7, 11])
+    assert (slope, intercept, straight) == pytest.approx((2, 3, 1))
+    assert fit_line([0, 1, 2], [0, 1, 0])[2] == pytest.approx(0)
+
+
 def test_all_implementations_are_the_same_size():
     setting = Setting('d8-l2-k3-p4', 'forward', 16, 2, 'float32', 'cpu')
     maps = [build(name, setting)() for name in ('plain', 'mmpretrain')]
@@ -93,6 +170,7 @@ def test_mistakes_are_named(run_tool, tmp_path):
         return run_tool('benchmark', 'speed', *arguments, *TINY).error
 
     assert "unknown implementation 'theirs'" in error('theirs')
+    assert "unknown dtype in 'plain@int8'" in error('plain@int8')
     assert "let '" in error('plain', '--out', tmp_path / 'speed.txt')
     assert 'cannot be trained' in error('model.onnx', '--mode', 'train')
     assert 'does not exist' in error(tmp_path / 'model.onnx')

@@ -123,6 +123,7 @@ def test_wheel_carries_configs_and_tools(installed, tmp_path):
     code = 'import sacm_mm; print(sacm_mm.__path__[0])'
     package = Path(run(installed, '-c', code, cwd=tmp_path).strip())
     assert package.is_relative_to(installed.parents[1])
+    assert (package / 'deploy/token_mixing.cpp').is_file()
     for part in ('configs', 'tools'):
         files = [path.relative_to(ROOT) for path in ROOT.glob(f'{part}/**/*.py')]
         assert files

@@ -18,7 +18,7 @@ from sacm_mm.errors import UserError
 from sacm_mm.models.backbones.sa_convmixer import SAConvMixer, parse_arch
 from sacm_mm.ops import fuse
 
-NAMES = ('plain', 'fast', 'mmpretrain', 'timm')
+NAMES = ('plain', 'fast', 'checkpointed', 'mmpretrain', 'timm')
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
 
@@ -80,8 +80,8 @@ def build(name: str, setting: Setting) -> Callable[[], Any]:
 
 def _network(name: str, arch: str) -> nn.Module:
     sizes = parse_arch(arch)
-    if name in ('plain', 'fast'):
-        return SAConvMixer(arch)
+    if name in ('plain', 'fast', 'checkpointed'):
+        return SAConvMixer(arch, with_cp=name == 'checkpointed')
     if name == 'mmpretrain':
         from mmpretrain.models.backbones import ConvMixer
 

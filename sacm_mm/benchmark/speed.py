@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from sacm_mm.benchmark.implementations import DTYPES, Setting, build, is_file
-from sacm_mm.benchmark.machine import convmixer_flops, peaks
+from sacm_mm.benchmark.machine import convmixer_flops, convmixer_traffic, peaks
 from sacm_mm.benchmark.measure import interleave, peak_memory
+from sacm_mm.benchmark.memory import own_memory
+from sacm_mm.errors import UserError
 from sacm_mm.models.backbones.sa_convmixer import parse_arch
-from sacm_mm.provenance import stamp
+from sacm_mm.provenance import stamp, versions
 
+PACKAGES = ('timm', 'onnxruntime', 'openvino')  # that may run beside ours
 _TRAINING = 3  # a backward pass takes two of its forward passes
 
 
-def measure(names: Sequence[str], setting: Setting, rounds: int) -> list[dict[str, Any]]:
+def measure(
+    names: Sequence[str], setting: Setting, rounds: int, memory: bool = False
+) -> list[dict[str, Any]]:
     """Measure implementations interleaved; a row for each.
 
     Args:
         names: See ``implementations.build``; the first is what the others are compared with.
+            ``NAME@DTYPE`` computes in another precision than the setting's.
         setting: What is measured.
         rounds: Timed calls of each.
+        memory: Measure peak memory on a CPU too, see ``own_memory``; on a GPU it always is.
 
     Returns:
         Rows with the setting, the figures and the machine.
@@ -31,32 +36,59 @@ def measure(names: Sequence[str], setting: Setting, rounds: int) -> list[dict[st
     Raises:
         UserError: An implementation is unknown or not for this setting.
     """
-    calls = {name: build(name, setting) for name in names}
+    settings = {name: _own_setting(name, setting) for name in names}
+    calls = {name: build(name.partition('@')[0], settings[name]) for name in names}
     timings = interleave(calls, rounds)
-    best = peaks(DTYPES[setting.dtype], setting.device)
-    machine = {**{key: round(value, 1) for key, value in best.items()}, **stamp()}
-    flops = convmixer_flops(parse_arch(setting.arch), setting.size) * setting.batch
-    flops *= _TRAINING if setting.mode == 'train' else 1
+    machine = {**stamp(), **versions(*PACKAGES)}
+    sizes = parse_arch(setting.arch)
+    training = setting.mode == 'train'
+    flops = convmixer_flops(sizes, setting.size) * setting.batch * (_TRAINING if training else 1)
     rows = []
     for name, timing in timings.items():
-        memory = peak_memory(calls[name], setting.device)
+        own = settings[name]
+        number = DTYPES[own.dtype].itemsize
+        moved = convmixer_traffic(sizes, setting.size, setting.batch, number, training)
+        best = peaks(DTYPES[own.dtype], setting.device)
+        # a file has an architecture of its own
+        counted = dict.fromkeys(('gflops', 'flop_per_byte')) if is_file(name) else {
+            'gflops': round(flops / timing.median / 1e9, 2),
+            'flop_per_byte': round(flops / moved, 2),
+        }  # fmt: skip
         rows.append(
             {
-                'implementation': name,
-                **asdict(setting),
+                'implementation': name.partition('@')[0],
+                **asdict(own),
                 'rounds': rounds,
                 'median_ms': round(timing.median * 1e3, 3),
                 'lower_quartile_ms': round(timing.lower * 1e3, 3),
                 'upper_quartile_ms': round(timing.upper * 1e3, 3),
+                'least_ms': round(timing.least * 1e3, 3),
                 'images_per_s': round(setting.batch / timing.median, 2),
                 'speedup': round(timings[names[0]].median / timing.median, 3),
-                # a file has an architecture of its own
-                'gflops': None if is_file(name) else round(flops / timing.median / 1e9, 2),
-                'peak_mib': None if memory is None else round(memory / 2**20, 1),
+                **counted,
+                'peak_mib': _peak_mib(name, calls[name], own, memory),
+                **{key: round(value, 1) for key, value in best.items()},
                 **machine,
             }
         )
     return rows
+
+
+def _own_setting(name: str, setting: Setting) -> Setting:
+    _, at, dtype = name.partition('@')
+    if at and dtype not in DTYPES:
+        raise UserError(f"unknown dtype in '{name}': choose from {', '.join(DTYPES)}")
+    return replace(setting, dtype=dtype or setting.dtype)
+
+
+def _peak_mib(
+    name: str, call: Callable[[], object], setting: Setting, memory: bool
+) -> float | None:
+    if setting.device.startswith('cuda'):
+        found = peak_memory(call, setting.device)
+    else:
+        found = own_memory(name.partition('@')[0], setting) if memory else None
+    return None if found is None else round(found / 2**20, 1)
 
 
 def describe(row: dict[str, Any]) -> str:
@@ -68,14 +100,3 @@ def describe(row: dict[str, Any]) -> str:
         f'({row["lower_quartile_ms"]:.2f} to {row["upper_quartile_ms"]:.2f})  '
         f'{row["images_per_s"]:8.2f} images/s  x{row["speedup"]:.2f}{memory}'
     )
-
-
-def write_csv(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Write rows as CSV, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.partial')
-    with partial.open('w', newline='', encoding='utf-8') as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    partial.replace(path)

@@ -13,6 +13,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -109,27 +110,32 @@ def call(
 
 @cache
 def _library() -> ctypes.CDLL | None:
-    compiler = next(filter(None, map(shutil.which, (os.environ.get('CXX', ''), 'c++', 'g++'))), '')
-    if not compiler:
-        return None
     try:
-        return ctypes.CDLL(str(_build(compiler)))
+        return ctypes.CDLL(str(build(_SOURCE, _FLAGS)))
     except (OSError, subprocess.SubprocessError):  # no OpenMP, an old compiler, a read-only home
         return None
 
 
-def _build(compiler: str) -> Path:
-    """Compile into the cache, whole or not at all."""
-    key = hashlib.sha256(_SOURCE.read_bytes())
-    key.update(' '.join((compiler, *_FLAGS, _processor())).encode())
+def build(source: Path, flags: Sequence[str]) -> Path:
+    """Compile a C++ file into the cache, whole or not at all, and return the library.
+
+    Raises:
+        OSError: There is no compiler, or nowhere to write.
+        subprocess.SubprocessError: It does not compile.
+    """
+    compiler = next(filter(None, map(shutil.which, (os.environ.get('CXX', ''), 'c++', 'g++'))), '')
+    if not compiler:
+        raise FileNotFoundError('no C++ compiler')
+    key = hashlib.sha256(source.read_bytes())
+    key.update(' '.join((compiler, *flags, torch.__version__, _processor())).encode())
     folder = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'sacm_mm'
-    library = folder / f'mixer-{key.hexdigest()[:16]}.so'
+    library = folder / f'{source.stem}-{key.hexdigest()[:16]}.so'
     if not library.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             partial = Path(scratch, library.name)
             subprocess.run(
-                [compiler, *_FLAGS, str(_SOURCE), '-o', str(partial)],
+                [compiler, str(source), *flags, '-o', str(partial)],
                 check=True,
                 capture_output=True,
                 timeout=_TIMEOUT_S,

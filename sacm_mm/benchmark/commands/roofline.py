@@ -1,0 +1,34 @@
+"""Draw how near the rows of a CSV of ``speed`` come to what the machine can do."""
+
+import argparse
+import csv
+from pathlib import Path
+
+from sacm_mm.cli import check_writable
+from sacm_mm.errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags."""
+    parser.add_argument('csv', type=Path, help='what speed --out has written')
+    parser.add_argument('--out', type=Path, default=Path('roofline.png'), help='PNG to write')
+
+
+def run(args: argparse.Namespace) -> None:
+    """Read the rows and draw them."""
+    if args.out.suffix != '.png':
+        raise UserError(f"--out writes a PNG: let '{args.out}' end in .png")
+    check_writable(args.out.parent)
+    with args.csv.open(encoding='utf-8') as file:
+        rows = list(csv.DictReader(file))
+    if not any(row.get('flop_per_byte') for row in rows):
+        raise UserError(f"'{args.csv}' has no row with FLOPs: write it with the verb speed")
+    machines = {(row['cpu'], row['gpu'], row['threads']) for row in rows}
+    if len(machines) > 1:
+        raise UserError(f"'{args.csv}' is of several machines or numbers of threads: draw one")
+
+    from sacm_mm.visualization.costs import draw_roofline
+    from sacm_mm.visualization.files import save_figure
+
+    save_figure(draw_roofline(rows), args.out)
+    print(args.out)

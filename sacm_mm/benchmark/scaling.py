@@ -1,0 +1,104 @@
+"""How time and memory grow with the image, the depth and the width, and how straight that is."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from sacm_mm.benchmark.implementations import Setting, build
+from sacm_mm.benchmark.measure import interleave, peak_memory
+from sacm_mm.models.backbones.sa_convmixer import parse_arch
+from sacm_mm.provenance import stamp
+
+KINDS = {  # what is measured -> implementation and mode
+    'forward': ('plain', 'forward'),
+    'train': ('plain', 'train'),
+    'train, checkpointed': ('checkpointed', 'train'),
+}
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One thing that grows while the rest stays.
+
+    Attributes:
+        name: ``'image'``, ``'depth'`` or ``'width'``.
+        label: Of the axis, with its unit.
+        points: Place on the axis and setting of each point.
+        time_power: Power of the place with which time has to grow; memory grows with the place.
+    """
+
+    name: str
+    label: str
+    points: Sequence[tuple[float, Setting]]
+    time_power: int = 1
+
+
+def sweeps(
+    base: Setting, sizes: Sequence[int], depths: Sequence[int], widths: Sequence[int]
+) -> list[Sweep]:
+    """Vary one setting at a time.
+
+    Args:
+        base: What stays.
+        sizes: Heights and widths of the image, in pixels.
+        depths: Numbers of blocks.
+        widths: Channels; time grows with their square, as pointwise convolutions do.
+    """
+    arch = parse_arch(base.arch)
+
+    def changed(**change: int) -> Setting:
+        a = {**arch, **change}
+        name = f'd{a["embed_dims"]}-l{a["depth"]}-k{a["kernel_size"]}-p{a["patch_size"]}'
+        return replace(base, arch=name)
+
+    return [
+        Sweep(
+            'image', 'image area (Mpixel)', [(s * s / 1e6, replace(base, size=s)) for s in sizes]
+        ),
+        Sweep('depth', 'depth (blocks)', [(d, changed(depth=d)) for d in depths]),
+        Sweep('width', 'width (channels)', [(w, changed(embed_dims=w)) for w in widths], 2),
+    ]
+
+
+def measure_scaling(swept: Sequence[Sweep], rounds: int) -> Iterator[dict[str, Any]]:
+    """Measure every point of the sweeps; a row for each kind of ``KINDS``."""
+    machine = stamp()
+    for sweep in swept:
+        for place, setting in sweep.points:
+            for kind, (name, mode) in KINDS.items():
+                setting = replace(setting, mode=mode)
+                call = build(name, setting)
+                timing = interleave({kind: call}, rounds, warmup=1)[kind]
+                memory = peak_memory(call, setting.device)
+                del call
+                gc.collect()
+                yield {
+                    'sweep': sweep.name,
+                    'place': round(place, 6),
+                    'kind': kind,
+                    'arch': setting.arch,
+                    'size': setting.size,
+                    'batch': setting.batch,
+                    'dtype': setting.dtype,
+                    'device': setting.device,
+                    'rounds': rounds,
+                    'median_ms': round(timing.median * 1e3, 3),
+                    'lower_quartile_ms': round(timing.lower * 1e3, 3),
+                    'upper_quartile_ms': round(timing.upper * 1e3, 3),
+                    'ms_per_image': round(timing.median * 1e3 / setting.batch, 3),
+                    'peak_mib': None if memory is None else round(memory / 2**20, 2),
+                    **machine,
+                }
+
+
+def fit_line(x: Sequence[float], y: Sequence[float]) -> tuple[float, float, float]:
+    """Fit ``slope * x + intercept`` by least squares; return both and R^2."""
+    slope, intercept = np.polyfit(x, y, 1)
+    rest = np.asarray(y) - (slope * np.asarray(x) + intercept)
+    spread = np.var(y)
+    return float(slope), float(intercept), float(1 - np.var(rest) / spread) if spread else 1.0
