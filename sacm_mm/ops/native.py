@@ -36,11 +36,33 @@ _TIMEOUT_S = 300
 _DTYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float64: 2}
 KERNEL_SIZES = (3, 5, 7, 9)
 
-_NUMBERS = 'type batch channels height width kernel threads activation residual'.split()
-_POINTERS = (
-    'x weight bias norm_weight norm_bias y mean variance '
-    'grad grad_x grad_weight grad_bias grad_norm_weight grad_norm_bias'
-).split()
+_NUMBERS = [
+    'type',
+    'batch',
+    'channels',
+    'height',
+    'width',
+    'kernel',
+    'threads',
+    'activation',
+    'residual',
+]
+_POINTERS = [
+    'x',
+    'weight',
+    'bias',
+    'norm_weight',
+    'norm_bias',
+    'y',
+    'mean',
+    'variance',
+    'grad',
+    'grad_x',
+    'grad_weight',
+    'grad_bias',
+    'grad_norm_weight',
+    'grad_norm_bias',
+]
 
 
 class _Call(ctypes.Structure):

@@ -73,6 +73,18 @@ inline void store(bf16* p, Vec<float> v) {
   std::memcpy(p, &half, sizeof(half));
 }
 
+inline float value(bf16 x) {
+  const uint32_t bits = uint32_t(x.bits) << 16;
+  float y;
+  std::memcpy(&y, &bits, sizeof(y));
+  return y;
+}
+
+template <class T>
+inline T value(T x) {
+  return x;
+}
+
 // The first ``count`` lanes; the others are zero.
 template <class S, class T = typename Arithmetic<S>::type>
 inline Vec<T> load_part(const S* p, int64_t count) {
@@ -174,26 +186,21 @@ struct Plane {
   }
 };
 
-template <class T, int K>
-void clear_border(const Plane<T, K>& plane, T* padded) {
-  const int64_t first = plane.at(0, 0), last = plane.at(plane.height - 1, plane.width);
-  std::memset(padded, 0, first * sizeof(T));
-  for (int64_t row = 0; row + 1 < plane.height; ++row)
-    std::memset(padded + plane.at(row, plane.width), 0, (plane.stride - plane.width) * sizeof(T));
-  std::memset(padded + last, 0, (plane.size - last) * sizeof(T));
-}
-
+// Copies a plane into the middle of a padded one, whose border stays as it is.
 template <class T, int K, class S>
 void pad(const Plane<T, K>& plane, const S* from, T* padded) {
   constexpr int lanes = kLanes<T>;
-  const int64_t whole = plane.width / lanes * lanes;
+  const int64_t width = plane.width;
   for (int64_t row = 0; row < plane.height; ++row) {
     T* to = padded + plane.at(row, 0);
-    const S* line = from + row * plane.width;
-    for (int64_t w = 0; w < whole; w += lanes) store(to + w, load(line + w));
-    for (int64_t w = whole; w < plane.width; ++w) to[w] = load_part(line + w, 1)[0];
+    const S* line = from + row * width;
+    if (width < lanes) {
+      for (int64_t w = 0; w < width; ++w) to[w] = value(line[w]);
+      continue;
+    }
+    for (int64_t w = 0; w + lanes <= width; w += lanes) store(to + w, load(line + w));
+    store(to + width - lanes, load(line + width - lanes));  // overlaps the one before
   }
-  clear_border(plane, padded);
 }
 
 // One vector of ``Rows`` rows; each input row that is loaded serves all of them.
@@ -398,7 +405,7 @@ void norm_backward(const Shape& s, int64_t c, const T* values, T* slopes, const 
       sum_input += total<T>(a);
     }
     for (int64_t i = whole; i < area; ++i) {
-      const T y = load_part(g + i, 1)[0];
+      const T y = value(g[i]);
       out[i] *= scale * (y - offset - (v[i] - (T)mean) * tilt);
       sum_input += out[i];
     }
@@ -477,22 +484,26 @@ template <class S, int K, class T = typename Arithmetic<S>::type>
 void mix(Shape s, bool residual, const S* x, const T* weight, const T* bias, Norm<T> norm, S* y,
          T* mean, T* variance) {
   const Plane<T, K> plane(s.height, s.width);
-#pragma omp parallel for num_threads(s.threads) schedule(dynamic, 4)
-  for (int64_t c = 0; c < s.channels; ++c) {
-    const int64_t count = s.batch * s.area();
+  const int64_t count = s.batch * s.area();
+#pragma omp parallel num_threads(s.threads)
+  {
     T* values = scratch<T>(0, count + kLanes<T>);
     T* padded = scratch<T>(1, plane.size);
-    for (int64_t n = 0; n < s.batch; ++n) {
-      pad(plane, x + s.plane(n, c), padded);
-      convolve(plane, padded, weight + c * K * K, bias ? bias[c] : T(0), values + n * s.area());
+    std::memset(padded, 0, plane.size * sizeof(T));
+#pragma omp for schedule(dynamic, 4)
+    for (int64_t c = 0; c < s.channels; ++c) {
+      for (int64_t n = 0; n < s.batch; ++n) {
+        pad(plane, x + s.plane(n, c), padded);
+        convolve(plane, padded, weight + c * K * K, bias ? bias[c] : T(0), values + n * s.area());
+      }
+      double m, v;
+      activate_all<T>(s.activation, values, nullptr, count, m, v);
+      mean[c] = m;
+      variance[c] = v;
+      const T scale = norm.weight[c] / std::sqrt(v + norm.eps);
+      write_normalized<S, T>(s, c, values, scale, norm.bias[c] - scale * T(m),
+                             residual ? x : nullptr, y);
     }
-    double m, v;
-    activate_all<T>(s.activation, values, nullptr, count, m, v);
-    mean[c] = m;
-    variance[c] = v;
-    const T scale = norm.weight[c] / std::sqrt(v + norm.eps);
-    write_normalized<S, T>(s, c, values, scale, norm.bias[c] - scale * T(m),
-                           residual ? x : nullptr, y);
   }
 }
 
@@ -502,37 +513,42 @@ void mix_backward(Shape s, bool residual, const S* grad, const S* x, const T* we
                   const T* bias, Norm<T> norm, S* grad_x, T* grad_weight, T* grad_bias,
                   T* grad_norm_weight, T* grad_norm_bias) {
   const Plane<T, K> plane(s.height, s.width);
-#pragma omp parallel for num_threads(s.threads) schedule(dynamic, 4)
-  for (int64_t c = 0; c < s.channels; ++c) {
-    const int64_t count = s.batch * s.area();
+  const int64_t count = s.batch * s.area();
+#pragma omp parallel num_threads(s.threads)
+  {
     T* values = scratch<T>(0, count + kLanes<T>);
     T* slopes = scratch<T>(1, count + kLanes<T>);
     T* padded = scratch<T>(2, s.batch * plane.size);
     T* padded_grad = scratch<T>(3, plane.size);
-    for (int64_t n = 0; n < s.batch; ++n) {
-      pad(plane, x + s.plane(n, c), padded + n * plane.size);
-      convolve(plane, padded + n * plane.size, weight + c * K * K, bias ? bias[c] : T(0),
-               values + n * s.area());
+    std::memset(padded, 0, s.batch * plane.size * sizeof(T));
+    std::memset(padded_grad, 0, plane.size * sizeof(T));
+#pragma omp for schedule(dynamic, 4)
+    for (int64_t c = 0; c < s.channels; ++c) {
+      for (int64_t n = 0; n < s.batch; ++n) {
+        pad(plane, x + s.plane(n, c), padded + n * plane.size);
+        convolve(plane, padded + n * plane.size, weight + c * K * K, bias ? bias[c] : T(0),
+                 values + n * s.area());
+      }
+      double mean, variance, sum_weight, sum_bias, sum_input;
+      activate_all<T>(s.activation, values, slopes, count, mean, variance);
+      norm_backward<S, T>(s, c, values, slopes, grad, norm.weight[c], mean,
+                          1 / std::sqrt(variance + norm.eps), sum_weight, sum_bias, sum_input);
+      T flipped[K * K];
+      for (int i = 0; i < K * K; ++i) flipped[i] = weight[c * K * K + K * K - 1 - i];
+      double sums[K * K] = {};
+      constexpr int rows = K <= 5 ? K : 24 / K;
+      for (int64_t n = 0; n < s.batch; ++n) {
+        pad(plane, slopes + n * s.area(), padded_grad);
+        correlate<T, K, rows>(plane, padded + n * plane.size, padded_grad, sums);
+        convolve(plane, padded_grad, flipped, T(0), values);
+        store_plane<S, T>(values, residual ? grad + s.plane(n, c) : nullptr,
+                          grad_x + s.plane(n, c), s.area());
+      }
+      for (int i = 0; i < K * K; ++i) grad_weight[c * K * K + i] = sums[i];
+      if (grad_bias) grad_bias[c] = sum_input;
+      grad_norm_weight[c] = sum_weight;
+      grad_norm_bias[c] = sum_bias;
     }
-    double mean, variance, sum_weight, sum_bias, sum_input;
-    activate_all<T>(s.activation, values, slopes, count, mean, variance);
-    norm_backward<S, T>(s, c, values, slopes, grad, norm.weight[c], mean,
-                        1 / std::sqrt(variance + norm.eps), sum_weight, sum_bias, sum_input);
-    T flipped[K * K];
-    for (int i = 0; i < K * K; ++i) flipped[i] = weight[c * K * K + K * K - 1 - i];
-    double sums[K * K] = {};
-    for (int64_t n = 0; n < s.batch; ++n) {
-      pad(plane, slopes + n * s.area(), padded_grad);
-      correlate<T, K, (K <= 5 ? K : 24 / K)>(plane, padded + n * plane.size,
-                                                           padded_grad, sums);
-      convolve(plane, padded_grad, flipped, T(0), values);
-      store_plane<S, T>(values, residual ? grad + s.plane(n, c) : nullptr,
-                        grad_x + s.plane(n, c), s.area());
-    }
-    for (int i = 0; i < K * K; ++i) grad_weight[c * K * K + i] = sums[i];
-    if (grad_bias) grad_bias[c] = sum_input;
-    grad_norm_weight[c] = sum_weight;
-    grad_norm_bias[c] = sum_bias;
   }
 }
 
