@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from mmcv.cnn import build_activation_layer, build_norm_layer
 from mmcv.cnn.bricks import DropPath
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from sacm_mm.errors import UserError
 from sacm_mm.models.backbones.staged import StagedBackbone
 from sacm_mm.models.defaults import BATCH_NORM, GELU
-from sacm_mm.ops import DepthwiseConv2d
+from sacm_mm.ops import DepthwiseConv2d, mixer
 from sacm_mm.registry import MODELS
 
 # The settings that the paper trains; any other name of the same form builds too.
@@ -138,8 +139,14 @@ class MixerBlock(nn.Module):
         self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mix (N, C, H, W) -> (N, C, H, W)."""
-        x = x + self.drop_path(self.norm1(self.act(self.depthwise(x))))
+        """Mix (N, C, H, W) -> (N, C, H, W); on GPUs by fused kernels, where they compute the same."""
+        kept = not self.training or isinstance(self.drop_path, nn.Identity)
+        if kept and mixer.fuses(x, self.depthwise, self.act, self.norm1):
+            x = mixer.residual_depthwise(x, self.depthwise, self.norm1)
+        else:
+            x = x + self.drop_path(self.norm1(self.act(self.depthwise(x))))
+        if mixer.fuses(x, self.pointwise, self.act, self.norm2):
+            return mixer.pointwise_norm(x, self.pointwise, self.norm2)
         return self.norm2(self.act(self.pointwise(x)))
 
 
@@ -216,6 +223,8 @@ class SAConvMixer(StagedBackbone):
         """Extract (N, in_channels, H, W) -> (N, embed_dims, ceil(H / r), ceil(W / r)) maps."""
         self._check_input(x)
         x = self.stem(x)
+        if mixer.fused_available(x.device):  # the pointwise convolutions are one GEMM each then
+            x = x.contiguous(memory_format=torch.channels_last)
         outs: dict[int, Tensor] = {}
         for i, block in enumerate(self.blocks):
             x = self.run(block, x)
