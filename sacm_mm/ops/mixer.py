@@ -8,7 +8,6 @@ running ones as ``nn.BatchNorm2d`` does. Whoever calls asks ``fuses`` first.
 from __future__ import annotations
 
 import os
-from functools import cache
 from importlib.util import find_spec
 
 import torch
@@ -21,6 +20,7 @@ _KERNELS = range(3, 10, 2)
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 _enabled = os.environ.get('SACM_FUSED', '1') != '0'
 _devices = ('cuda',)
+_HAS_TRITON = find_spec('triton') is not None
 
 
 def use_fused(enabled: bool) -> None:
@@ -34,14 +34,16 @@ def use_fused(enabled: bool) -> None:
 
 def fused_available(device: torch.device) -> bool:
     """Tell whether there are fused kernels for this device, and they are on."""
-    return _enabled and device.type in _devices and (device.type != 'cuda' or _runs_triton(device))
+    return _enabled and _supported(device)
 
 
-@cache
-def _runs_triton(device: torch.device) -> bool:
-    # Triton's own bound; ROCm builds of PyTorch call their devices 'cuda' too and are not tested.
+@torch.compiler.assume_constant_result
+def _supported(device: torch.device) -> bool:
+    if device.type != 'cuda' or device.type not in _devices:
+        return device.type in _devices
+    # ROCm builds of PyTorch call their devices 'cuda' too; the kernels were never run there.
     return (
-        find_spec('triton') is not None
+        _HAS_TRITON
         and torch.version.cuda is not None
         and torch.cuda.get_device_capability(device) >= (8, 0)
     )
