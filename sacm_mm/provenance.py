@@ -29,8 +29,8 @@ def stamp() -> dict[str, Any]:
         'sacm_mm': __version__,
         'commit': _commit(),
         'python': platform.python_version(),
-        **{name: _version(name) for name in PACKAGES},
-        'cpu': _cpu(),
+        **versions(*PACKAGES),
+        'cpu': cpu_name(),
         'cores': len(os.sched_getaffinity(0)),
         'threads': torch.get_num_threads(),
         'gpu': torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
@@ -58,6 +58,11 @@ def _output(*command: str) -> str:
     return done.stdout.strip()
 
 
+def versions(*names: str) -> dict[str, str | None]:
+    """Return the versions of distributions, None for those that are not installed."""
+    return {name: _version(name) for name in names}
+
+
 def _version(name: str) -> str | None:
     try:
         return version(name)
@@ -65,7 +70,8 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _cpu() -> str:
+def cpu_name() -> str:
+    """Return the name of the processor."""
     try:
         text = Path('/proc/cpuinfo').read_text(encoding='utf-8')
     except OSError:  # not Linux

@@ -10,15 +10,25 @@ from torch import nn
 
 from sacm_mm import SAConvMixer
 from sacm_mm.cli import load_config
-from sacm_mm.deploy import fold, optimize
+from sacm_mm.deploy import fold, kernels, optimize
 from sacm_mm.deploy.folding import FoldedBlock, StridedStem, stride_stem
+from sacm_mm.deploy.fusing import FusedBackbone, fusible
 
 SEG = [
     'model.backbone.arch=d16-l2-k3-p4',
     'model.decode_head.in_channels=16',
     'model.decode_head.upscale_factor=4',
 ]
+FPN = [
+    'model.backbone.arch=d16-l4-k3-p5',
+    'model.backbone.out_indices=(0,1,2,3)',
+    'model.neck.in_channels=[16,16,16,16]',
+    'model.neck.out_channels=[8,8,16,16]',
+    'model.decode_head.in_channels=[8,8,16,16]',
+    'model.decode_head.channels=16',
+]
 TINY = {
+    'sacm_camvid_fpn.py': FPN,
     'sacm_camvid_light.py': SEG,
     'sacm_nyu_light.py': SEG,
     'sacm_nyu_joint_light.py': [
@@ -68,7 +78,8 @@ def test_folded_models_compute_the_same(name):
     assert isinstance(folded.backbone.stem, StridedStem)
     blocks = folded.backbone.blocks
     assert all(isinstance(block, FoldedBlock) for block in blocks)
-    assert isinstance(blocks[-1].norm2, nn.Identity)  # it went into the head
+    into_head = isinstance(blocks[-1].norm2, nn.Identity)
+    assert into_head == (len(model.backbone.out_indices) == 1)
     assert not any(parameter.requires_grad for parameter in folded.parameters())
     for key, value in model.state_dict().items():
         assert torch.equal(value, before[key])
@@ -102,6 +113,58 @@ def test_folding_in_low_precision_goes_through_float64():
     assert (found - wanted[0]).abs().max() < 0.05 * wanted[0].abs().max()
 
 
+FUSED = {
+    'k3': dict(arch='d32-l2-k3-p4'),
+    'k5': dict(arch='d64-l2-k5-p5'),
+    'k7, ReLU': dict(arch='d32-l1-k7-p2', act_cfg=dict(type='ReLU')),
+    'k9, convolution': dict(arch='d32-l2-k9-p3', embed='conv'),
+    'several maps': dict(arch='d32-l3-k3-p4', out_indices=(0, 2)),
+}
+
+
+@pytest.mark.parametrize('options', FUSED.values(), ids=FUSED)
+@torch.no_grad()
+def test_fused_backbones_compute_the_same(options):
+    model = randomized(SAConvMixer(**options))
+    if not kernels.available():
+        pytest.skip('no C++ compiler')
+    # wider, narrower and lower than a tile of the kernel, and no multiple of the patch
+    for size in ((2, 3, 21, 163), (1, 3, 11, 14), (1, 3, 141, 40)):
+        image = torch.randn(size)
+        folded = fold(model)
+        assert fusible(folded, image)
+        fused = FusedBackbone(folded)
+        wanted = model(image)
+        assert_same(fused(image), wanted)
+        assert_same(fused(image.flip(3)), model(image.flip(3)))  # with the memory of the first
+        low = FusedBackbone(fold(model).bfloat16())(image.bfloat16())
+        for a, b in zip(low, wanted):
+            assert a.dtype == torch.bfloat16
+            assert (a - b).abs().max() < 0.03 * b.abs().max()
+
+
+def test_what_the_kernel_does_not_do_is_not_fused():
+    image = torch.randn(1, 3, 16, 16)
+    for options in (
+        dict(arch='d40-l1-k3-p4'),
+        dict(arch='d32-l1-k11-p4'),
+        dict(arch='d32-l1-k3-p4', act_cfg=dict(type='SiLU')),
+        dict(arch='d32-l1-k3-p4', norm_cfg=dict(type='GN', num_groups=2)),
+    ):
+        assert not fusible(fold(SAConvMixer(**options)), image)
+    assert not fusible(fold(SAConvMixer('d32-l1-k3-p4')), image.double())
+
+
+def test_without_a_compiler_nothing_is_fused(monkeypatch, tmp_path):
+    monkeypatch.setenv('CXX', 'false')
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    kernels.available.cache_clear()
+    assert not kernels.available()
+    assert not fusible(fold(SAConvMixer('d32-l1-k3-p4')), torch.randn(1, 3, 16, 16))
+    assert not list(tmp_path.glob('sacm_mm/*'))
+    kernels.available.cache_clear()
+
+
 @torch.no_grad()
 def test_without_a_compiler_it_runs_uncompiled(monkeypatch):
     model = tiny_model('sacm_camvid_light.py')
@@ -124,9 +187,10 @@ def _no_compiler(function, **options):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
-@torch.no_grad()
-def test_compiled_models_compute_the_same(dtype):
-    model = tiny_model('sacm_nyu_joint_light.py')
+@pytest.mark.parametrize('dim', [16, 32])  # the second is fused
+def test_compiled_models_compute_the_same(dtype, dim):
+    wide = [option.replace('16', str(dim)) for option in TINY['sacm_nyu_joint_light.py']]
+    model = tiny_model('sacm_nyu_joint_light.py', *wide)
     image = torch.randn(2, 3, 37, 50)
     fast = optimize(model, image, dtype)
     for x in (image, torch.randn(1, 3, 24, 41)):  # the second is compiled on the way

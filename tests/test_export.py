@@ -14,6 +14,7 @@ for module in ('onnx', 'onnxscript', *RUNTIMES):
     pytest.importorskip(module)
 
 OUTPUTS = {
+    'sacm_camvid_fpn.py': (['logits'], ['classes']),
     'sacm_camvid_light.py': (['logits'], ['classes']),
     'sacm_nyu_light.py': (['depth'], ['depth']),
     'sacm_nyu_joint_light.py': (['logits', 'depth'], ['classes', 'depth']),
@@ -25,6 +26,7 @@ OUTPUTS = {
     ('name', 'end_to_end', 'suffix'),
     [
         ('sacm_camvid_light.py', False, '.onnx'),
+        ('sacm_camvid_fpn.py', False, '.onnx'),
         ('sacm_nyu_light.py', False, '.pt2'),
         ('sacm_nyu_joint_light.py', True, '.onnx'),
         ('sacm_cifar10_light.py', True, '.pt2'),

@@ -1,82 +1,39 @@
 #!/usr/bin/env python
-"""Measure what networks cost on this machine.
+"""Measure and compare networks: what they cost, and what they learn under one recipe.
 
-Example: python tools/benchmark.py speed plain fast mmpretrain timm --size 320 --out speed.csv
+Example: python tools/benchmark.py complexity mmpretrain:resnet/18 --size 224
 """
 
 import argparse
-from itertools import product
-from pathlib import Path
+from importlib import import_module
 
-from sacm_mm.cli import check_writable, run_tool
-from sacm_mm.errors import UserError
+from sacm_mm.cli import run_tool
 
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    verbs = parser.add_subparsers(required=True, metavar='VERB')
-    speed = verbs.add_parser('speed', help='time implementations of one network side by side')
-    speed.set_defaults(run=run_speed)
-    speed.add_argument(
-        'implementation',
-        nargs='*',
-        default=['plain', 'fast', 'mmpretrain'],
-        help='plain and fast (ours), mmpretrain, timm, a file of tools/export.py, or '
-        'openvino:FILE.onnx; the others are compared with the first',
-    )
-    speed.add_argument('--arch', default='d512-l12-k5-p5', help='architecture by name')
-    speed.add_argument('--mode', nargs='+', default=['forward'], choices=['forward', 'train'])
-    speed.add_argument('--size', nargs='+', type=_positive, default=[320], help='pixels a side')
-    speed.add_argument('--batch', nargs='+', type=_positive, default=[1], help='images a call')
-    speed.add_argument(
-        '--dtype', nargs='+', default=['float32'], choices=['float32', 'bfloat16', 'float16']
-    )
-    speed.add_argument('--threads', type=_positive, help="of the CPU (default: PyTorch's choice)")
-    speed.add_argument('--rounds', type=_positive, default=20, help='timed calls of each')
-    speed.add_argument('--device', help='torch device (default: cuda:0 where there is one)')
-    speed.add_argument('--out', type=Path, help='write a CSV with versions and hardware')
-    return parser.parse_args()
-
-
-def run_speed(args: argparse.Namespace) -> None:
-    """Measure every combination of the flags, print a line a row and write the CSV."""
-    if args.out:
-        if args.out.suffix != '.csv':
-            raise UserError(f"--out writes a CSV: let '{args.out}' end in .csv")
-        check_writable(args.out.parent)
-
-    import torch
-
-    from sacm_mm.benchmark.implementations import Setting
-    from sacm_mm.benchmark.speed import describe, measure, write_csv
-
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    device = args.device or ('cuda:0' if torch.cuda.is_available() else 'cpu')
-    rows = []
-    for mode, size, batch, dtype in product(args.mode, args.size, args.batch, args.dtype):
-        setting = Setting(args.arch, mode, size, batch, dtype, device)
-        for row in measure(args.implementation, setting, args.rounds):
-            print(describe(row), flush=True)
-            rows.append(row)
-        if args.out:  # what is measured is not lost
-            write_csv(rows, args.out)
-    if args.out:
-        print(args.out)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError('must be at least 1')
-    return number
+# Each is a module of sacm_mm.benchmark.commands, with add_arguments(parser) and run(args).
+VERBS = {
+    'complexity': 'count parameters, multiplications and activations',
+    'speed': 'time implementations of one network side by side',
+    'train': 'train and test every row of a comparison',
+    'report': 'gather the runs of a comparison: tables, plots, one page',
+}
 
 
 def main() -> None:
     """Run a verb."""
-    args = parse_args()
-    args.run(args)
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog='\n'.join(f'{verb:12}{text}' for verb, text in VERBS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('verb', choices=VERBS, metavar='VERB', help='VERB --help says more')
+    parser.add_argument('arguments', nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    command = import_module(f'sacm_mm.benchmark.commands.{args.verb}')
+    verb = argparse.ArgumentParser(
+        prog=f'{parser.prog} {args.verb}', description=f'{VERBS[args.verb].capitalize()}.'
+    )
+    command.add_arguments(verb)
+    command.run(verb.parse_args(args.arguments))
 
 
 if __name__ == '__main__':

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -17,11 +18,12 @@ _CLEAR_REFS = Path('/proc/self/clear_refs')
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one call: the median and the quartiles around it."""
+    """Seconds of one call: the median, the quartiles around it and the least."""
 
     median: float
     lower: float
     upper: float
+    least: float
 
 
 def interleave(
@@ -50,30 +52,55 @@ def interleave(
 
 def _timing(seconds: list[float]) -> Timing:
     lower, median, upper = np.quantile(seconds, [0.25, 0.5, 0.75])
-    return Timing(float(median), float(lower), float(upper))
+    return Timing(float(median), float(lower), float(upper), min(seconds))
 
 
 def peak_memory(function: Callable[[], object], device: str) -> int | None:
     """Return the bytes that a call needs at its peak, beyond what was in use before it.
 
     On a GPU these are PyTorch's allocations; on a CPU pages of this process, None where the kernel
-    does not let them be counted anew.
+    does not let them be counted anew. Memory that the function keeps from call to call counts only
+    if this is its first.
     """
     if torch.device(device).type == 'cuda':
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
         function()
         return torch.cuda.max_memory_allocated() - before
+    before = resident()
+    if before is None:
+        return None
+    function()
+    return max(peak_resident() - before, 0)
+
+
+def resident() -> int | None:
+    """Return the bytes of this process that are resident, and count their peak from here on.
+
+    None where the kernel does not do that.
+    """
+    _release_freed()
     try:
         _CLEAR_REFS.write_text('5')  # sets the peak to what is resident now
     except OSError:
         return None
-    before = _resident('VmRSS')
-    function()
-    return max(_resident('VmHWM') - before, 0)
+    return _status('VmRSS')
 
 
-def _resident(field: str) -> int:
+def peak_resident() -> int:
+    """Return the most bytes that were resident since ``resident`` was called."""
+    return _status('VmHWM')
+
+
+def _release_freed() -> None:
+    """Hand freed memory back to the system: a call that reuses it would seem to need none."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError):  # no glibc
+        pass
+
+
+def _status(field: str) -> int:
     found = re.search(rf'^{field}:\s+(\d+) kB$', _STATUS.read_text(), re.MULTILINE)
     assert found
     return int(found.group(1)) * 1024

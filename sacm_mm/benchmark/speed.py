@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from sacm_mm.benchmark.implementations import DTYPES, Setting, build, is_file
-from sacm_mm.benchmark.machine import convmixer_flops, peaks
+from sacm_mm.benchmark.machine import convmixer_flops, convmixer_traffic, peaks
 from sacm_mm.benchmark.measure import interleave, peak_memory
+from sacm_mm.benchmark.memory import own_memory
 from sacm_mm.models.backbones.sa_convmixer import parse_arch
-from sacm_mm.provenance import stamp
+from sacm_mm.provenance import stamp, versions
 
+PACKAGES = ('timm', 'onnxruntime', 'openvino')  # that may run beside ours
 _TRAINING = 3  # a backward pass takes two of its forward passes
 
 
-def measure(names: Sequence[str], setting: Setting, rounds: int) -> list[dict[str, Any]]:
+def measure(
+    names: Sequence[str], setting: Setting, rounds: int, memory: bool = False
+) -> list[dict[str, Any]]:
     """Measure implementations interleaved; a row for each.
 
     Args:
         names: See ``implementations.build``; the first is what the others are compared with.
         setting: What is measured.
         rounds: Timed calls of each.
+        memory: Measure peak memory on a CPU too, see ``own_memory``; on a GPU it always is.
 
     Returns:
         Rows with the setting, the figures and the machine.
@@ -34,12 +37,20 @@ def measure(names: Sequence[str], setting: Setting, rounds: int) -> list[dict[st
     calls = {name: build(name, setting) for name in names}
     timings = interleave(calls, rounds)
     best = peaks(DTYPES[setting.dtype], setting.device)
-    machine = {**{key: round(value, 1) for key, value in best.items()}, **stamp()}
-    flops = convmixer_flops(parse_arch(setting.arch), setting.size) * setting.batch
-    flops *= _TRAINING if setting.mode == 'train' else 1
+    machine = {key: round(value, 1) for key, value in best.items()}
+    machine |= {**stamp(), **versions(*PACKAGES)}
+    sizes = parse_arch(setting.arch)
+    training = setting.mode == 'train'
+    flops = convmixer_flops(sizes, setting.size) * setting.batch * (_TRAINING if training else 1)
+    number = DTYPES[setting.dtype].itemsize
+    moved = convmixer_traffic(sizes, setting.size, setting.batch, number, training)
     rows = []
     for name, timing in timings.items():
-        memory = peak_memory(calls[name], setting.device)
+        # a file has an architecture of its own
+        counted = dict.fromkeys(('gflops', 'flop_per_byte')) if is_file(name) else {
+            'gflops': round(flops / timing.median / 1e9, 2),
+            'flop_per_byte': round(flops / moved, 2),
+        }  # fmt: skip
         rows.append(
             {
                 'implementation': name,
@@ -48,15 +59,25 @@ def measure(names: Sequence[str], setting: Setting, rounds: int) -> list[dict[st
                 'median_ms': round(timing.median * 1e3, 3),
                 'lower_quartile_ms': round(timing.lower * 1e3, 3),
                 'upper_quartile_ms': round(timing.upper * 1e3, 3),
+                'least_ms': round(timing.least * 1e3, 3),
                 'images_per_s': round(setting.batch / timing.median, 2),
                 'speedup': round(timings[names[0]].median / timing.median, 3),
-                # a file has an architecture of its own
-                'gflops': None if is_file(name) else round(flops / timing.median / 1e9, 2),
-                'peak_mib': None if memory is None else round(memory / 2**20, 1),
+                **counted,
+                'peak_mib': _peak_mib(name, calls[name], setting, memory),
                 **machine,
             }
         )
     return rows
+
+
+def _peak_mib(
+    name: str, call: Callable[[], object], setting: Setting, memory: bool
+) -> float | None:
+    if setting.device.startswith('cuda'):
+        found = peak_memory(call, setting.device)
+    else:
+        found = own_memory(name, setting) if memory else None
+    return None if found is None else round(found / 2**20, 1)
 
 
 def describe(row: dict[str, Any]) -> str:
@@ -68,14 +89,3 @@ def describe(row: dict[str, Any]) -> str:
         f'({row["lower_quartile_ms"]:.2f} to {row["upper_quartile_ms"]:.2f})  '
         f'{row["images_per_s"]:8.2f} images/s  x{row["speedup"]:.2f}{memory}'
     )
-
-
-def write_csv(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Write rows as CSV, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.partial')
-    with partial.open('w', newline='', encoding='utf-8') as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    partial.replace(path)

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from mmseg.models.utils import Upsample
 from torch import Tensor, nn
 
 from sacm_mm.cli import check_writable
@@ -46,7 +48,7 @@ def export(
     out = Path(out)
     _check_out(out)
     model = model.eval()
-    network = Network(stride_stem(fold(model)), end_to_end).eval()
+    network = Network(_traceable(stride_stem(fold(model))), end_to_end).eval()
     meta = dict(meta or {}, end_to_end=end_to_end)
     partial = out.with_name(f'.{out.stem}.{os.getpid()}.partial{out.suffix}')
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -69,6 +71,29 @@ def _check_out(out: Path) -> None:
     missing = [name for name in needed if not find_spec(name)]
     if missing:
         raise UserError(f"{' and '.join(missing)} not installed: pip install 'sacm_mm[export]'")
+
+
+class _Enlarge(nn.Module):
+    """The host's ``Upsample`` by a whole factor; its ``int`` would fix the size of the example."""
+
+    def __init__(self, upsample: Upsample) -> None:
+        super().__init__()
+        self.factor = int(upsample.scale_factor)
+        self.mode, self.align_corners = upsample.mode, upsample.align_corners
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = [side * self.factor for side in x.shape[2:]]
+        return F.interpolate(x, size, mode=self.mode, align_corners=self.align_corners)
+
+
+def _traceable(model: nn.Module) -> nn.Module:
+    """Replace, in place, what would not be traced for every size."""
+    for name, module in list(model.named_modules()):
+        if isinstance(module, Upsample) and not module.size:
+            factor = module.scale_factor
+            if isinstance(factor, float) and factor.is_integer():
+                model.set_submodule(name, _Enlarge(module))
+    return model
 
 
 def _write(network: Network, meta: dict[str, Any], path: Path) -> None:

@@ -90,7 +90,7 @@ class FoldedBlock(nn.Module):
 
     def __init__(self, block: MixerBlock) -> None:
         super().__init__()
-        scale, shift = _affine(block.norm1)
+        scale, shift = affine(block.norm1)
         self.depthwise = block.depthwise
         self.pointwise = _absorb(block.pointwise, torch.ones_like(shift), shift)
         self.act, self.norm2 = block.act, block.norm2
@@ -103,17 +103,17 @@ class FoldedBlock(nn.Module):
 
 
 def _folded(block: nn.Module) -> nn.Module:
-    if isinstance(block, MixerBlock) and _is_affine(block.norm1):
+    if isinstance(block, MixerBlock) and is_affine(block.norm1):
         return FoldedBlock(block)
     return block
 
 
-def _is_affine(norm: nn.Module) -> bool:
+def is_affine(norm: nn.Module) -> bool:
     """Tell whether a norm in eval mode is one fixed scale and shift a channel."""
     return isinstance(norm, _BatchNorm) and norm.running_mean is not None
 
 
-def _affine(norm: nn.Module) -> tuple[Tensor, Tensor]:
+def affine(norm: nn.Module) -> tuple[Tensor, Tensor]:
     """Return the scale and shift (C,) that a batch norm applies in eval mode, in float64."""
     assert isinstance(norm, _BatchNorm)
     assert norm.running_mean is not None and norm.running_var is not None
@@ -145,10 +145,10 @@ def _fold_into_heads(model: nn.Module) -> None:
         return
     last = backbone.blocks[-1]
     layers = _readers(model)
-    if not layers or not isinstance(last, MixerBlock) or not _is_affine(last.norm2):
+    if not layers or not isinstance(last, MixerBlock) or not is_affine(last.norm2):
         return
     for layer in layers:
-        _absorb(layer, *_affine(last.norm2))
+        _absorb(layer, *affine(last.norm2))
     last.norm2 = nn.Identity()
 
 

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import torch
@@ -214,6 +215,17 @@ class SAConvMixer(StagedBackbone):
             MixerBlock(self.embed_dims, self.kernel_size, rate, norm_cfg, act_cfg) for rate in rates
         )
         self.freeze()
+
+    @classmethod
+    def named(cls, name: str) -> dict[str, Any]:
+        """Read an arch, and the embedding where ``-conv`` names one."""
+        for embed in _EMBEDS:
+            if name.endswith(f'-{embed}'):
+                name = name.removesuffix(f'-{embed}')
+                parse_arch(name)
+                return {'arch': name, 'embed': embed}
+        parse_arch(name)
+        return {'arch': name}
 
     def stages_from_stem(self) -> list[list[nn.Module]]:
         """List the stem and the blocks."""

@@ -65,6 +65,17 @@ class StagedBackbone(BaseModule):
         self.frozen_stages = frozen_stages
         self.with_cp = with_cp
 
+    @classmethod
+    def named(cls, name: str) -> dict[str, Any]:
+        """Read the part of a backbone's name behind its family's: the arch.
+
+        Raises:
+            UserError: There is no such arch.
+        """
+        if name not in cls.archs:
+            raise UserError(f"unknown arch '{name}': choose from {', '.join(cls.archs)}")
+        return {'arch': name}
+
     def stages_from_stem(self) -> list[list[nn.Module]]:
         """List the modules of the stem and of each stage, in the order in which they are frozen."""
         raise NotImplementedError

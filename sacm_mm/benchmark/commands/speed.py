@@ -1,0 +1,59 @@
+"""Time implementations of one network side by side."""
+
+import argparse
+from itertools import product
+from pathlib import Path
+
+from sacm_mm.benchmark.commands.types import check_csv, positive
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags."""
+    parser.add_argument(
+        'implementation',
+        nargs='*',
+        default=['plain', 'fast', 'mmpretrain'],
+        help='plain and fast (ours), mmpretrain, timm, a file of tools/export.py, or '
+        'openvino:FILE.onnx; the others are compared with the first',
+    )
+    parser.add_argument('--arch', default='d512-l12-k5-p5', help='architecture by name')
+    parser.add_argument('--mode', nargs='+', default=['forward'], choices=['forward', 'train'])
+    parser.add_argument('--size', nargs='+', type=positive, default=[320], help='pixels a side')
+    parser.add_argument('--batch', nargs='+', type=positive, default=[1], help='images a call')
+    parser.add_argument(
+        '--dtype', nargs='+', default=['float32'], choices=['float32', 'bfloat16', 'float16']
+    )
+    parser.add_argument('--threads', type=positive, help="of the CPU (default: PyTorch's choice)")
+    parser.add_argument('--rounds', type=positive, default=20, help='timed calls of each')
+    parser.add_argument(
+        '--memory',
+        action='store_true',
+        help='peak memory on a CPU too, of each in a process of its own; on a GPU it always is',
+    )
+    parser.add_argument('--device', help='torch device (default: cuda:0 where there is one)')
+    parser.add_argument('--out', type=Path, help='write a CSV with versions and hardware')
+
+
+def run(args: argparse.Namespace) -> None:
+    """Measure every combination of the flags, print a line a row and write the CSV."""
+    check_csv(args.out)
+
+    import torch
+
+    from sacm_mm.benchmark.implementations import Setting
+    from sacm_mm.benchmark.speed import describe, measure
+    from sacm_mm.benchmark.tables import write_csv
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    device = args.device or ('cuda:0' if torch.cuda.is_available() else 'cpu')
+    rows = []
+    for mode, size, batch, dtype in product(args.mode, args.size, args.batch, args.dtype):
+        setting = Setting(args.arch, mode, size, batch, dtype, device)
+        for row in measure(args.implementation, setting, args.rounds, args.memory):
+            print(describe(row), flush=True)
+            rows.append(row)
+        if args.out:  # what is measured is not lost
+            write_csv(rows, args.out)
+    if args.out:
+        print(args.out)

@@ -1,0 +1,24 @@
+"""What the flags of several verbs are read with."""
+
+import argparse
+from pathlib import Path
+
+from sacm_mm.cli import check_writable
+from sacm_mm.errors import UserError
+
+
+def positive(text: str) -> int:
+    """Read an integer of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError('must be at least 1')
+    return number
+
+
+def check_csv(path: Path | None) -> None:
+    """Refuse a path that is no CSV or cannot be written."""
+    if path is None:
+        return
+    if path.suffix != '.csv':
+        raise UserError(f"--out writes a CSV: let '{path}' end in .csv")
+    check_writable(path.parent)

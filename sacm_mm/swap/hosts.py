@@ -1,0 +1,154 @@
+"""Names for the hosts' backbones, from their classes' arch tables and from their stock configs."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from mmengine.config import Config
+from torch import nn
+
+from sacm_mm.cli import one_line
+from sacm_mm.errors import UserError
+
+HOSTS = ('mmpretrain', 'mmseg')
+# where the class's name and the field's differ
+_USUAL = {
+    'visiontransformer': 'vit',
+    'distilledvisiontransformer': 'deit',
+    'revvisiontransformer': 'revvit',
+    'swintransformerv2': 'swin-v2',
+}
+_NOT_A_BACKBONE = re.compile(r'\d.*|.*\.py|.*-pre|sd|scnn|pascal|lraspp|coco.*|voc.*')
+
+
+def stock_names() -> list[str]:
+    """List the names of the hosts' backbones."""
+    return [*(f'mmpretrain:{name}' for name in _classes()), *_mmseg_files()]
+
+
+def stock_backbone(name: str) -> dict | None:
+    """Find a stock backbone by name, without choosing its maps; None where there is none.
+
+    Raises:
+        UserError: Its stock config does not load.
+    """
+    host, _, rest = name.partition(':')
+    if host == 'mmpretrain' and rest in _classes():
+        return dict(_classes()[rest])
+    if name in _mmseg_files():
+        return dict(load_stock(_mmseg_files()[name]).model.backbone)
+    return None
+
+
+def stock_config(name: str) -> Path | None:
+    """Find ``mmseg:FOLDER/FILE.py`` among the configs that the host brings.
+
+    Raises:
+        UserError: The host is known and the file is not.
+    """
+    host, _, rest = name.partition(':')
+    if host not in HOSTS or not rest.endswith('.py'):
+        return None
+    path = configs(host) / rest
+    if path.is_file():
+        return path
+    import difflib
+
+    known = [p.relative_to(configs(host)).as_posix() for p in configs(host).glob('*/*.py')]
+    near = difflib.get_close_matches(rest, known, n=3, cutoff=0.4)
+    hint = ', '.join(f'{host}:{n}' for n in near) or f'look into {configs(host)}'
+    raise UserError(f"{host} has no stock config '{rest}': did you mean {hint}?")
+
+
+def load_stock(path: Path) -> Config:
+    """Load a config; whatever is wrong with it is said in one line."""
+    try:
+        return Config.fromfile(path)
+    except Exception as error:  # it runs any code
+        raise UserError(f"config '{path}' does not load: {one_line(error)}") from error
+
+
+def configs(host: str) -> Path:
+    """Find the folder of a host's stock configs."""
+    return Path(inspect.getfile(importlib.import_module(host))).parent / '.mim' / 'configs'
+
+
+def backbone_class(cfg: Mapping) -> type[nn.Module] | None:
+    """Look up the class of a scoped backbone config."""
+    from mmengine.registry import MODELS
+
+    return MODELS.get(cfg['type'])
+
+
+@cache
+def _classes() -> dict[str, dict]:
+    """Every class of ``mmpretrain.models.backbones`` with each entry of its arch table."""
+    package = importlib.import_module('mmpretrain.models.backbones')
+    found: dict[str, dict] = {}
+    for cls in vars(package).values():
+        if not (inspect.isclass(cls) and issubclass(cls, nn.Module)):
+            continue
+        if cls.__name__.startswith(('Sparse', 'TIMM')):  # sparse ones are for pre-training only
+            continue
+        base = dict(type=f'mmpretrain.{cls.__name__}')
+        if 'featmap' in getattr(cls, 'OUT_TYPES', ()):
+            base['out_type'] = 'featmap'
+        for pools in ('gap_before_final_norm', 'gap_before_output'):  # for classifiers
+            if _takes(cls, pools):
+                base[pools] = False
+        name = _short(cls.__name__)
+        table = getattr(cls, 'arch_settings', None) or getattr(cls, 'arch_zoo', None)
+        if isinstance(table, dict):
+            key = 'depth' if _takes(cls, 'depth') else 'arch'
+            prefix = f'{name}_'
+            for arch in table:
+                short = str(arch).removeprefix(prefix).replace('/', '-')
+                found[f'{name}/{short}'] = dict(base, **{key: arch})
+        elif not _needed(cls):
+            found[name] = base
+    return found
+
+
+def _takes(cls: type, name: str) -> bool:
+    # subclasses hand **kwargs to the class that names them
+    return any(
+        name in inspect.signature(parent.__init__).parameters
+        for parent in cls.__mro__
+        if parent is not nn.Module and '__init__' in vars(parent)
+    )
+
+
+def takes(cfg: Mapping, name: str) -> bool:
+    """Whether the class of a backbone config has an argument ``name``."""
+    cls = backbone_class(cfg)
+    return inspect.isclass(cls) and _takes(cls, name)
+
+
+def _needed(cls: type) -> bool:
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    return any(
+        p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        for p in parameters
+    )
+
+
+def _short(class_name: str) -> str:
+    lower = class_name.lower().replace('_', '-')
+    return _USUAL.get(lower, lower.removesuffix('transformer'))
+
+
+@cache
+def _mmseg_files() -> dict[str, Path]:
+    """Read mmsegmentation's file names, METHOD_BACKBONE_SCHEDULE_DATASET.py."""
+    folders = {folder.name for folder in configs('mmseg').iterdir()}
+    found: dict[str, Path] = {}
+    for path in sorted(configs('mmseg').glob('[!_]*/*_*_*.py')):
+        name = path.name.split('_')[1]
+        if name and name not in folders and not _NOT_A_BACKBONE.fullmatch(name):
+            found.setdefault(f'mmseg:{name}', path)
+    return found

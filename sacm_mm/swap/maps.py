@@ -1,0 +1,88 @@
+"""What a backbone hands on: how many maps, of which channels and strides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from sacm_mm.errors import UserError
+from sacm_mm.swap.meta import build_backbone, run_on_meta
+
+# of every usual stride, 7 and 14 included, 448 is a multiple; 224 is for networks of a fixed size
+PROBE_SIZES = (448, 224)
+SMALLEST_STRIDE = 4
+MOST_LEVELS = 20
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Feature maps (N, channels[i], H / strides[i], W / strides[i])."""
+
+    channels: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def offered(cfg: Mapping, scope: str = 'mmengine') -> tuple[Maps, nn.Module]:
+    """Learn what a new backbone hands on, by its attributes or by running it.
+
+    Raises:
+        UserError: It does not build, does not run, or gives something else than maps.
+    """
+    model = build_backbone(cfg, scope)
+    channels, strides = getattr(model, 'out_channels', None), getattr(model, 'strides', None)
+    if type(model).__module__.startswith('sacm_mm.') and channels and strides:
+        return Maps(tuple(channels), tuple(strides)), model
+    model.eval()
+    reason = ''
+    for size in _sizes(model):
+        try:
+            return _maps(run_on_meta(model, 1, cfg.get('in_channels', 3), size, size), size), model
+        except UserError:
+            raise
+        except Exception as error:  # another size may do
+            reason = reason or ' '.join(str(error).split())[:200]
+    raise UserError(f'{cfg.get("type")} does not run on an image: {reason}')
+
+
+def _sizes(model: nn.Module) -> list[int]:
+    fixed = getattr(model, 'img_size', None)
+    fixed = fixed[0] if isinstance(fixed, Sequence) else fixed
+    return [*PROBE_SIZES, *([fixed] if isinstance(fixed, int) else [])]
+
+
+def _maps(outputs: Any, size: int) -> Maps:
+    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    if not outputs or any(not isinstance(x, Tensor) or x.ndim != 4 for x in outputs):
+        shapes = ', '.join(str(tuple(getattr(x, 'shape', ()))) for x in outputs)
+        raise UserError(f'gives no feature maps but tokens or a vector: {shapes or "nothing"}')
+    return Maps(
+        tuple(x.shape[1] for x in outputs),
+        tuple(round(size / x.shape[2]) for x in outputs),
+    )
+
+
+def with_every_stride(cfg: Mapping, takes_indices: bool, scope: str = 'mmengine') -> dict:
+    """Set ``out_indices`` to the last map of each stride from 4 on, where there is a choice.
+
+    An isotropic backbone keeps its default, its last map.
+    """
+    default = {key: value for key, value in cfg.items() if key != 'out_indices'}
+    maps, _ = offered(default, scope)
+    if not takes_indices:
+        return default
+    levels = 0
+    for count in range(4, MOST_LEVELS):
+        try:
+            every, _ = offered(dict(default, out_indices=tuple(range(count))), scope)
+        except UserError:
+            break
+        if len(every.strides) != count or (count == 4 and set(every.strides) == set(maps.strides)):
+            break
+        levels, maps = count, every
+    if not levels:
+        return default
+    last = {stride: i for i, stride in enumerate(maps.strides) if stride >= SMALLEST_STRIDE}
+    return dict(default, out_indices=tuple(sorted(last.values())))

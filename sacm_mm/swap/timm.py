@@ -1,0 +1,41 @@
+"""timm's backbones, through mmpretrain's wrapper."""
+
+from __future__ import annotations
+
+import difflib
+
+from sacm_mm.errors import UserError
+from sacm_mm.swap.maps import SMALLEST_STRIDE, Maps, offered
+
+
+def timm_backbone(name: str) -> dict:
+    """Turn a timm name into a config of ``mmpretrain.TIMMBackbone``; no weights are loaded.
+
+    Raises:
+        UserError: timm is not installed, has no such model, or the model offers no feature maps.
+    """
+    try:
+        import timm
+    except ImportError as error:
+        raise UserError(f"backbone 'timm:{name}' needs timm: pip install timm") from error
+    if not timm.is_model(name):
+        near = difflib.get_close_matches(name, timm.list_models(), n=4, cutoff=0.4)
+        hint = ', '.join(f'timm:{n}' for n in near) or 'timm.list_models() lists them'
+        raise UserError(f"timm has no model '{name}': did you mean {hint}?")
+    base = dict(type='mmpretrain.TIMMBackbone', model_name=name, features_only=True)
+    reasons = []
+    # the getter asks for (N, C, H, W) where the default gives the layers' own (N, H, W, C)
+    for extra in ({}, {'feature_cls': 'getter'}):
+        try:
+            cfg = dict(base, **extra)
+            maps, model = offered(cfg)
+            if maps.channels == tuple(model.timm_model.feature_info.channels()):
+                return _from_stride_4(cfg, maps, model.timm_model.feature_info.out_indices)
+        except UserError as error:
+            reasons.append(str(error))
+    raise UserError(f"backbone 'timm:{name}' offers no feature maps: {' '.join(reasons)[:300]}")
+
+
+def _from_stride_4(cfg: dict, maps: Maps, indices: list[int]) -> dict:
+    last = {stride: i for stride, i in zip(maps.strides, indices) if stride >= SMALLEST_STRIDE}
+    return dict(cfg, out_indices=tuple(last.values()))
