@@ -13,6 +13,7 @@ from sacm_mm.cli import run_tool
 VERBS = {
     'complexity': 'count parameters, multiplications and activations',
     'speed': 'time implementations of one network side by side',
+    'gpu': 'measure what the fused GPU kernels gain',
     'train': 'train and test every row of a comparison',
     'report': 'gather the runs of a comparison: tables, plots, one page',
 }

@@ -106,9 +106,7 @@ def _depthwise_gradients(ctx, dy, *_):
     x, weight, pre, gamma, mean, var = ctx.saved_tensors
     if dy is None:
         return (None,) * 6
-    dx, dweight, *vectors = depthwise_norm_backward(
-        dy, x, weight, pre, gamma, mean, var, ctx.eps
-    )
+    dx, dweight, *vectors = depthwise_norm_backward(dy, x, weight, pre, gamma, mean, var, ctx.eps)
     return dx, dweight, *_given(ctx, vectors), None
 
 

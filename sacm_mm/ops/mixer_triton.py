@@ -21,13 +21,14 @@ weight gradient 2, its bias gradient 1, GELU 2 and 3, batch norm 3 and 5, the re
 and, backward, its accumulation 3.
 
 u, the convolution's output before GELU, is stored. From it GELU, its slope and the normalised value
-are recomputed in registers wherever they are needed. To recompute u itself instead would save two
-passes (w u, r u) but cost a second convolution: with k = 7 in bfloat16 that is 49 multiply-adds for
-4 bytes, as long as three passes on an H100. The gradient du is stored too: computing it inside the
-depthwise input gradient would save two passes and evaluate GELU's slope (COLS + k - 1) / COLS times.
+are recomputed in registers wherever they are needed. To recompute u itself would save two passes
+(w u, r u) but cost a second convolution, which is no cheaper: with k = 7 in bfloat16 its 49
+multiply-adds a value take an H100 as long as three passes, by the count of instructions. The
+gradient du is stored too: to compute it inside the depthwise input gradient would save two passes
+and evaluate GELU's slope (COLS + k - 1) / COLS times.
 
-Weight and statistics gradients are summed in two stages of fixed order, in float32. The depthwise
-kernels at k = 7 and 16-bit types keep the multiply-add units as busy as the memory: 49 of about 75
+Weight and statistics gradients are summed in two stages of fixed order, in float32. With k = 7 and
+16-bit types the depthwise kernels keep the multiply-add units as busy as the memory: 49 of about 75
 instructions a value are multiply-adds.
 """
 

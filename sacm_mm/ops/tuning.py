@@ -1,4 +1,4 @@
-"""Choose among equal ways to compute by timing them once, on the device and at the size that count."""
+"""Choose among equal ways to compute by timing them once, where and at the size that count."""
 
 from __future__ import annotations
 
@@ -34,11 +34,18 @@ def run_fastest(
     chosen = _fastest.get((key, device))
     if chosen is None:
         chosen = choices[0]
-        if device.type == 'cuda' and not torch.cuda.is_current_stream_capturing():
-            if len(choices) > 1 and not torch.are_deterministic_algorithms_enabled():
-                chosen = min(choices, key=lambda choice: _milliseconds(run, choice))
-                _fastest[key, device] = chosen
+        if len(choices) > 1 and _may_time(device):
+            chosen = min(choices, key=lambda choice: _milliseconds(run, choice))
+            _fastest[key, device] = chosen
     return run(chosen)
+
+
+def _may_time(device: torch.device) -> bool:
+    return (
+        device.type == 'cuda'
+        and not torch.are_deterministic_algorithms_enabled()
+        and not torch.cuda.is_current_stream_capturing()
+    )
 
 
 def _milliseconds(run: Callable[[Choice], Any], choice: Choice) -> float:

@@ -140,7 +140,7 @@ class MixerBlock(nn.Module):
         self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mix (N, C, H, W) -> (N, C, H, W); on GPUs by fused kernels, where they compute the same."""
+        """Mix (N, C, H, W) -> (N, C, H, W); by fused GPU kernels where they compute the same."""
         kept = not self.training or isinstance(self.drop_path, nn.Identity)
         if kept and mixer.fuses(x, self.depthwise, self.act, self.norm1):
             x = mixer.residual_depthwise(x, self.depthwise, self.norm1)
