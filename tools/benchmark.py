@@ -15,6 +15,7 @@ VERBS = {
     'speed': 'time implementations of one network side by side',
     'scaling': 'time and memory against image area, depth and width',
     'roofline': 'draw the speed of a CSV under what the machine can do',
+    'gpu': 'measure what the fused GPU kernels gain',
     'train': 'train and test every row of a comparison',
     'report': 'gather the runs of a comparison: tables, plots, one page',
 }

@@ -61,7 +61,7 @@ def build(name: str, setting: Setting) -> Callable[[], Any]:
     image = torch.randn(setting.batch, 3, setting.size, setting.size, device=setting.device)
     if is_file(name):
         return _exported(name, image, setting)
-    model = _network(name, setting.arch).to(setting.device)
+    model = network(name, setting.arch).to(setting.device)
     if setting.mode == 'train':
         return _training_step(model, image, setting, compiled=name == 'fast')
     model.eval()  # mmpretrain's returns None
@@ -78,7 +78,8 @@ def build(name: str, setting: Setting) -> Callable[[], Any]:
     return forward
 
 
-def _network(name: str, arch: str) -> nn.Module:
+def network(name: str, arch: str) -> nn.Module:
+    """Build the bare network: ``'plain'``, ``'mmpretrain'`` or ``'timm'``."""
     sizes = parse_arch(arch)
     if name in ('plain', 'fast', 'checkpointed'):
         return SAConvMixer(arch, with_cp=name == 'checkpointed')
@@ -118,13 +119,13 @@ def _training_step(
     model.train()
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     dtype = DTYPES[setting.dtype]
-    if compiled:
-        fuse(model)
-    network: Callable[[Tensor], Any] = model
+    run: Callable[[Tensor], Any] = model
+    if compiled and not fuse(model):
+        run = torch.compile(model)
 
     def step() -> None:
         with torch.autocast(image.device.type, dtype, enabled=dtype != torch.float32):
-            out = network(image)
+            out = run(image)
             out = out[0] if isinstance(out, tuple) else out
             loss = out.float().square().mean()
         optimizer.zero_grad()
@@ -138,9 +139,9 @@ def _exported(name: str, image: Tensor, setting: Setting) -> Callable[[], Any]:
     if setting.mode != 'forward':
         raise UserError(f"'{name}' cannot be trained: measure exported files with --mode forward")
     runtime, _, file = name.partition(':')
-    network = load_exported(file, runtime) if runtime in RUNTIMES else load_exported(name)
+    exported = load_exported(file, runtime) if runtime in RUNTIMES else load_exported(name)
     pixels = image.cpu()
-    if network.end_to_end:
+    if exported.end_to_end:
         pixels = pixels.permute(0, 2, 3, 1).to(torch.uint8).contiguous()
     array = pixels.numpy()
-    return lambda: network(array)
+    return lambda: exported(array)

@@ -15,6 +15,7 @@ from torch.utils import _pytree as pytree
 from sacm_mm.deploy.folding import StridedStem, fold
 from sacm_mm.deploy.fusing import FusedBackbone, fusible
 from sacm_mm.models.backbones.sa_convmixer import SAConvMixer
+from sacm_mm.ops.mixer_gpu import fused_available
 
 _ROUNDS = 5  # of timing two ways, after one to warm up
 
@@ -25,7 +26,8 @@ def optimize(
     """Make a function that computes ``model(x)`` as fast as this machine can, to rounding.
 
     Norms are folded; on a CPU a SA-ConvMixer runs as two passes a block (``FusedBackbone``) where
-    that is faster, else with the faster of two stems; the rest is frozen and compiled. Where there
+    that is faster, else with the faster of two stems; on a GPU its blocks keep the norms, which the
+    fused kernels apply; the rest is frozen and compiled. Where there
     is no compiler it runs uncompiled. Each further size of ``x`` is compiled when it is first seen;
     a host's model is called in its mode ``'tensor'``.
 
@@ -34,7 +36,8 @@ def optimize(
         example: An input of the size and on the device that count.
         dtype: ``torch.bfloat16`` computes in that; inputs and outputs stay float32.
     """
-    fast = _restructured(fold(model).to(example.device, dtype), example.to(dtype))
+    folded = fold(model, blocks=not fused_available(example.device))
+    fast = _restructured(folded.to(example.device, dtype), example.to(dtype))
 
     def plain(x: Tensor) -> Any:
         out = fast(x.to(dtype))

@@ -25,12 +25,14 @@ from sacm_mm.models.backbones.sa_convmixer import MixerBlock, PatchEmbed, SAConv
 from sacm_mm.models.heads.pixel_shuffle_base import PixelShuffleBase
 
 
-def fold(model: nn.Module) -> nn.Module:
+def fold(model: nn.Module, blocks: bool = True) -> nn.Module:
     """Copy a model for inference, with the norms of its SA-ConvMixer folded where that is exact.
 
     Args:
         model: A model of the hosts or any module that holds ``SAConvMixer`` backbones; whatever
             else is in it stays as it is.
+        blocks: Fold ``norm1`` of the blocks. The GPU kernels apply it at no cost, but take blocks
+            only whole.
 
     Returns:
         A copy in eval mode that computes the same to rounding and cannot be trained.
@@ -38,7 +40,7 @@ def fold(model: nn.Module) -> nn.Module:
     model = copy.deepcopy(model).requires_grad_(False)
     model.eval()  # mmpretrain.ConvMixer's returns None
     _fold_into_heads(model)
-    for backbone in _backbones(model):
+    for backbone in _backbones(model) if blocks else ():
         backbone.blocks = nn.ModuleList(map(_folded, backbone.blocks))
     return model
 

@@ -1,5 +1,5 @@
-# NYU Depth v2 at half its size. Without zoom: in a few epochs a network does not learn to tell zoomed
-# pictures from near ones, and at the end predicted all depths 13 % too small.
+# NYU Depth v2 at half its size. Without zoom: in a few epochs a network does not learn to tell
+# zoomed pictures from near ones, and predicted all depths 13 % too small.
 _base_ = ['./nyu.py']
 train_pipeline = [
     dict(type='LoadImageFromFile'),

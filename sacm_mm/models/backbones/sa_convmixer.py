@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from mmcv.cnn import build_activation_layer, build_norm_layer
 from mmcv.cnn.bricks import DropPath
@@ -19,8 +20,7 @@ from torch import Tensor, nn
 from sacm_mm.errors import UserError
 from sacm_mm.models.backbones.staged import StagedBackbone
 from sacm_mm.models.defaults import BATCH_NORM, GELU
-from sacm_mm.ops import DepthwiseConv2d
-from sacm_mm.ops.mixer import act_norm, depthwise_act_norm, fits, pointwise
+from sacm_mm.ops import DepthwiseConv2d, mixer_cpu, mixer_gpu
 from sacm_mm.registry import MODELS
 
 # The settings that the paper trains; any other name of the same form builds too.
@@ -119,9 +119,9 @@ class PatchEmbed(nn.Module):
             x = F.pad(x, (0, -w % r, 0, -h % r), mode='replicate')
         if self.embed == 'pixel_unshuffle':
             x = F.pixel_unshuffle(x, r)  # (N, C, H, W) -> (N, C * r * r, H / r, W / r)
-            if self.fused and fits(x, self.act, self.norm):
-                x = pointwise(x, self.proj.weight)
-                return act_norm(x, self.proj.bias, self.act, self.norm)
+            if self.fused and mixer_cpu.fits(x, self.act, self.norm):
+                x = mixer_cpu.pointwise(x, self.proj.weight)
+                return mixer_cpu.act_norm(x, self.proj.bias, self.act, self.norm)
         return self.norm(self.act(self.proj(x)))
 
 
@@ -145,19 +145,25 @@ class MixerBlock(nn.Module):
         self.fused = False
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mix (N, C, H, W) -> (N, C, H, W)."""
+        """Mix (N, C, H, W) -> (N, C, H, W); by fused kernels where they compute the same."""
         size = self.depthwise.weight.shape[-1]
-        if self.fused and fits(x, self.act, self.norm1, self.norm2, kernel_size=size):
-            return self._fused(x)
-        x = x + self.drop_path(self.norm1(self.act(self.depthwise(x))))
+        if self.fused and mixer_cpu.fits(x, self.act, self.norm1, self.norm2, kernel_size=size):
+            return self._on_cpu(x)
+        kept = not self.training or isinstance(self.drop_path, nn.Identity)
+        if kept and mixer_gpu.fuses(x, self.depthwise, self.act, self.norm1):
+            x = mixer_gpu.residual_depthwise(x, self.depthwise, self.norm1)
+        else:
+            x = x + self.drop_path(self.norm1(self.act(self.depthwise(x))))
+        if mixer_gpu.fuses(x, self.pointwise, self.act, self.norm2):
+            return mixer_gpu.pointwise_norm(x, self.pointwise, self.norm2)
         return self.norm2(self.act(self.pointwise(x)))
 
-    def _fused(self, x: Tensor) -> Tensor:
+    def _on_cpu(self, x: Tensor) -> Tensor:
         residual = isinstance(self.drop_path, nn.Identity)
-        mixed = depthwise_act_norm(x, self.depthwise, self.act, self.norm1, residual)
+        mixed = mixer_cpu.depthwise_act_norm(x, self.depthwise, self.act, self.norm1, residual)
         x = mixed if residual else x + self.drop_path(mixed)
-        x = pointwise(x, self.pointwise.weight)
-        return act_norm(x, self.pointwise.bias, self.act, self.norm2)
+        x = mixer_cpu.pointwise(x, self.pointwise.weight)
+        return mixer_cpu.act_norm(x, self.pointwise.bias, self.act, self.norm2)
 
 
 @MODELS.register_module()
@@ -244,6 +250,8 @@ class SAConvMixer(StagedBackbone):
         """Extract (N, in_channels, H, W) -> (N, embed_dims, ceil(H / r), ceil(W / r)) maps."""
         self._check_input(x)
         x = self.stem(x)
+        if mixer_gpu.fused_available(x.device):  # the pointwise convolutions are one GEMM each then
+            x = x.contiguous(memory_format=torch.channels_last)
         outs: dict[int, Tensor] = {}
         for i, block in enumerate(self.blocks):
             x = self.run(block, x)

@@ -1,0 +1,1 @@
+"""Triton kernels of the mixer block; importing anything here needs Triton."""
