@@ -1,8 +1,18 @@
-"""Hooks and optimiser wrappers, registered on import."""
+"""Hooks, samplers and optimiser wrappers, registered on import."""
 
 from .checkpoint import CheckpointHook
+from .exact_resume import ReplayedInfiniteSampler, SeedStepsHook
+from .keep_samples import KeepSamplesHook
 from .optim_wrapper import BFloat16OptimWrapper
 from .picture_grid import PictureGridHook
 from .progress_bar import ProgressBarHook
 
-__all__ = ['BFloat16OptimWrapper', 'CheckpointHook', 'PictureGridHook', 'ProgressBarHook']
+__all__ = [
+    'BFloat16OptimWrapper',
+    'CheckpointHook',
+    'KeepSamplesHook',
+    'PictureGridHook',
+    'ProgressBarHook',
+    'ReplayedInfiniteSampler',
+    'SeedStepsHook',
+]

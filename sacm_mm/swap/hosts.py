@@ -132,8 +132,7 @@ def takes(cfg: Mapping, name: str) -> bool:
 def _needed(cls: type) -> bool:
     parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
     return any(
-        p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-        for p in parameters
+        p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters
     )
 
 
