@@ -23,12 +23,20 @@ _USUAL = {
     'revvisiontransformer': 'revvit',
     'swintransformerv2': 'swin-v2',
 }
+# what classifiers get as a vector or as tokens, as a map
+_AS_MAPS = {'gap_before_final_norm': False, 'gap_before_output': False, 'reshape_last_feat': True}
 _NOT_A_BACKBONE = re.compile(r'\d.*|.*\.py|.*-pre|sd|scnn|pascal|lraspp|coco.*|voc.*')
 
 
 def stock_names() -> list[str]:
-    """List the names of the hosts' backbones."""
-    return [*(f'mmpretrain:{name}' for name in _classes()), *_mmseg_files()]
+    """List the names of the hosts' backbones, the longest of those that mean the same."""
+    longest: dict[str, str] = {}
+    for name, cfg in sorted(_classes().items(), key=lambda item: len(item[0])):
+        table = _table(backbone_class(cfg))
+        arch = cfg.get('arch', cfg.get('depth'))  # aliases share one entry of the table
+        longest[f'{cfg["type"]} {id(table[arch]) if arch is not None else ""}'] = name
+    names = set(longest.values())
+    return [*(f'mmpretrain:{name}' for name in _classes() if name in names), *_mmseg_files()]
 
 
 def stock_backbone(name: str) -> dict | None:
@@ -96,14 +104,12 @@ def _classes() -> dict[str, dict]:
         if cls.__name__.startswith(('Sparse', 'TIMM')):  # sparse ones are for pre-training only
             continue
         base = dict(type=f'mmpretrain.{cls.__name__}')
+        base.update({key: value for key, value in _AS_MAPS.items() if _takes(cls, key)})
         if 'featmap' in getattr(cls, 'OUT_TYPES', ()):
             base['out_type'] = 'featmap'
-        for pools in ('gap_before_final_norm', 'gap_before_output'):  # for classifiers
-            if _takes(cls, pools):
-                base[pools] = False
         name = _short(cls.__name__)
-        table = getattr(cls, 'arch_settings', None) or getattr(cls, 'arch_zoo', None)
-        if isinstance(table, dict):
+        table = _table(cls)
+        if table:
             key = 'depth' if _takes(cls, 'depth') else 'arch'
             prefix = f'{name}_'
             for arch in table:
@@ -112,6 +118,11 @@ def _classes() -> dict[str, dict]:
         elif not _needed(cls):
             found[name] = base
     return found
+
+
+def _table(cls: type) -> dict:
+    table = getattr(cls, 'arch_settings', None) or getattr(cls, 'arch_zoo', None)
+    return table if isinstance(table, dict) else {}
 
 
 def _takes(cls: type, name: str) -> bool:

@@ -34,8 +34,8 @@ class _MetaParameters(TorchFunctionMode):
 
     def __torch_function__(self, func: Callable, types: Any, args: Any = (), kwargs: Any = None):
         kwargs = dict(kwargs or {})
-        if func in _LARGE:
-            kwargs.setdefault('device', 'meta')
+        if func in _LARGE and kwargs.get('device') is None:
+            kwargs['device'] = 'meta'
         return func(*args, **kwargs)
 
 
