@@ -1,11 +1,11 @@
 # Is pixel shuffle better than patch convolution? On CamVid.
 _base_ = './_base_/camvid.py'
-# Glorot's bound counts the r x r kernel's fan-out r * r times: the two stems start unlike each other
+# Glorot's bound counts the fan-out of an r x r kernel r * r times: these two stems start unlike
 glorot = dict(type='Xavier', layer='Conv2d', distribution='uniform')
 comparison = dict(
     title='Pixel unshuffle or patch convolution: CamVid',
-    about='SA-ConvMixer 256/8/5/5 with its pixel-shuffle head; only the stem differs. The two stems '
-    'compute the same functions. With the default initialisation of PyTorch they start from the '
+    about='SA-ConvMixer 256/8/5/5 with its pixel-shuffle head; only the stem differs. The two '
+    'stems compute the same functions. With the default initialisation of PyTorch they start from the '
     'same one too, bit for bit, when the seed is the same. With the Glorot initialisation, the '
     "default of Keras and so of the authors' dense networks, they do not: the pixel unshuffle's "
     'weights start larger.',

@@ -16,7 +16,7 @@ val_dataloader = None
 crop = 'train_dataloader.dataset.pipeline'
 budgets = dict(
     full=dict(steps=20000),  # 435 epochs of crops of 320x320
-    # 13 epochs of crops of 192x192: three to four minutes on two cores
+    # 9 epochs of crops of 192x192: three to four minutes on two cores
     laptop={
         'steps': 600,
         f'{crop}.3.crop_size': (192, 192),
