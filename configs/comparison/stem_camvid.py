@@ -5,10 +5,10 @@ glorot = dict(type='Xavier', layer='Conv2d', distribution='uniform')
 comparison = dict(
     title='Pixel unshuffle or patch convolution: CamVid',
     about='SA-ConvMixer 256/8/5/5 with its pixel-shuffle head; only the stem differs. The two '
-    'stems compute the same functions. With the default initialisation of PyTorch they start from the '
-    'same one too, bit for bit, when the seed is the same. With the Glorot initialisation, the '
-    "default of Keras and so of the authors' dense networks, they do not: the pixel unshuffle's "
-    'weights start larger.',
+    'stems compute the same functions. With the default initialisation of PyTorch they also start '
+    'from the same one, bit for bit, when the seed is the same. With the Glorot initialisation, '
+    "the default of Keras and so of the authors' dense networks, they do not: the weights of the "
+    'pixel unshuffle start larger.',
     metric='mIoU',
     metric_name='mIoU',
     unit='%',

@@ -18,7 +18,7 @@ budgets = dict(
     full=dict(steps=20000),  # 435 epochs of crops of 320x320
     # 9 epochs of crops of 192x192: three to four minutes on two cores
     laptop={
-        'steps': 600,
+        'steps': 400,
         f'{crop}.3.crop_size': (192, 192),
         f'{crop}.4.size': (192, 192),
     },
