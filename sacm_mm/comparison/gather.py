@@ -131,9 +131,21 @@ def _record(run: Run, out: Path) -> None:
             },
         )
         _tidy(partial)
+        _share_samples(partial / 'samples', out / 'samples')
         partial.replace(target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _share_samples(samples: Path, shared: Path) -> None:
+    """Move images and truth to the study's own folder; a run keeps its predictions."""
+    for path in sorted([*samples.glob('*.image.jpg'), *samples.glob('*.gt*.png')]):
+        common = shared / path.name
+        if not common.exists():
+            shared.mkdir(parents=True, exist_ok=True)
+            path.replace(common)
+        elif common.read_bytes() == path.read_bytes():
+            path.unlink()
 
 
 def _tidy(folder: Path) -> None:

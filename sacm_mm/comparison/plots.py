@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
@@ -111,9 +112,10 @@ def _label_points(
     figure: Figure, axis: Axes, labels: Sequence[str], points: Sequence[tuple[float, float]]
 ) -> None:
     """Write each label at the place around its point where it covers least."""
+    canvas = FigureCanvasAgg(figure)
     figure.draw_without_rendering()
     figure.set_layout_engine('none')  # what comes now does not move what is there
-    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    renderer = canvas.get_renderer()
     inside = axis.get_window_extent(renderer)
     pixels = figure.dpi / 72
     spots = axis.transData.transform(points)
