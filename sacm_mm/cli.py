@@ -97,7 +97,8 @@ def load_config(name: str, options: list[str]) -> Config:
         cfg = Config.fromfile(path)
     except ImportError as error:
         raise UserError(f"config '{path}' needs a module that does not import: {error}") from error
-    except (SyntaxError, NameError, KeyError, TypeError, AttributeError, OSError) as error:
+    except (SyntaxError, NameError, LookupError, TypeError, ValueError, AttributeError,
+            OSError) as error:  # fmt: skip
         raise UserError(f"config '{path}' does not load: {one_line(error)}") from error
     if options:
         try:
@@ -108,7 +109,12 @@ def load_config(name: str, options: list[str]) -> Config:
 
 
 def find_config(name: str) -> Path:
-    """Find a config file: a path, or a name among the configs that this package brings."""
+    """Find a config file: a path, a name among ours, or ``mmseg:FOLDER/FILE.py`` of the hosts'."""
+    if name.startswith(('mmseg:', 'mmpretrain:')):
+        from sacm_mm.swap.hosts import stock_config
+
+        if stock := stock_config(name):
+            return stock
     return _find(name, 'config', _config_folder())
 
 

@@ -21,8 +21,17 @@ def main() -> None:
         action='store_true',
         help='mixed precision: float16 with loss scaling on a GPU, bfloat16 on a CPU',
     )
+    parser.add_argument(
+        '--backbone',
+        metavar='NAME',
+        help='put another backbone in first, see tools/swap_backbone.py',
+    )
     args = parser.parse_args()
     cfg = load_config(args.config, args.cfg_options)
+    if args.backbone:
+        from sacm_mm.swap import swap_for_training
+
+        cfg = swap_for_training(cfg, args.backbone)
 
     from sacm_mm.launch import build_runner, prepare_train
 

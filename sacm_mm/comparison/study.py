@@ -173,7 +173,9 @@ def recipe(cfg: Mapping) -> dict[str, Any]:
 
     Values are those of JSON; of folders of data only the last part stays.
     """
-    parts = _plain({key: cfg[key] for key in _PARTS if key in cfg and key != 'model'})
+    # what is imported follows from the backbone
+    own = ('model', 'custom_imports')
+    parts = _plain({key: cfg[key] for key in _PARTS if key in cfg and key not in own})
     parts.get('randomness', {}).pop('seed', None)
     return parts
 

@@ -1,6 +1,19 @@
 """Put any backbone into any stock config."""
 
+from .checking import check_config
 from .listing import BackboneInfo, list_backbones
 from .names import find_backbone
+from .record import describe_changes, restored, write_config
+from .swapping import swap_backbone, swap_for_training
 
-__all__ = ['BackboneInfo', 'find_backbone', 'list_backbones']
+__all__ = [
+    'BackboneInfo',
+    'check_config',
+    'describe_changes',
+    'find_backbone',
+    'list_backbones',
+    'restored',
+    'swap_backbone',
+    'swap_for_training',
+    'write_config',
+]

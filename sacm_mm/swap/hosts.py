@@ -14,6 +14,7 @@ from torch import nn
 
 from sacm_mm.cli import one_line
 from sacm_mm.errors import UserError
+from sacm_mm.swap.meta import class_of
 
 HOSTS = ('mmpretrain', 'mmseg')
 # where the class's name and the field's differ
@@ -32,7 +33,7 @@ def stock_names() -> list[str]:
     """List the names of the hosts' backbones, the longest of those that mean the same."""
     longest: dict[str, str] = {}
     for name, cfg in sorted(_classes().items(), key=lambda item: len(item[0])):
-        table = _table(backbone_class(cfg))
+        table = _table(class_of(cfg['type'], 'mmpretrain'))
         arch = cfg.get('arch', cfg.get('depth'))  # aliases share one entry of the table
         longest[f'{cfg["type"]} {id(table[arch]) if arch is not None else ""}'] = name
     names = set(longest.values())
@@ -86,13 +87,6 @@ def configs(host: str) -> Path:
     return Path(inspect.getfile(importlib.import_module(host))).parent / '.mim' / 'configs'
 
 
-def backbone_class(cfg: Mapping) -> type[nn.Module] | None:
-    """Look up the class of a scoped backbone config."""
-    from mmengine.registry import MODELS
-
-    return MODELS.get(cfg['type'])
-
-
 @cache
 def _classes() -> dict[str, dict]:
     """Every class of ``mmpretrain.models.backbones`` with each entry of its arch table."""
@@ -134,9 +128,9 @@ def _takes(cls: type, name: str) -> bool:
     )
 
 
-def takes(cfg: Mapping, name: str) -> bool:
+def takes(cfg: Mapping, name: str, scope: str = 'mmengine') -> bool:
     """Whether the class of a backbone config has an argument ``name``."""
-    cls = backbone_class(cfg)
+    cls = class_of(cfg['type'], scope)
     return inspect.isclass(cls) and _takes(cls, name)
 
 

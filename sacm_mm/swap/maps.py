@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from sacm_mm.errors import UserError
-from sacm_mm.swap.meta import build_backbone, run_on_meta
+from sacm_mm.swap.meta import build_part, run_on_meta
 
 # of every usual stride, 7 and 14 included, 448 is a multiple; 224 is for networks of a fixed size
 PROBE_SIZES = (448, 224)
@@ -31,7 +31,7 @@ def offered(cfg: Mapping, scope: str = 'mmengine') -> tuple[Maps, nn.Module]:
     Raises:
         UserError: It does not build, does not run, or gives something else than maps.
     """
-    model = build_backbone(cfg, scope)
+    model = build_part(cfg, scope)
     channels, strides = getattr(model, 'out_channels', None), getattr(model, 'strides', None)
     if type(model).__module__.startswith('sacm_mm.') and channels and strides:
         return Maps(tuple(channels), tuple(strides)), model

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import io
 import logging
+import re
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import torch
+from mmengine.config import ConfigDict
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
@@ -23,6 +26,10 @@ from sacm_mm.cli import one_line
 from sacm_mm.errors import UserError
 
 _LARGE = (torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn, torch.full)
+
+
+_COMPILE = 'pip install --no-build-isolation --no-binary onedl-mmcv onedl-mmcv'
+_INSTALL = {'mmdet': 'onedl-mmdetection', 'timm': 'timm', 'ftfy': 'ftfy', 'ldm': 'onedl-mmsegmentation[optional]'}
 
 
 class _MetaParameters(TorchFunctionMode):
@@ -39,13 +46,13 @@ class _MetaParameters(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def build_backbone(cfg: Mapping, scope: str = 'mmengine', meta: bool = True) -> nn.Module:
-    """Build a backbone, by default without weights; SyncBN is made BN, for it needs a GPU.
+def build_part(cfg: Mapping, scope: str = 'mmengine', meta: bool = True) -> nn.Module:
+    """Build a model or a part of one, by default without weights; SyncBN is made BN, for it needs a GPU.
 
     Raises:
         UserError: The config does not build; the reason is the host's.
     """
-    cfg = {key: value for key, value in cfg.items() if key not in ('init_cfg', 'pretrained')}
+    cfg = without_weights(cfg)
     with quiet(), DefaultScope.overwrite_default_scope(scope):
         try:
             if not meta:
@@ -56,13 +63,52 @@ def build_backbone(cfg: Mapping, scope: str = 'mmengine', meta: bool = True) -> 
         except UserError:
             raise
         except Exception as error:  # a constructor may fail in any way
-            raise UserError(f'{cfg.get("type")} does not build: {one_line(error)}') from error
+            raise UserError(f'{cfg.get("type")} does not build: {reason(error)}') from error
 
 
-def run_on_meta(model: nn.Module, *shape: int) -> Any:
-    """Run a model of ``build_backbone`` on an image of ``shape``, (N, C, H, W)."""
-    with quiet(), torch.no_grad(), torch.device('meta'):
-        return model(torch.empty(shape))
+def without_weights(cfg: Any) -> Any:
+    """Copy a config without the checkpoints that it names, so that nothing is downloaded."""
+    if isinstance(cfg, Mapping):
+        return ConfigDict(
+            {
+                key: without_weights(value)
+                for key, value in cfg.items()
+                if not (key == 'pretrained' and isinstance(value, str))
+                and not (key == 'init_cfg' and 'Pretrained' in str(value))
+            }
+        )
+    if isinstance(cfg, (list, tuple)):
+        return type(cfg)(without_weights(value) for value in cfg)
+    return cfg
+
+
+def reason(error: BaseException) -> str:
+    """Say in one line why a model does not build or run, and how to mend what an install mends."""
+    text = one_line(error)
+    cause: BaseException | None = error
+    while cause is not None:  # registries and wrappers put their own errors in front
+        text_of_cause = str(cause)
+        if 'mmcv._ext' in text_of_cause or re.search('install mmcv|mmcv-full', text_of_cause):
+            return f"needs mmcv's compiled operators: {_COMPILE}"
+        if isinstance(cause, ImportError) and cause.name and cause.name.split('.')[0] in _INSTALL:
+            package = cause.name.split('.')[0]
+            return f'needs {package}: pip install {_INSTALL[package]}'
+        cause = cause.__cause__ or cause.__context__
+    if 'mmdet' in text and 'mmdet' not in sys.modules:
+        return f'needs mmdet: pip install {_INSTALL["mmdet"]}'
+    return text[:300]
+
+
+def class_of(kind: str, scope: str) -> type | None:
+    """Look up the class of a part by its type, None where there is none."""
+    with quiet(), DefaultScope.overwrite_default_scope(scope):
+        return MODELS.get(kind)
+
+
+def run_on_meta(model: nn.Module, *shape: int, meta: bool = True) -> Any:
+    """Run a model of ``build_part`` on an image of ``shape``, (N, C, H, W)."""
+    with quiet(), torch.no_grad(), torch.device('meta' if meta else 'cpu'):
+        return model(torch.zeros(shape))
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def _named(name: str) -> dict:
     cfg = {key: value for key, value in _plain(cfg).items() if key not in _TRAINING_KEYS}
     try:
         if name.startswith('mmseg:'):
-            return _scoped(cfg, 'mmseg')  # stock configs choose their maps
+            return scoped(cfg, 'mmseg')  # stock configs choose their maps
         return with_every_stride(cfg, takes(cfg, 'out_indices'))
     except UserError as error:
         raise UserError(f"backbone '{name}': {error}") from error
@@ -106,10 +106,10 @@ def _from_file(name: str) -> dict:
     if not isinstance(backbone, Mapping) or 'type' not in backbone:
         raise UserError(f"'{name}' has neither backbone = dict(type=...) nor model.backbone")
     scope = cfg.get('default_scope') or name.partition(':')[0] if ':' in name else ''
-    return _scoped(_plain(backbone), cfg.get('default_scope') or scope)
+    return scoped(_plain(backbone), cfg.get('default_scope') or scope)
 
 
-def _scoped(cfg: dict, scope: str) -> dict:
+def scoped(cfg: dict, scope: str) -> dict:
     """Write the scope into every type, so that the config builds anywhere; weights are left out."""
     from mmengine.registry import MODELS
 

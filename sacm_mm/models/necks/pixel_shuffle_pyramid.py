@@ -63,7 +63,7 @@ class PixelShuffleResample(nn.Module):
 class PixelShufflePyramid(BaseModule):
     """Serve pyramid heads (UPerHead, FPNHead, SegformerHead, ASPPHead) from an isotropic map.
 
-    One map (N, C, H / r, W / r), or one a level -> for each level i
+    One map (N, C, H / r, W / r), one a level, or some that ``in_index`` assigns -> for each level i
     (N, out_channels[i], ~H / out_strides[i], ~W / out_strides[i]): finer levels by pixel shuffle,
     coarser ones by pixel unshuffle. Where the image is not a multiple of both strides, the last row
     and column of a level cover the padding.
@@ -72,9 +72,10 @@ class PixelShufflePyramid(BaseModule):
 
     Args:
         in_channels: Channels of the single map, or of each map.
-        in_stride: Stride r of the input maps, the backbone's patch size.
-        out_channels: Channels of each level.
+        in_stride: Stride r of the input maps, the backbone's patch size, or of each map.
+        out_channels: Channels of each level; None for one that nothing reads, which stays as it is.
         out_strides: Stride of each level, in pixels; any positive integers.
+        in_index: Which input map feeds each level; by default the only one, or each its own.
         norm_cfg: Norm layers.
         act_cfg: Activations.
         init_cfg: mmengine's.
@@ -86,9 +87,10 @@ class PixelShufflePyramid(BaseModule):
     def __init__(
         self,
         in_channels: int | Sequence[int],
-        in_stride: int,
-        out_channels: Sequence[int],
+        in_stride: int | Sequence[int],
+        out_channels: Sequence[int | None],
         out_strides: Sequence[int] = (4, 8, 16, 32),
+        in_index: Sequence[int] | None = None,
         norm_cfg: Mapping = BATCH_NORM,
         act_cfg: Mapping = GELU,
         init_cfg: dict | None = None,
@@ -100,20 +102,35 @@ class PixelShufflePyramid(BaseModule):
                 f'out_channels and out_strides must have one entry a level, '
                 f'but got {len(out_channels)} and {levels}'
             )
-        per_level = isinstance(in_channels, Sequence)
-        sources = (
-            tuple(in_channels) if isinstance(in_channels, Sequence) else (in_channels,) * levels
-        )
-        if len(sources) != levels:
+        sources = tuple(in_channels) if isinstance(in_channels, Sequence) else (in_channels,)
+        if in_index is None:
+            in_index = range(levels) if isinstance(in_channels, Sequence) else [0] * levels
+            if max(in_index) != len(sources) - 1:
+                raise UserError(
+                    f'in_channels must be one number or one a level ({levels}), '
+                    f'but got {len(sources)}'
+                )
+        strides = tuple(in_stride) if isinstance(in_stride, Sequence) else (in_stride,)
+        strides = strides * len(sources) if len(strides) == 1 else strides
+        if len(in_index) != levels or len(strides) != len(sources):
             raise UserError(
-                f'in_channels must be one number or one a level ({levels}), but got {len(sources)}'
+                f'in_index must have one entry a level ({levels}) and in_stride one an input map '
+                f'({len(sources)}), but got {len(in_index)} and {len(strides)}'
             )
-        self.num_inputs = levels if per_level else 1
-        self.out_channels = tuple(out_channels)
-        self.strides = tuple(out_strides)
+        self.num_inputs = len(sources)
+        self.in_index = tuple(in_index)
+        self.out_channels = tuple(c or sources[i] for c, i in zip(out_channels, self.in_index))
+        self.strides = tuple(
+            stride if c else strides[i]
+            for c, stride, i in zip(out_channels, out_strides, self.in_index)
+        )
         self.levels = nn.ModuleList(
-            PixelShuffleResample(source, in_stride, channels, stride, dict(norm_cfg), dict(act_cfg))
-            for source, channels, stride in zip(sources, out_channels, out_strides)
+            PixelShuffleResample(
+                sources[i], strides[i], channels, stride, dict(norm_cfg), dict(act_cfg)
+            )
+            if channels
+            else nn.Identity()
+            for channels, stride, i in zip(out_channels, out_strides, self.in_index)
         )
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -123,5 +140,4 @@ class PixelShufflePyramid(BaseModule):
                 f'the pyramid takes {self.num_inputs} map(s), but got {len(inputs)}: '
                 f'set out_indices of the backbone or in_channels of the neck to match'
             )
-        maps = inputs if self.num_inputs > 1 else [inputs[0]] * len(self.levels)
-        return tuple(level(x) for level, x in zip(self.levels, maps))
+        return tuple(level(inputs[i]) for level, i in zip(self.levels, self.in_index))

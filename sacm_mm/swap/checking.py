@@ -1,0 +1,148 @@
+"""Whether a model trains and predicts, on random data."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from mmengine.registry import DefaultScope
+from torch import Tensor, nn
+
+from sacm_mm.errors import UserError
+from sacm_mm.swap.meta import build_part, quiet, reason
+
+SIZES = (128, 224)
+BATCH = 2
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a check ended; ``reason`` says why where it failed."""
+
+    works: bool
+    loss: float = float('nan')
+    parameters: int = 0
+    size: tuple[int, int] = (0, 0)
+    seconds: float = 0.0
+    reason: str = ''
+
+    def __str__(self) -> str:
+        if not self.works:
+            return f'does not run: {self.reason}'
+        return (
+            f'runs: loss {self.loss:.3f}, gradients finite, predicts; '
+            f'{self.parameters / 1e6:.2f} M parameters, images of '
+            f'{self.size[0]}x{self.size[1]}, {self.seconds:.1f} s'
+        )
+
+
+def check_config(cfg: Mapping, sizes: Sequence[int | tuple[int, int]] = SIZES) -> Verdict:
+    """Build a config's model without pretrained weights; run a loss, a backward pass, a prediction.
+
+    Args:
+        cfg: A config of mmsegmentation or mmpretrain.
+        sizes: Image sizes in pixels, tried in turn until one runs: some networks take one only.
+    """
+    scope = cfg.get('default_scope') or 'mmengine'
+    start = time.perf_counter()
+    try:
+        model = build_part(cfg['model'], scope, meta=False)
+    except UserError as error:
+        return Verdict(False, reason=str(error))
+    first = ''
+    for size in sizes:
+        height, width = (size, size) if isinstance(size, int) else size
+        try:
+            with quiet(), DefaultScope.overwrite_default_scope(scope):
+                loss = _run(model, scope, height, width)
+        except Exception as error:  # a model may fail in any way
+            first = first or reason(error)
+            continue
+        return Verdict(
+            True,
+            loss,
+            sum(p.numel() for p in model.parameters()),
+            (height, width),
+            time.perf_counter() - start,
+        )
+    return Verdict(False, reason=first)
+
+
+def _run(model: Any, scope: str, height: int, width: int) -> float:
+    torch.manual_seed(0)
+    model.init_weights()  # some parameters are left unset until then
+    images = torch.randn(BATCH, 3, height, width)
+    samples = (_labels if scope == 'mmpretrain' else _masks)(model, height, width)
+    model.train().zero_grad()
+    losses = model(images, copy.deepcopy(samples), mode='loss')
+    total, _ = model.parse_losses(losses)
+    total.backward()
+    _check_finite(model, total)
+    with torch.no_grad():
+        predictions = model.eval()(images, samples, mode='predict')
+    _check_predictions(predictions, scope, height, width)
+    return float(total)
+
+
+def _check_finite(model: nn.Module, loss: Tensor) -> None:
+    if not loss.isfinite():
+        raise UserError(f'the loss is {float(loss)}')
+    gradients = [(name, p.grad) for name, p in model.named_parameters() if p.grad is not None]
+    wrong = [name for name, grad in gradients if not grad.isfinite().all()]
+    if wrong or not gradients:
+        raise UserError(f'gradients are not finite: {", ".join(wrong[:3]) or "there are none"}')
+    if not any(name.startswith('backbone.') and grad.any() for name, grad in gradients):
+        raise UserError('no gradient reaches the backbone')
+
+
+def _check_predictions(predictions: Any, scope: str, height: int, width: int) -> None:
+    if len(predictions) != BATCH:
+        raise UserError(f'{len(predictions)} predictions for {BATCH} images')
+    for sample in predictions:
+        if scope != 'mmpretrain':
+            found = sample.pred_depth_map if 'pred_depth_map' in sample else sample.pred_sem_seg
+            if found.data.shape[-2:] != (height, width):
+                raise UserError(f'a prediction of {tuple(found.data.shape)} for {height}x{width}')
+
+
+def _labels(model: Any, height: int, width: int) -> list:
+    from mmpretrain.structures import DataSample
+
+    classes = _classes(model)
+    return [DataSample().set_gt_label(int(torch.randint(classes, ()))) for _ in range(BATCH)]
+
+
+def _classes(model: Any) -> int:
+    head = getattr(model, 'head', None)
+    classes = getattr(head, 'num_classes', None)
+    return classes if isinstance(classes, int) else 2
+
+
+def _masks(model: Any, height: int, width: int) -> list:
+    from mmengine.structures import PixelData
+    from mmseg.structures import SegDataSample
+
+    classes = max(int(getattr(model, 'num_classes', 2) or 2), 2)
+    samples = []
+    for _ in range(BATCH):
+        # a picture of blocks: random pixels have no region that a mask could stand for
+        blocks = torch.randint(classes, (1, 1, 4, 4)).float()
+        mask = nn.functional.interpolate(blocks, (height, width))[0].long()
+        sample = SegDataSample(
+            metainfo=dict(
+                img_shape=(height, width),
+                ori_shape=(height, width),
+                pad_shape=(height, width),
+                padding_size=[0, 0, 0, 0],
+                flip=False,
+            )
+        )
+        sample.gt_sem_seg = PixelData(data=mask)
+        sample.gt_edge_map = PixelData(data=(torch.rand(1, height, width) < 0.1).long())
+        sample.gt_depth_map = PixelData(data=torch.rand(1, height, width) * 9 + 0.5)
+        samples.append(sample)
+    return samples

@@ -1,0 +1,170 @@
+"""Put a backbone into a config."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+
+from sacm_mm.errors import UserError
+from sacm_mm.swap.adapter import adapter_for
+from sacm_mm.swap.hosts import takes
+from sacm_mm.swap.leftovers import remove_leftovers
+from sacm_mm.swap.maps import Maps, offered
+from sacm_mm.swap.meta import build_part, class_of
+from sacm_mm.swap.names import find_backbone, scoped
+from sacm_mm.swap.needs import Needs, default_of, needs_of
+from sacm_mm.swap.record import describe_changes, record, restored
+
+_POOLING = 'GlobalAveragePooling'
+
+
+def swap_backbone(cfg: Config, backbone: str | Mapping | Path) -> Config:
+    """Put a backbone into a segmentation or classification config.
+
+    The new config trains with the hosts' own tools. It keeps what is replaced under
+    ``swapped_from``: swapping again starts from the config that was swapped first, and swapping its
+    own backbone in gives that config back.
+
+    Args:
+        cfg: Any config with ``model.backbone``; it is left as it is.
+        backbone: A name, a file or a dict, see ``find_backbone``.
+
+    Raises:
+        UserError: There is no such backbone, or the config's model cannot take another one; the
+            message has the reason.
+    """
+    original = restored(cfg)
+    scope = original.get('default_scope') or 'mmengine'
+    old = _old_backbone(original)
+    new = find_backbone(backbone)
+    if _same(new, old, scope):
+        return original
+    needs = needs_of(original.model, scope, image_size(original))
+    maps, new_model = offered(new, scope)
+    swapped = copy.deepcopy(original)
+    _join(swapped, new, needs, maps, scope)
+    old_names = [name for name, _ in build_part(old, scope).named_parameters()]
+    remove_leftovers(swapped, old, old_names, [name for name, _ in new_model.named_parameters()])
+    _import_what_is_used(swapped)
+    build_part(swapped.model, scope)  # heads may need what is not installed
+    return record(original, swapped)
+
+
+def swap_for_training(cfg: Config, backbone: str) -> Config:
+    """Swap, and name the default work directory after both, so that runs do not mix."""
+    swapped = swap_backbone(cfg, backbone)
+    if not swapped.get('work_dir') and cfg.filename:
+        name = re.sub(r'[^\w.-]+', '-', Path(backbone).stem if backbone.endswith('.py') else backbone)
+        swapped.work_dir = f'work_dirs/{Path(cfg.filename).stem}_{name[:60]}'
+    print('\n'.join(describe_changes(swapped)))
+    return swapped
+
+
+def image_size(cfg: Mapping) -> tuple[int, int]:
+    """Find the height and width of the images that a config trains on; 224 where it is silent."""
+    for holder in (cfg.get('data_preprocessor'), cfg['model'].get('data_preprocessor'), cfg):
+        for key in ('size', 'crop_size'):
+            size = (holder or {}).get(key)
+            if isinstance(size, (list, tuple)) and len(size) == 2:
+                return int(size[0]), int(size[1])
+    return 224, 224
+
+
+def _old_backbone(cfg: Config) -> ConfigDict:
+    if not isinstance(cfg.get('model'), Mapping):
+        raise UserError(f"config '{cfg.filename}' has no model: give a leaf config, not a fragment")
+    backbone = cfg.model.get('backbone')
+    if not isinstance(backbone, Mapping):
+        raise UserError(f'{cfg.model.get("type")} has no backbone to swap')
+    return backbone
+
+
+def _same(new: Mapping, old: Mapping, scope: str) -> bool:
+    return scoped(new, scope) == scoped(ConfigDict(old).to_dict(), scope)
+
+
+def _join(cfg: Config, new: dict, needs: Needs, maps: Maps, scope: str) -> None:
+    """Set the backbone and what stands between it and the heads."""
+    model = cfg.model
+    old_neck = model.get('neck')
+    after = [*old_neck] if isinstance(old_neck, (list, tuple)) else [old_neck] if old_neck else []
+    sync_bn = _sync_bn(model)
+    if needs.element == 'vector' or (len(after) == 1 and str(after[0].type).endswith(_POOLING)
+                                     and needs.element == 'map'):  # fmt: skip
+        necks, used = _pooled(model, needs, maps, bool(after))
+    else:
+        necks, used = adapter_for(needs, maps, sync_bn)
+    _choose_maps(new, used, maps, scope)
+    if sync_bn and _has_batch_norm(new, scope):
+        new['norm_cfg'] = dict(sync_bn)
+    model.backbone = ConfigDict(new)
+    if necks:
+        necks = [*necks, *after]
+        model.neck = necks if len(necks) > 1 else necks[0]
+
+
+def _pooled(model: ConfigDict, needs: Needs, maps: Maps, pools: bool) -> tuple[list[dict], list[int]]:
+    """Answer a classifier that reads one pooled vector: no stride matters."""
+    channels, wanted = maps.channels[-1], needs.channels[-1]
+    necks: list[dict[str, Any]] = []
+    head = model.get('head')
+    if channels != wanted:
+        if isinstance(head, Mapping) and head.get('in_channels') == wanted:
+            head['in_channels'] = channels
+        else:
+            necks.append(
+                dict(type='sacm_mm.ChannelProjection', in_channels=[channels], out_channels=[wanted])
+            )
+    if not pools:
+        necks.append(dict(type=f'mmpretrain.{_POOLING}'))
+    return necks, [len(maps.channels) - 1]
+
+
+def _choose_maps(new: dict, used: list[int], maps: Maps, scope: str) -> None:
+    """Let the backbone return the maps that are used, and no others."""
+    if used == list(range(len(maps.strides))):
+        return
+    indices = new.get('out_indices', default_of(class_of(new['type'], scope), 'out_indices'))
+    if isinstance(indices, (list, tuple)) and len(indices) == len(maps.strides):
+        new['out_indices'] = tuple(indices[i] for i in used)
+    else:
+        raise UserError(
+            f"{new['type']} returns {len(maps.strides)} maps, of which {len(used)} are read: give "
+            'a dict with the out_indices of those'
+        )
+
+
+def _sync_bn(model: Mapping) -> dict | None:
+    for part in (model['backbone'], model.get('decode_head')):
+        part = part[0] if isinstance(part, (list, tuple)) else part
+        norm = (part or {}).get('norm_cfg')
+        if isinstance(norm, Mapping) and norm.get('type') == 'SyncBN':
+            return ConfigDict(norm).to_dict()
+    return None
+
+
+def _has_batch_norm(new: Mapping, scope: str) -> bool:
+    if not takes(new, 'norm_cfg', scope):
+        return False
+    norm = new.get('norm_cfg') or default_of(class_of(new['type'], scope), 'norm_cfg') or {}
+    return norm.get('type') == 'BN'
+
+
+def _import_what_is_used(cfg: Config) -> None:
+    """Add to ``custom_imports`` what registers the types that the model uses."""
+    modules = {'sacm_mm': 'sacm_mm', 'mmpretrain': 'mmpretrain.models', 'mmseg': 'mmseg.models'}
+    scope = cfg.get('default_scope')
+    text = str({key: cfg.model.get(key) for key in ('backbone', 'neck')})
+    needed = [
+        module for host, module in modules.items() if host != scope and f"'{host}." in text
+    ]
+    present = (cfg.get('custom_imports') or {}).get('imports') or []
+    present = [present] if isinstance(present, str) else list(present)
+    missing = [module for module in needed if module not in present]
+    if missing:
+        cfg.custom_imports = dict(imports=[*present, *missing], allow_failed_imports=False)
