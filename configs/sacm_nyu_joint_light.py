@@ -10,7 +10,7 @@ max_iters = 3000  # 30 epochs
 model = dict(
     backbone=dict(arch='d256-l12-k5-p8'),
     decode_head=dict(upscale_factor=8),
-    depth_head=dict(upscale_factor=8),
+    depth_head=dict(upscale_factor=8, loss_decode=dict(type='sacm_mm.SiLogLoss', lambd=0.5)),
 )
 optim_wrapper = dict(optimizer=dict(lr=3e-3))
 param_scheduler = dict(eta_max=3e-3, total_steps=max_iters)

@@ -1,11 +1,11 @@
-# NYU Depth v2 at half its size.
+# NYU Depth v2 at half its size. Without zoom: in a few epochs a network does not learn to tell zoomed
+# pictures from near ones, and at the end predicted all depths 13 % too small.
 _base_ = ['./nyu.py']
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
     dict(type='sacm_mm.LoadDepthAnnotation', depth_rescale_factor=1e-3),
-    dict(type='sacm_mm.RandomDepthResize', scale=(320, 240), ratio_range=(1, 1.5), keep_ratio=True),
-    dict(type='RandomCrop', crop_size=(240, 320)),
+    dict(type='Resize', scale=(320, 240), keep_ratio=True),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PhotoMetricDistortion'),
     dict(type='PackSegInputs'),
