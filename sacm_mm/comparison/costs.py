@@ -23,7 +23,7 @@ from sacm_mm.comparison.study import Row, Study, load_study
 from sacm_mm.errors import UserError
 from sacm_mm.provenance import stamp
 from sacm_mm.swap import find_backbone
-from sacm_mm.swap.meta import build_backbone, quiet
+from sacm_mm.swap.meta import build_part, quiet
 
 _ROUNDS = 10
 TRAINED_ONLY = ('auxiliary_head',)  # not part of what is used
@@ -73,7 +73,7 @@ def measure(study: Study, rows: Sequence[Row], rounds: int = _ROUNDS) -> dict[st
 
 def complexity(cfg: Mapping, size: Sequence[int]) -> dict[str, int]:
     """Count a config's network, and the parameters of its backbone, at a size (H, W)."""
-    model = build_backbone(_used(cfg['model']), cfg['default_scope'])
+    model = build_part(_used(cfg['model']), cfg['default_scope'])
     parts: Any = model  # the hosts' models have a backbone
     backbone = sum(p.numel() for p in parts.backbone.parameters())
     found = count(model, 1, 3, *size, forward=lambda x: model(x, mode='tensor'))
@@ -121,7 +121,7 @@ def cost_rows(
             yield _line(path.name, shape, complexity(Config.fromfile(path), shape))
         else:
             shape = _shape(size, (224, 224))
-            model = build_backbone(find_backbone(name))
+            model = build_part(find_backbone(name))
             found = asdict(count(model, 1, 3, *shape))
             yield _line(name, shape, {**found, 'backbone_parameters': found['parameters']})
 

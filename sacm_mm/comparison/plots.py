@@ -16,6 +16,7 @@ from sacm_mm.visualization.curves import COLOURS, Curve, draw_curves
 from sacm_mm.visualization.files import save_figure
 
 _OURS, _OTHERS, _FRONT = COLOURS[1], COLOURS[0], '0.6'
+_ALIKE = 1.02  # costs that differ by less are no trade
 _WIDTH = 5.4  # inches: text stays readable on a phone
 COSTS = {
     'parameters': ('parameters (millions)', 1e6),
@@ -28,7 +29,8 @@ def draw_plots(comparison: Comparison, out: Path) -> list[tuple[str, str]]:
     """Draw what the results allow; return the names of the pictures with what they show."""
     pictures = []
     for cost, (label, _) in COSTS.items():
-        if any(cost in row.costs for row in comparison.rows):
+        known = [row.costs[cost] for row in comparison.rows if cost in row.costs]
+        if known and max(known) > _ALIKE * min(known):
             _save(draw_front(comparison, cost), out / f'front_{cost}.png')
             what = label.partition(' (')[0]
             pictures.append((f'front_{cost}.png', f'{comparison.study["metric_name"]} and {what}'))
@@ -104,12 +106,16 @@ def draw_front(comparison: Comparison, cost: str) -> Figure:
         axis.plot([], [], color=_FRONT, label='best trade')[0],
     ]
     figure.legend(handles=handles, loc='outside lower center', ncols=3, frameon=False, fontsize=9)
-    _label_points(figure, axis, [row.label for row in rows], points)
+    _label_points(figure, axis, [row.label for row in rows], points, best)
     return figure
 
 
 def _label_points(
-    figure: Figure, axis: Axes, labels: Sequence[str], points: Sequence[tuple[float, float]]
+    figure: Figure,
+    axis: Axes,
+    labels: Sequence[str],
+    points: Sequence[tuple[float, float]],
+    line: Sequence[tuple[float, float]],
 ) -> None:
     """Write each label at the place around its point where it covers least."""
     canvas = FigureCanvasAgg(figure)

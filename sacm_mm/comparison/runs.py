@@ -150,9 +150,9 @@ def check_builds(cfg: Mapping) -> None:
     Raises:
         UserError: It does not build; the reason is the host's.
     """
-    from sacm_mm.swap.meta import build_backbone
+    from sacm_mm.swap.meta import build_part
 
-    build_backbone(cfg['model'], cfg['default_scope'])
+    build_part(cfg['model'], cfg['default_scope'])
 
 
 def write_json(content: Any, path: Path) -> None:
