@@ -125,20 +125,29 @@ def _missing_import(path: Path, error: ImportError) -> str:
 
 def find_config(name: str) -> Path:
     """Find a config file: a path, a name among ours, or ``mmseg:FOLDER/FILE.py`` of the hosts'."""
-    path = Path(name)
-    if path.is_file():
-        return path
     if name.startswith(('mmseg:', 'mmpretrain:')):
         from sacm_mm.swap.hosts import stock_config
 
         if stock := stock_config(name):
             return stock
-    ours = {p.name: p for p in _config_folder().glob('*.py')}
+    return _find(name, 'config', _config_folder())
+
+
+def find_study(name: str) -> Path:
+    """Find the config of a comparison: a path, or a name such as ``camvid_seg``."""
+    return _find(name, 'study', _config_folder() / 'comparison')
+
+
+def _find(name: str, kind: str, folder: Path) -> Path:
+    path = Path(name)
+    if path.is_file():
+        return path
+    ours = {p.name: p for p in folder.glob('*.py')}
     candidate = path.name if path.suffix else f'{path.name}.py'
     if path.parent == Path() and candidate in ours:
         return ours[candidate]
     near = difflib.get_close_matches(candidate, ours, n=3, cutoff=0.4) or sorted(ours)
-    raise UserError(f"config '{name}' does not exist: did you mean {', '.join(near)}?")
+    raise UserError(f"{kind} '{name}' does not exist: did you mean {', '.join(near)}?")
 
 
 def _config_folder() -> Path:

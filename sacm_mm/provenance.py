@@ -18,6 +18,10 @@ from sacm_mm.errors import UserError
 
 PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmcv', 'onedl-mmsegmentation', 'onedl-mmpretrain')
 _STAMP = 'sacm_mm stamp: '  # what precedes the JSON in a log
+# what compact logs consist of: the stamp, the seed, the figures and their tables
+_TELLS = re.compile(
+    re.escape(_STAMP) + r'|^\s+seed: \d+$|Iter\((train|val|test)\)|Epoch\(|^[|+]|depth by protocol'
+)
 _TIME = re.compile(r'^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d')
 
 
@@ -122,6 +126,8 @@ def record_result(
     pictures: Sequence[Path] = (),
     note: str = '',
     keep_weights: bool = False,
+    compact: bool = False,
+    about: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Gather a training run and its tests into ``out``, which appears when it is complete.
 
@@ -131,9 +137,11 @@ def record_result(
         train_dir: Work dir of the training.
         test_dirs: Work dir of each test by its name, such as ``'whole'`` or ``'flip TTA'``.
         commands: The commands that give the figures again.
-        pictures: Files to keep beside them.
+        pictures: Files and folders to keep beside them.
         note: What a reader has to know.
         keep_weights: Keep the last checkpoint's weights too, as ``weights.pth``.
+        compact: Keep only what figures are read from of the logs, of all starts of the training.
+        about: Further entries of ``result.json``.
 
     Raises:
         UserError: ``out`` exists, or a log or a test's figures are missing, or neither the training
@@ -142,6 +150,7 @@ def record_result(
     if out.exists():
         raise UserError(f"'{out}' exists: a recorded result is not overwritten, remove it first")
     train_log = newest_log(train_dir)
+    starts = sorted(train_dir.glob('*/*.log')) if compact else [train_log]
     run = read_log(train_log)
     if run['stamp'] is None and not note:
         raise UserError(
@@ -154,7 +163,11 @@ def record_result(
         'commands': list(commands),
         'seed': run['seed'],
         'note': note,
-        'train': {'seconds': run['seconds'], 'stamp': run['stamp']},
+        **(about or {}),
+        'train': {
+            'seconds': sum(read_log(start)['seconds'] or 0 for start in starts),
+            'stamp': run['stamp'],
+        },
         'test': {
             name: {'figures': _figures(log), 'stamp': read_log(log)['stamp']}
             for name, log in tests.items()
@@ -165,19 +178,50 @@ def record_result(
     partial.mkdir(parents=True)
     try:
         (partial / 'result.json').write_text(json.dumps(result, indent=2) + '\n', encoding='utf-8')
-        shutil.copy2(train_log, partial / 'train.log')
-        for kind in ('scalars.json', 'config.py'):
-            shutil.copy2(train_log.parent / 'vis_data' / kind, partial / kind)
+        _keep_logs(starts, partial / 'train.log', compact)
         for name, log in tests.items():
-            shutil.copy2(log, partial / f'test_{name.replace(" ", "_")}.log')
+            _keep_logs([log], partial / f'test_{name.replace(" ", "_")}.log', compact)
+        _keep_scalars(starts, partial / 'scalars.json')
+        shutil.copy2(train_log.parent / 'vis_data/config.py', partial / 'config.py')
         for picture in pictures:
-            shutil.copy2(picture, partial / picture.name)
+            copy = shutil.copytree if picture.is_dir() else shutil.copy2
+            copy(picture, partial / picture.name)  # type: ignore[operator]
         if keep_weights:
             _copy_weights(train_dir, partial / 'weights.pth')
         partial.replace(out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return result
+
+
+def _keep_logs(logs: Sequence[Path], out: Path, compact: bool) -> None:
+    if compact:
+        lines = [line for log in logs for line in _telling(log.read_text(encoding='utf-8'))]
+        out.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+    else:
+        shutil.copy2(logs[-1], out)
+
+
+def _telling(text: str) -> list[str]:
+    """Choose the lines of a log that a figure, a time or the code can be read from."""
+    lines = text.splitlines()
+    timed = [i for i, line in enumerate(lines) if _TIME.match(line)]
+    ends = {timed[0], timed[-1]} if timed else set()
+    return [line for i, line in enumerate(lines) if i in ends or _TELLS.search(line)]
+
+
+def _keep_scalars(logs: Sequence[Path], out: Path) -> None:
+    """Join the scalars of all starts; what a later one did again counts as it did it."""
+    kept: list[tuple[int, str]] = []
+    for log in logs:
+        path = log.parent / 'vis_data/scalars.json'
+        if not path.is_file():
+            continue
+        rows = [line for line in path.read_text(encoding='utf-8').splitlines() if line]
+        steps = [(json.loads(line)['step'], line) for line in rows if line.endswith('}')]
+        first = steps[0][0] if steps else 0
+        kept = [(step, line) for step, line in kept if step < first] + steps
+    out.write_text(''.join(f'{line}\n' for _, line in kept), encoding='utf-8')
 
 
 def _figures(log: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 Each registry imports its ``locations`` when it is first asked for a name.
 """
 
+from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import METRICS as MMENGINE_METRICS
@@ -19,6 +20,7 @@ def _child(parent: Registry, location: str) -> Registry:
 
 MODELS = _child(MMENGINE_MODELS, 'sacm_mm.models')
 DATASETS = _child(MMENGINE_DATASETS, 'sacm_mm.datasets')
+DATA_SAMPLERS = _child(MMENGINE_DATA_SAMPLERS, 'sacm_mm.engine')
 TRANSFORMS = _child(MMENGINE_TRANSFORMS, 'sacm_mm.datasets')
 METRICS = _child(MMENGINE_METRICS, 'sacm_mm.evaluation')
 HOOKS = _child(MMENGINE_HOOKS, 'sacm_mm.engine')

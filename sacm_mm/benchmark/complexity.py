@@ -97,7 +97,7 @@ def _interpolation(taps: int) -> Callable:
 
 @contextmanager
 def _unfused_attention() -> Iterator[None]:
-    """Make attention the matrix products that it is; a counter sees fused ones as one."""
+    """Make attention the matrix products that it is: a fused kernel is one unknown operator."""
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:

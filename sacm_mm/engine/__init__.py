@@ -1,7 +1,9 @@
-"""Hooks and optimiser wrappers, registered on import."""
+"""Hooks, samplers and optimiser wrappers, registered on import."""
 
 from .checkpoint import CheckpointHook
+from .exact_resume import ReplayedInfiniteSampler, SeedStepsHook
 from .fast_training import FastTrainingHook
+from .keep_samples import KeepSamplesHook
 from .optim_wrapper import BFloat16OptimWrapper
 from .picture_grid import PictureGridHook
 from .progress_bar import ProgressBarHook
@@ -10,6 +12,9 @@ __all__ = [
     'BFloat16OptimWrapper',
     'CheckpointHook',
     'FastTrainingHook',
+    'KeepSamplesHook',
     'PictureGridHook',
     'ProgressBarHook',
+    'ReplayedInfiniteSampler',
+    'SeedStepsHook',
 ]

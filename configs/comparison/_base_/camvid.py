@@ -1,0 +1,36 @@
+# SA-ConvMixer with its own head on CamVid, and what the budgets of its studies mean.
+_base_ = [
+    './seg.py',
+    '../../_base_/models/sa_convmixer_seg.py',
+    '../../_base_/datasets/camvid.py',
+]
+# 1 / sqrt(share of the training pixels), mean 1: poles, signs and people cover few pixels
+class_weight = [0.34, 0.29, 1.42, 0.25, 0.66, 0.45, 1.30, 1.33, 0.58, 1.76, 2.61]
+loss = dict(type='CrossEntropyLoss', class_weight=class_weight)
+model = dict(
+    backbone=dict(arch='d256-l8-k5-p5'),
+    decode_head=dict(in_channels=256, num_classes=11, loss_decode=loss),
+)
+train_dataloader = dict(batch_size=8, sampler=dict(type='sacm_mm.ReplayedInfiniteSampler'))
+val_dataloader = None
+crop = 'train_dataloader.dataset.pipeline'
+budgets = dict(
+    full=dict(steps=20000),  # 435 epochs of crops of 320x320
+    # 9 epochs of crops of 192x192: three to four minutes on two cores
+    laptop={
+        'steps': 400,
+        f'{crop}.3.crop_size': (192, 192),
+        f'{crop}.4.size': (192, 192),
+    },
+    # for a look at the machinery, on generated data
+    tiny={
+        'steps': 40,
+        f'{crop}.3.crop_size': (64, 64),
+        f'{crop}.4.size': (64, 64),
+        'train_dataloader.batch_size': 4,
+        'train_dataloader.num_workers': 1,
+        'test_dataloader.num_workers': 1,
+        'default_hooks.checkpoint.interval': 10,
+        'default_hooks.logger.interval': 5,
+    },
+)

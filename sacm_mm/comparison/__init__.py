@@ -1,0 +1,1 @@
+"""One recipe, many backbones: what is compared, its runs, and the report."""

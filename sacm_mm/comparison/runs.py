@@ -1,0 +1,165 @@
+"""The runs of a study: where each lies, its config, and how far it has come."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from pprint import pformat
+from typing import Any
+
+from mmengine.config import Config
+
+from sacm_mm.benchmark.tables import write_text
+from sacm_mm.comparison.study import Row, Study, differences, model_of, recipe
+from sacm_mm.errors import UserError
+from sacm_mm.provenance import newest_log
+
+WORK_DIRS = Path('work_dirs/comparison')
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row with one seed."""
+
+    study: Study
+    row: Row
+    seed: int
+    root: Path = WORK_DIRS
+
+    @property
+    def name(self) -> str:
+        """Names the run in the results."""
+        return f'{self.row.name}_seed{self.seed}'
+
+    @property
+    def folder(self) -> Path:
+        """Everything of the run is in here."""
+        return study_folder(self.study, self.root) / self.row.name / f'seed{self.seed}'
+
+    @property
+    def config(self) -> Path:
+        """The expanded config."""
+        return self.folder / 'config.py'
+
+    @property
+    def train_dir(self) -> Path:
+        """Work dir of the training."""
+        return self.folder / 'train'
+
+    @property
+    def test_dir(self) -> Path:
+        """Work dir of the test."""
+        return self.folder / 'test'
+
+    @property
+    def done(self) -> bool:
+        """Whether it is trained and tested."""
+        return (self.folder / 'done.json').is_file()
+
+    @property
+    def command(self) -> str:
+        """What a reader types to have this run."""
+        return (
+            f'python tools/benchmark.py train {self.study.name} --budget {self.study.budget} '
+            f'--rows {self.row.name} --seeds {self.seed}'
+        )
+
+    def prepare(self) -> None:
+        """Write the config, or make sure that what is there is of this recipe.
+
+        Raises:
+            UserError: The backbone does not fit, or the folder holds a run of another recipe.
+        """
+        cfg = self.study.expand(self.row, self.seed)
+        check_builds(cfg)
+        self.check_recipe(cfg)
+        if not self.config.is_file():
+            parts = (f'{key} = {pformat(v, 100, 100)}' for key, v in cfg.to_dict().items())
+            write_text('\n'.join(parts) + '\n', self.config)
+        (self.folder / 'failed.json').unlink(missing_ok=True)
+
+    def check_recipe(self, cfg: Mapping) -> None:
+        """Compare the folder's config with the study's.
+
+        Raises:
+            UserError: They differ.
+        """
+        if not self.config.is_file():
+            return
+        before = Config.fromfile(self.config)
+        differ = differences(recipe(before), recipe(cfg)) + differences(
+            model_of(before), model_of(cfg)
+        )
+        if differ:
+            raise UserError(
+                f"'{self.folder}' is of another recipe ({differ[0]}): remove it to run it anew"
+            )
+
+    def steps_done(self) -> int:
+        """Training iterations so far, by the log."""
+        logs = sorted(self.train_dir.glob('*/vis_data/scalars.json'))
+        for log in reversed(logs):
+            for line in reversed(log.read_text(errors='replace').splitlines()):
+                try:
+                    row = json.loads(line)
+                except ValueError:
+                    continue
+                if 'iter' in row:
+                    return int(row['iter'])
+        return 0
+
+    def resumes(self) -> bool:
+        """Whether there is a checkpoint to go on from; without one what is there is removed."""
+        if (self.train_dir / 'last_checkpoint').is_file():
+            return True
+        shutil.rmtree(self.train_dir, ignore_errors=True)
+        return False
+
+    def finish(self) -> float:
+        """Mark a tested run as done and return its figure.
+
+        Raises:
+            UserError: The test did not give the study's figure.
+        """
+        log = newest_log(self.test_dir).with_suffix('.json')
+        figures = json.loads(log.read_text()) if log.is_file() else {}
+        if self.study.metric not in figures:
+            raise UserError(
+                f'the test gave no {self.study.metric}: it gave {", ".join(figures) or "nothing"}'
+            )
+        write_text(json.dumps(figures, indent=1) + '\n', self.folder / 'done.json')
+        return figures[self.study.metric]
+
+    def fail(self, reason: str) -> None:
+        """Record why the run is not done."""
+        write_json({'row': self.row.name, 'seed': self.seed, 'reason': reason},
+                   self.folder / 'failed.json')  # fmt: skip
+
+
+def study_folder(study: Study, root: Path) -> Path:
+    """Return the folder of a study's runs under its budget."""
+    return root / study.name / study.budget
+
+
+def check_builds(cfg: Mapping) -> None:
+    """Build the model once, without weights.
+
+    Raises:
+        UserError: It does not build; the reason is the host's.
+    """
+    from sacm_mm.swap.meta import build_part
+
+    build_part(cfg['model'], cfg['default_scope'])
+
+
+def write_json(content: Any, path: Path) -> None:
+    """Write JSON, whole or not at all."""
+    write_text(json.dumps(content, indent=2) + '\n', path)
+
+
+def all_runs(study: Study, rows: Sequence[Row], seeds: Sequence[int], root: Path) -> list[Run]:
+    """List runs seed by seed, so that every row has one before any has two."""
+    return [Run(study, row, seed, root) for seed in seeds for row in rows]
