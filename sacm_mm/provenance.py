@@ -185,7 +185,7 @@ def record_result(
         shutil.copy2(train_log.parent / 'vis_data/config.py', partial / 'config.py')
         for picture in pictures:
             copy = shutil.copytree if picture.is_dir() else shutil.copy2
-            copy(picture, partial / picture.name)  # type: ignore[operator]
+            copy(picture, partial / picture.name)
         if keep_weights:
             _copy_weights(train_dir, partial / 'weights.pth')
         partial.replace(out)

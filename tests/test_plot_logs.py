@@ -130,11 +130,18 @@ def test_keys_are_the_loss_and_the_validation_figures_unless_told(run):
 
 
 def test_figures_counted_differently_are_not_drawn_together(tmp_path):
-    write_log(tmp_path / 'a', train_row(10, 1.0, epoch=1), val_row(1, mIoU=1.0))
-    write_log(tmp_path / 'b', train_row(10, 1.0), val_row(10, mIoU=1.0))
+    write_log(tmp_path / 'a', train_row(10, 1.0, epoch=1), *(val_row(n, mIoU=1.0) for n in (1, 2)))
+    write_log(tmp_path / 'b', train_row(10, 1.0), *(val_row(n, mIoU=1.0) for n in (10, 20)))
     runs = {name: read_run(tmp_path / name) for name in 'ab'}
     with pytest.raises(UserError, match='a by epoch, b by iteration'):
         choose_keys(runs)
+
+
+def test_a_figure_that_was_measured_once_is_no_curve(tmp_path):
+    write_log(tmp_path, train_row(10, 1.0), train_row(20, 1.0), val_row(20, mIoU=1.0))
+    runs = {'a': read_run(tmp_path)}
+    assert choose_keys(runs) == ['loss']
+    assert choose_keys(runs, ['mIoU']) == ['mIoU']
 
 
 def test_tool_writes_picture_and_table(run_tool, run, tmp_path):

@@ -5,9 +5,9 @@ train_dataloader = dict(sampler=dict(type='sacm_mm.ReplayedInfiniteSampler'))
 val_dataloader = None
 comparison = dict(
     title='Backbones on ADE20K',
-    about='20210 training and 2000 test images of 150 classes, from scratch, the same recipe and UPerNet '
-    'for all, on maps of the strides 4, 8, 16 and 32, which isotropic backbones reach through the '
-    'pixel-shuffle pyramid.',
+    about='20210 training and 2000 test images of 150 classes, from scratch, one recipe '
+    'and UPerNet for all, on maps of the strides 4, 8, 16 and 32, which isotropic backbones '
+    'reach through the pixel-shuffle pyramid.',
     metric='mIoU',
     metric_name='mIoU',
     unit='%',

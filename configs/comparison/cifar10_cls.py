@@ -11,9 +11,7 @@ comparison = dict(
     higher_is_better=True,
     size=(32, 32),
     rows={
-        'sa-convmixer': dict(
-            label='SA-ConvMixer 256/8/5/4', backbone='sa-convmixer-d256-l8-k5-p4'
-        ),
+        'sa-convmixer': dict(label='SA-ConvMixer 256/8/5/4', backbone='sa-convmixer-d256-l8-k5-p4'),
         'convmixer': dict(
             label='ConvMixer 256/8/5/4',
             backbone=dict(

@@ -5,9 +5,9 @@ train_dataloader = dict(sampler=dict(type='sacm_mm.ReplayedInfiniteSampler'))
 val_dataloader = None
 comparison = dict(
     title='Backbones on VOC2012',
-    about='1464 training and 1449 test images of 21 classes, from scratch, the same recipe and UPerNet '
-    'for all, on maps of the strides 4, 8, 16 and 32, which isotropic backbones reach through the '
-    'pixel-shuffle pyramid.',
+    about='1464 training and 1449 test images of 21 classes, from scratch, one recipe '
+    'and UPerNet for all, on maps of the strides 4, 8, 16 and 32, which isotropic backbones '
+    'reach through the pixel-shuffle pyramid.',
     metric='mIoU',
     metric_name='mIoU',
     unit='%',

@@ -65,14 +65,16 @@ def peak_memory(function: Callable[[], object], device: str) -> int | None:
     """
     if torch.device(device).type == 'cuda':
         torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
+        allocated = torch.cuda.memory_allocated()
         function()
-        return torch.cuda.max_memory_allocated() - before
+        return torch.cuda.max_memory_allocated() - allocated
     before = resident()
     if before is None:
         return None
     function()
-    return max(peak_resident() - before, 0)
+    peak = peak_resident()
+    assert peak is not None
+    return max(peak - before, 0)
 
 
 def resident() -> int | None:

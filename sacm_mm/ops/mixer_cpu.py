@@ -8,6 +8,8 @@ activations anew, so that they also keep less.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -142,7 +144,7 @@ def fuse(model: nn.Module) -> bool:
     Returns:
         Whether there are such parts and a compiler; if not, nothing changes.
     """
-    parts = [m for m in model.modules() if hasattr(m, 'fused')]
+    parts: list[Any] = [m for m in model.modules() if hasattr(m, 'fused')]
     if not parts or not native.available():
         return False
     for part in parts:
@@ -150,7 +152,7 @@ def fuse(model: nn.Module) -> bool:
     return True
 
 
-def act_norm(x: Tensor, bias: Tensor | None, act: nn.Module, norm: nn.Module) -> Tensor:
+def act_norm(x: Tensor, bias: Tensor | None, act: nn.Module, norm: nn.BatchNorm2d) -> Tensor:
     """Compute ``norm(act(x + bias))`` of (N, C, H, W) and (C,), and update the norm's statistics.
 
     Ask ``fits`` first.
@@ -159,7 +161,7 @@ def act_norm(x: Tensor, bias: Tensor | None, act: nn.Module, norm: nn.Module) ->
 
 
 def depthwise_act_norm(
-    x: Tensor, conv: nn.Conv2d, act: nn.Module, norm: nn.Module, residual: bool
+    x: Tensor, conv: nn.Conv2d, act: nn.Module, norm: nn.BatchNorm2d, residual: bool
 ) -> Tensor:
     """Compute ``norm(act(conv(x)))`` of (N, C, H, W), plus ``x`` with ``residual``.
 
@@ -196,7 +198,7 @@ def _run(
     weight: Tensor | None,
     bias: Tensor | None,
     act: nn.Module,
-    norm: nn.Module,
+    norm: nn.BatchNorm2d,
     residual: bool,
 ) -> Tensor:
     if torch.is_autocast_enabled('cpu'):
@@ -209,10 +211,11 @@ def _run(
     return y
 
 
-def _count(norm: nn.Module, mean: Tensor, variance: Tensor, values: int) -> None:
+def _count(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, values: int) -> None:
     """Update running statistics as ``nn.BatchNorm2d`` does, with the unbiased variance."""
-    if norm.running_mean is None:
+    if norm.running_mean is None or norm.running_var is None:
         return
+    assert norm.num_batches_tracked is not None
     norm.num_batches_tracked.add_(1)
     momentum = norm.momentum
     if momentum is None:

@@ -141,6 +141,7 @@ def _update(norm: nn.BatchNorm2d, mean: Tensor, var: Tensor, x: Tensor) -> None:
     """Move the running statistics towards a batch's, with the unbiased variance."""
     if not norm.training or norm.running_mean is None or norm.running_var is None:
         return
+    assert norm.momentum is not None
     count = x.numel() // x.shape[1]
     unbiased = var * (count / (count - 1))
     norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), norm.momentum)

@@ -157,7 +157,9 @@ def name_runs(paths: Sequence[Path]) -> list[str]:
 def choose_keys(
     runs: Mapping[str, Mapping[str, Curve]], wanted: Sequence[str] | None = None
 ) -> list[str]:
-    """Return the keys to show: those wanted, or the loss and every validation figure.
+    """Return the keys to show: those wanted, or the loss and every validation figure with a curve.
+
+    A figure that was measured once is a number, not a curve.
 
     Raises:
         UserError: No run has a wanted key, or runs count the steps of one differently.
@@ -169,7 +171,8 @@ def choose_keys(
     keys = list(dict.fromkeys(wanted or ()))
     if not keys:
         keys = ['loss'] if 'loss' in known else []
-        keys += [key for key, curve in known.items() if not curve.training]
+        repeated = {k for c in runs.values() for k, curve in c.items() if len(curve.points) > 1}
+        keys += [key for key, curve in known.items() if not curve.training and key in repeated]
         keys = keys or list(known)
     for key in keys:
         units = {curves[key].unit: name for name, curves in runs.items() if key in curves}

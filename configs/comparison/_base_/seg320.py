@@ -1,8 +1,6 @@
 # Segmentation at 320x320 with UPerNet, and what the budgets of its studies mean.
 _base_ = ['./seg.py', '../../_base_/models/csmixer_upernet.py']
-model = dict(
-    backbone=dict(drop_path_rate=0.0), decode_head=dict(channels=256), auxiliary_head=None
-)
+model = dict(backbone=dict(drop_path_rate=0.0), decode_head=dict(channels=256), auxiliary_head=None)
 steps_of = 'train_dataloader.dataset.pipeline'
 budgets = dict(
     full={'steps': 80000, 'train_dataloader.batch_size': 16},
