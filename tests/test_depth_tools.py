@@ -21,7 +21,6 @@ TINY = [
     'model.decode_head.upscale_factor=4',
     'train_dataloader.batch_size=2',
     'train_dataloader.dataset.pipeline.3.scale=(64,48)',
-    'train_dataloader.dataset.pipeline.4.crop_size=(48,64)',
     'val_dataloader.dataset.pipeline.1.scale=(64,48)',
     'test_dataloader.dataset.pipeline.1.scale=(64,48)',
     'train_cfg.max_iters=2',
