@@ -24,6 +24,7 @@ DISTRIBUTIONS = {
     'mmengine': 'onedl-mmengine',
     'mmpretrain': 'onedl-mmpretrain',
     'mmseg': 'onedl-mmsegmentation',
+    'yaml': 'pyyaml',
 }
 
 
