@@ -26,6 +26,7 @@ DISTRIBUTIONS = {
     'mmengine': 'onedl-mmengine',
     'mmpretrain': 'onedl-mmpretrain',
     'mmseg': 'onedl-mmsegmentation',
+    'yaml': 'pyyaml',
 }
 
 

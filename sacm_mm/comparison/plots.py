@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from sacm_mm.comparison.front import front
 from sacm_mm.comparison.results import Comparison, RowSummary
 from sacm_mm.visualization.curves import COLOURS, Curve, draw_curves
 from sacm_mm.visualization.files import save_figure
@@ -52,26 +53,6 @@ def _save(figure: Figure, path: Path) -> None:
 def is_ours(row: RowSummary) -> bool:
     """Whether a row is a network of this project."""
     return row.backbone.startswith(('sa-convmixer', 'sacm_mm.'))
-
-
-def front(points: Sequence[tuple[float, float]], higher_is_better: bool) -> list[int]:
-    """Find the points that no other beats in both: less cost and a better figure.
-
-    Args:
-        points: (cost, figure) of each.
-        higher_is_better: Which way a figure is good.
-
-    Returns:
-        Their places, in the order of cost.
-    """
-    sign = 1 if higher_is_better else -1
-    order = sorted(range(len(points)), key=lambda i: (points[i][0], -sign * points[i][1]))
-    best, found = float('-inf'), []
-    for i in order:
-        if sign * points[i][1] > best:
-            best = sign * points[i][1]
-            found.append(i)
-    return found
 
 
 def draw_front(comparison: Comparison, cost: str) -> Figure:
@@ -123,11 +104,13 @@ def _label_points(
     figure.set_layout_engine('none')  # what comes now does not move what is there
     renderer = canvas.get_renderer()
     inside = axis.get_window_extent(renderer)
-    pixels = figure.dpi / 72
+    reach = 5 * figure.dpi / 72  # of a marker
     spots = axis.transData.transform(points)
-    taken = [
-        Bbox.from_bounds(x - 5 * pixels, y - 5 * pixels, 10 * pixels, 10 * pixels) for x, y in spots
-    ]
+    taken = [Bbox.from_extents(x - reach, y - reach, x + reach, y + reach) for x, y in spots]
+    corners = axis.transData.transform(line)
+    for (x0, y0), (x1, y1) in zip(corners, corners[1:]):  # across, then up or down
+        taken.append(Bbox.from_extents(x0, y0 - 1, x1, y0 + 1))
+        taken.append(Bbox.from_extents(x1 - 1, min(y0, y1), x1 + 1, max(y0, y1)))
     places = [
         (dx * far, dy * far, ha, va)
         for far in (1.0, 1.8, 2.8)

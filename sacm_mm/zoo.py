@@ -1,0 +1,202 @@
+"""The model zoo: metafiles in OpenMMLab's format and the README's tables, made from the results.
+
+Nothing heavy is imported, so that ``make check`` can tell at once whether they are up to date.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sacm_mm.comparison.front import front
+from sacm_mm.errors import UserError
+
+COSTS = 'results/complexity.csv'
+_BLOCK = re.compile(r'(<!-- (zoo|study): ?(\w*) -->\n)(.*?)(<!-- end -->)', re.DOTALL)
+_TASKS = {
+    'mIoU': 'Semantic Segmentation',
+    'Top 1 Accuracy': 'Image Classification',
+    'abs rel': 'Depth Estimation',
+}
+_MADE = '# Made by tools/model_zoo.py from results/; edit results/zoo.yml instead.\n'
+
+
+def made_files(root: Path) -> dict[Path, str]:
+    """Make every file that follows from the results, by its path under ``root``.
+
+    Raises:
+        UserError: A result or a cost that ``results/zoo.yml`` names is missing.
+    """
+    zoo = yaml.safe_load((root / 'results/zoo.yml').read_text(encoding='utf-8'))
+    costs = _costs(root)
+    entries = {model['name']: _entry(model, root, costs) for model in zoo['models']}
+    files: dict[Path, str] = {}
+    for collection in zoo['collections']:
+        own = [entries[m['name']] for m in zoo['models'] if m['collection'] == collection['name']]
+        files[Path('configs', collection['folder'], 'metafile.yml')] = _metafile(collection, own)
+    index = {'Import': [str(path) for path in files]}
+    files[Path('model-index.yml')] = _MADE + _dump(index)
+    readme = (root / 'README.md').read_text(encoding='utf-8')
+    files[Path('README.md')] = fill(readme, zoo['models'], entries, root)
+    return files
+
+
+def stale(root: Path) -> list[Path]:
+    """List the files that are not what the results make them."""
+    return [
+        path
+        for path, text in made_files(root).items()
+        if not (root / path).is_file() or (root / path).read_text(encoding='utf-8') != text
+    ]
+
+
+def _costs(root: Path) -> dict[str, dict[str, str]]:
+    path = root / COSTS
+    if not path.is_file():
+        return {}
+    with path.open(encoding='utf-8') as file:
+        return {row['network']: row for row in csv.DictReader(file)}
+
+
+def _entry(model: Mapping[str, Any], root: Path, costs: Mapping) -> dict[str, Any]:
+    """Write one model in OpenMMLab's format. ``FLOPs`` are multiplications, as the hosts' are."""
+    cost = costs.get(model['config'])
+    if cost is None or cost['size'] != 'x'.join(map(str, model['size'])):
+        raise UserError(
+            f"{COSTS} has no {model['config']} at {model['size']}: run tools/model_zoo.py --measure"
+        )
+    metrics = model.get('reported') or _measured(model, root)
+    task = next(task for key, task in _TASKS.items() if key in metrics)
+    entry: dict[str, Any] = {
+        'Name': model['name'],
+        'In Collection': model['collection'],
+        'Metadata': {'FLOPs': int(cost['macs']), 'Parameters': int(cost['parameters'])},
+        'Results': [{'Task': task, 'Dataset': model['data'], 'Metrics': metrics}],
+        'Config': f'configs/{model["config"]}',
+    }
+    if 'reported' in model:
+        entry['Metadata']['Figures'] = 'reported by the authors, not measured here'
+    weights = root / 'results' / model.get('result', '') / 'weights.pth'
+    if 'result' in model and weights.is_file():
+        entry['Weights'] = str(weights.relative_to(root))
+    if 'converted' in model:
+        entry['Converted From'] = {'Code': model['converted']}
+    return entry
+
+
+def _measured(model: Mapping[str, Any], root: Path) -> dict[str, float]:
+    path = root / 'results' / model['result'] / 'result.json'
+    if not path.is_file():
+        raise UserError(f"results/zoo.yml names the result '{model['result']}', which is not there")
+    tests = json.loads(path.read_text(encoding='utf-8'))['test']
+    found = {}
+    for name, place in model['figures'].items():
+        test, _, key = place.partition('/')
+        found[name] = round(float(tests[test]['figures'][key]), 2)
+    return found
+
+
+def _metafile(collection: Mapping[str, Any], entries: Sequence[Mapping]) -> str:
+    about = {
+        'Name': collection['name'],
+        'Metadata': {'Architecture': collection['architecture']},
+        'Paper': {'Title': collection['paper']['title'], 'URL': collection['paper']['url']},
+        'README': '../../README.md',
+    }
+    return _MADE + _dump({'Collections': [about], 'Models': list(entries)})
+
+
+def _dump(content: Any) -> str:
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+
+
+def fill(
+    readme: str, models: Sequence[Mapping], entries: Mapping[str, Mapping], root: Path
+) -> str:
+    """Replace what stands between the markers of the README."""
+
+    def replace(match: re.Match) -> str:
+        start, kind, name, _, end = match.groups()
+        lines = _zoo_table(models, entries) if kind == 'zoo' else study_table(root, name)
+        return start + ''.join(f'{line}\n' for line in lines) + end
+
+    return _BLOCK.sub(replace, readme)
+
+
+def _zoo_table(models: Sequence[Mapping], entries: Mapping[str, Mapping]) -> list[str]:
+    lines = [
+        '| model | data | parameters, M | GMACs | figure | weights |',
+        '|---|---|---|---|---|---|',
+    ]
+    for model in models:
+        entry = entries[model['name']]
+        metadata, metrics = entry['Metadata'], entry['Results'][0]['Metrics']
+        how = ' *reported*' if 'reported' in model else ''
+        figures = ', '.join(f'{name} {value}{how}' for name, value in metrics.items())
+        weights = entry.get('Weights')
+        shown = f'[{Path(weights).parent.name}]({weights})' if weights else ''
+        shown = shown or (f'[authors]({model["converted"]}) `*`' if 'converted' in model else '')
+        lines.append(
+            f'| [`{model["config"]}`]({entry["Config"]}) | {model["data"]} | '
+            f'{metadata["Parameters"] / 1e6:.2f} | {metadata["FLOPs"] / 1e9:.2f} | {figures} | '
+            f'{shown} |'
+        )
+    return lines
+
+
+def study_table(root: Path, name: str) -> list[str]:
+    """Write a study's table, the best row first, with its plot; nothing where it was not run."""
+    folder = root / 'results' / name
+    if not (folder / 'table.csv').is_file():
+        return []
+    study = json.loads((folder / 'study.json').read_text(encoding='utf-8'))
+    with (folder / 'table.csv').open(encoding='utf-8') as file:
+        rows = list(csv.DictReader(file))
+    higher = study['higher_is_better']
+    rows.sort(key=lambda row: float(row['mean']), reverse=higher)
+    unit = f', {study["unit"]}' if study['unit'] else ''
+    digits = 2 if study['unit'] == '%' else 3
+    lines = [
+        f'| network | {study["metric_name"]}{unit} | parameters, M | GMACs | latency, ms |',
+        '|---|---|---|---|---|',
+    ]
+    for row in rows:
+        spread = f' ± {float(row["spread"]):.{digits}f}' if row['spread'] else ''
+        lines.append(
+            f'| {row["label"]} | {float(row["mean"]):.{digits}f}{spread} | '
+            f'{_scaled(row["parameters"], 1e6, 2)} | {_scaled(row["macs"], 1e9, 2)} | '
+            f'{_scaled(row["latency_ms"], 1, 1)} |'
+        )
+    lines += ['', *_best_trades(study, rows)]
+    plot = next((p for p in ('macs', 'latency_ms', 'parameters')
+                 if (folder / f'front_{p}.png').is_file()), None)  # fmt: skip
+    if plot:
+        lines += [f'<img src="results/{name}/front_{plot}.png" width="480" alt="{study["title"]}">']
+        lines += ['']
+    lines += [
+        f'Budget {study["budget"]}, {study["steps"]} steps a run; every run, its log and its '
+        f'machine: [results/{name}](results/{name}/table.md).'
+    ]
+    return lines
+
+
+def _best_trades(study: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) -> list[str]:
+    costs = {'parameters': 'parameters', 'macs': 'multiplications', 'latency_ms': 'latency'}
+    lines = []
+    for key, name in costs.items():
+        known = [row for row in rows if row[key]]
+        points = [(float(row[key]), float(row['mean'])) for row in known]
+        best = [known[i]['label'] for i in front(points, study['higher_is_better'])]
+        if best:
+            lines.append(f'- No other is better for fewer {name}: {"; ".join(best)}.')
+    return [*(line.replace('fewer latency', 'a lower latency') for line in lines), '']
+
+
+def _scaled(text: str, by: float, digits: int) -> str:
+    return f'{float(text) / by:.{digits}f}' if text else ''
