@@ -16,9 +16,9 @@ import sacm_mm
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Modules whose distribution has another name.
 # Used where they are installed: Triton comes with PyTorch's builds for GPUs.
 OPTIONAL = {'timm', 'triton'}
+# Modules whose distribution has another name.
 DISTRIBUTIONS = {
     'PIL': 'pillow',
     'cv2': 'opencv-python',
