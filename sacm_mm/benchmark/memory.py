@@ -42,9 +42,10 @@ def main() -> None:
     import torch
 
     from sacm_mm.benchmark.implementations import build
-    from sacm_mm.benchmark.measure import peak_resident, resident
+    from sacm_mm.benchmark.measure import count_exactly, peak_resident, resident
 
     torch.set_num_threads(what['threads'])
+    count_exactly()
     tiny = dict(what['setting'], arch='d32-l1-k3-p4', size=8, batch=1)
     if not what['name'].endswith(('.onnx', '.pt2')):
         for _ in range(2):
