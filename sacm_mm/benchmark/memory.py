@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from sacm_mm.benchmark.implementations import Setting
 
@@ -41,26 +41,28 @@ def main() -> None:
 
     import torch
 
-    from sacm_mm.benchmark.implementations import build
-    from sacm_mm.benchmark.measure import count_exactly, peak_resident, resident
+    from sacm_mm.benchmark.measure import exact_counting
 
     torch.set_num_threads(what['threads'])
-    count_exactly()
-    tiny = dict(what['setting'], arch='d32-l1-k3-p4', size=8, batch=1)
-    if not what['name'].endswith(('.onnx', '.pt2')):
-        for _ in range(2):
-            build(what['name'], Setting(**tiny))()  # loads code, of compilers too
-    build_setting = Setting(**what['setting'])
+    with exact_counting():
+        print(json.dumps(_needed(what['name'], Setting(**what['setting']))))
+
+
+def _needed(name: str, setting: Setting) -> int | None:
+    from sacm_mm.benchmark.implementations import build, is_file
+    from sacm_mm.benchmark.measure import peak_resident, resident
+
+    if not is_file(name):  # loads code, of compilers too
+        build(name, replace(setting, arch='d32-l1-k3-p4', size=8, batch=1))()
     before = resident()
     if before is None:
-        print('null')
-        return
-    call = build(what['name'], build_setting)
+        return None
+    call = build(name, setting)
     call()  # what only the first needs, such as a compiler
     resident()
     for _ in range(_CALLS):
         call()
-    print(max(peak_resident() - before, 0))
+    return max(peak_resident() - before, 0)
 
 
 if __name__ == '__main__':

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sacm_mm.benchmark.implementations import Setting, build
-from sacm_mm.benchmark.measure import count_exactly, interleave, peak_memory
+from sacm_mm.benchmark.measure import exact_counting, interleave, peak_memory
 from sacm_mm.models.backbones.sa_convmixer import parse_arch
 from sacm_mm.provenance import stamp
 
@@ -82,14 +82,10 @@ def measure_scaling(swept: Sequence[Sweep], rounds: int) -> Iterator[dict[str, A
         timings.append(interleave({kind: call}, rounds, warmup=1)[kind])
         del call
         gc.collect()
-    count_exactly()
     machine = stamp()
     for (sweep, place, kind, setting), timing in zip(points, timings):
-        call = build(KINDS[kind][0], setting)
-        call()
-        memory = peak_memory(call, setting.device)
-        del call
-        gc.collect()
+        with exact_counting():
+            memory = _memory(KINDS[kind][0], setting)
         yield {
             'sweep': sweep.name,
             'place': round(place, 6),
@@ -103,6 +99,15 @@ def measure_scaling(swept: Sequence[Sweep], rounds: int) -> Iterator[dict[str, A
             'peak_mib': None if memory is None else round(memory / 2**20, 2),
             **machine,
         }
+
+
+def _memory(name: str, setting: Setting) -> int | None:
+    call = build(name, setting)
+    call()
+    memory = peak_memory(call, setting.device)
+    del call
+    gc.collect()
+    return memory
 
 
 def fit_line(x: Sequence[float], y: Sequence[float]) -> tuple[float, float, float]:
