@@ -1,13 +1,16 @@
-"""The memory of one implementation, in a process of its own.
+"""Memory of implementations, counted in a process of its own.
 
-Run as ``python -m sacm_mm.benchmark.memory '<JSON>'`` it prints the bytes.
+Run as ``python -m sacm_mm.benchmark.memory '<JSON>'`` it prints the bytes. A process that has done
+other things holds memory for them, and what it counts depends on that.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 from sacm_mm.benchmark.implementations import Setting
@@ -25,13 +28,26 @@ def own_memory(name: str, setting: Setting) -> int | None:
         name: See ``implementations.build``.
         setting: What is measured, on the CPU.
     """
+    return _in_process([(name, setting)], 'needed')[0]
+
+
+def call_memory(points: Sequence[tuple[str, Setting]]) -> list[int | None]:
+    """Return for each point the bytes that a call needs beyond the network, in one process."""
+    return _in_process(points, 'called')
+
+
+def _in_process(points: Sequence[tuple[str, Setting]], kind: str) -> list[int | None]:
     import torch
 
-    what = {'name': name, 'setting': asdict(setting), 'threads': torch.get_num_threads()}
+    what = {
+        'points': [(name, asdict(setting)) for name, setting in points],
+        'kind': kind,
+        'threads': torch.get_num_threads(),
+    }
     command = [sys.executable, '-W', 'ignore', '-m', __name__, json.dumps(what)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:  # it was timed in this process: not a mistake of the user
-        raise RuntimeError(f'measuring the memory of {name} failed:\n{done.stderr}')
+        raise RuntimeError(f'measuring memory failed:\n{done.stderr}')
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -44,8 +60,22 @@ def main() -> None:
     from sacm_mm.benchmark.measure import exact_counting
 
     torch.set_num_threads(what['threads'])
+    count = {'needed': _needed, 'called': _called}[what['kind']]
     with exact_counting():
-        print(json.dumps(_needed(what['name'], Setting(**what['setting']))))
+        found = [count(name, Setting(**setting)) for name, setting in what['points']]
+    print(json.dumps(found))
+
+
+def _called(name: str, setting: Setting) -> int | None:
+    from sacm_mm.benchmark.implementations import build
+    from sacm_mm.benchmark.measure import peak_memory
+
+    call = build(name, setting)
+    call()
+    memory = peak_memory(call, setting.device)
+    del call
+    gc.collect()
+    return memory
 
 
 def _needed(name: str, setting: Setting) -> int | None:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from sacm_mm.benchmark.implementations import Setting, build
-from sacm_mm.benchmark.measure import exact_counting, interleave, peak_memory
+from sacm_mm.benchmark.measure import interleave
+from sacm_mm.benchmark.memory import call_memory
 from sacm_mm.models.backbones.sa_convmixer import parse_arch
 from sacm_mm.provenance import stamp
 
@@ -68,7 +69,7 @@ def sweeps(
 def measure_scaling(swept: Sequence[Sweep], rounds: int) -> Iterator[dict[str, Any]]:
     """Measure every point of the sweeps; a row for each kind of ``KINDS``.
 
-    All times come first, because memory is counted in a way that slows this process down.
+    All times come first; memory is counted in a process of its own.
     """
     points = [
         (sweep, place, kind, replace(setting, mode=mode))
@@ -82,10 +83,9 @@ def measure_scaling(swept: Sequence[Sweep], rounds: int) -> Iterator[dict[str, A
         timings.append(interleave({kind: call}, rounds, warmup=1)[kind])
         del call
         gc.collect()
+    memories = call_memory([(KINDS[kind][0], setting) for _, _, kind, setting in points])
     machine = stamp()
-    for (sweep, place, kind, setting), timing in zip(points, timings):
-        with exact_counting():
-            memory = _memory(KINDS[kind][0], setting)
+    for (sweep, place, kind, setting), timing, memory in zip(points, timings, memories):
         yield {
             'sweep': sweep.name,
             'place': round(place, 6),
@@ -99,15 +99,6 @@ def measure_scaling(swept: Sequence[Sweep], rounds: int) -> Iterator[dict[str, A
             'peak_mib': None if memory is None else round(memory / 2**20, 2),
             **machine,
         }
-
-
-def _memory(name: str, setting: Setting) -> int | None:
-    call = build(name, setting)
-    call()
-    memory = peak_memory(call, setting.device)
-    del call
-    gc.collect()
-    return memory
 
 
 def fit_line(x: Sequence[float], y: Sequence[float]) -> tuple[float, float, float]:
