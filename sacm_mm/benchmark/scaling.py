@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -69,7 +68,7 @@ def sweeps(
 def measure_scaling(swept: Sequence[Sweep], rounds: int) -> Iterator[dict[str, Any]]:
     """Measure every point of the sweeps; a row for each kind of ``KINDS``.
 
-    All times come first; memory is counted in a process of its own.
+    All times come first, interleaved; memory is counted in a process of its own.
     """
     points = [
         (sweep, place, kind, replace(setting, mode=mode))
@@ -77,15 +76,15 @@ def measure_scaling(swept: Sequence[Sweep], rounds: int) -> Iterator[dict[str, A
         for place, setting in sweep.points
         for kind, (_, mode) in KINDS.items()
     ]
-    timings = []
-    for _, _, kind, setting in points:
-        call = build(KINDS[kind][0], setting)
-        timings.append(interleave({kind: call}, rounds, warmup=1)[kind])
-        del call
-        gc.collect()
+    calls = {
+        str(number): build(KINDS[kind][0], setting)
+        for number, (_, _, kind, setting) in enumerate(points)
+    }
+    timings = interleave(calls, rounds, warmup=1)
+    calls.clear()
     memories = call_memory([(KINDS[kind][0], setting) for _, _, kind, setting in points])
     machine = stamp()
-    for (sweep, place, kind, setting), timing, memory in zip(points, timings, memories):
+    for (sweep, place, kind, setting), timing, memory in zip(points, timings.values(), memories):
         yield {
             'sweep': sweep.name,
             'place': round(place, 6),
