@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from sacm_mm.benchmark.implementations import Setting, build
-from sacm_mm.benchmark.measure import interleave, peak_memory
+from sacm_mm.benchmark.measure import interleave
+from sacm_mm.benchmark.memory import call_memory
 from sacm_mm.models.backbones.sa_convmixer import parse_arch
 from sacm_mm.provenance import stamp
 
@@ -66,34 +66,38 @@ def sweeps(
 
 
 def measure_scaling(swept: Sequence[Sweep], rounds: int) -> Iterator[dict[str, Any]]:
-    """Measure every point of the sweeps; a row for each kind of ``KINDS``."""
+    """Measure every point of the sweeps; a row for each kind of ``KINDS``.
+
+    All times come first, interleaved; memory is counted in a process of its own.
+    """
+    points = [
+        (sweep, place, kind, replace(setting, mode=mode))
+        for sweep in swept
+        for place, setting in sweep.points
+        for kind, (_, mode) in KINDS.items()
+    ]
+    calls = {
+        str(number): build(KINDS[kind][0], setting)
+        for number, (_, _, kind, setting) in enumerate(points)
+    }
+    timings = interleave(calls, rounds, warmup=1)
+    calls.clear()
+    memories = call_memory([(KINDS[kind][0], setting) for _, _, kind, setting in points])
     machine = stamp()
-    for sweep in swept:
-        for place, setting in sweep.points:
-            for kind, (name, mode) in KINDS.items():
-                setting = replace(setting, mode=mode)
-                call = build(name, setting)
-                timing = interleave({kind: call}, rounds, warmup=1)[kind]
-                memory = peak_memory(call, setting.device)
-                del call
-                gc.collect()
-                yield {
-                    'sweep': sweep.name,
-                    'place': round(place, 6),
-                    'kind': kind,
-                    'arch': setting.arch,
-                    'size': setting.size,
-                    'batch': setting.batch,
-                    'dtype': setting.dtype,
-                    'device': setting.device,
-                    'rounds': rounds,
-                    'median_ms': round(timing.median * 1e3, 3),
-                    'lower_quartile_ms': round(timing.lower * 1e3, 3),
-                    'upper_quartile_ms': round(timing.upper * 1e3, 3),
-                    'ms_per_image': round(timing.median * 1e3 / setting.batch, 3),
-                    'peak_mib': None if memory is None else round(memory / 2**20, 2),
-                    **machine,
-                }
+    for (sweep, place, kind, setting), timing, memory in zip(points, timings.values(), memories):
+        yield {
+            'sweep': sweep.name,
+            'place': round(place, 6),
+            'kind': kind,
+            **asdict(setting),
+            'rounds': rounds,
+            'median_ms': round(timing.median * 1e3, 3),
+            'lower_quartile_ms': round(timing.lower * 1e3, 3),
+            'upper_quartile_ms': round(timing.upper * 1e3, 3),
+            'ms_per_image': round(timing.median * 1e3 / setting.batch, 3),
+            'peak_mib': None if memory is None else round(memory / 2**20, 2),
+            **machine,
+        }
 
 
 def fit_line(x: Sequence[float], y: Sequence[float]) -> tuple[float, float, float]:

@@ -70,7 +70,15 @@ def _draw_lines(
         ends = np.array([0, (x**power).max()])
         ax.plot(ends, slope * ends + intercept, color=colour, linewidth=1)
         ax.plot(
-            x**power, y, marker, color=colour, markersize=5, label=f'{kind}: $R^2$ {straight:.4f}'
+            x**power,
+            y,
+            marker,
+            color=colour,
+            markersize=5,
+            # a constant has no spread for a line to explain
+            label=f'{kind}: constant'
+            if np.ptp(y) < 0.1 * y.mean()
+            else f'{kind}: $R^2$ {straight:.4f}',
         )
         if power != 1:
             ax.set_xticks(x**power, [f'{place:g}' for place in x])

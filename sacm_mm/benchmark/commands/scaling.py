@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
             flush=True,
         )
         rows.append(row)
-        write_csv(rows, args.out)  # what is measured is not lost
+    write_csv(rows, args.out)
     picture = args.out.with_suffix('.png')
     save_figure(draw_scaling(rows), picture)
     print(args.out)
