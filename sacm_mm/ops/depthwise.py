@@ -4,11 +4,18 @@ PyTorch computes the weight gradient of a depthwise convolution an order of magn
 its forward pass on CPUs. The same gradient is a grouped convolution of the input with the output's
 gradient as its kernels: every (sample, channel) plane is one group. The forward pass and the
 input's gradient are PyTorch's own.
+
+That holds for contiguous maps and large kernels. Measured on one core of an AMD EPYC (Zen 4) with
+PyTorch 2.15, forward and backward in float32, PyTorch's way and ours: 123 and 65 ms for k = 5 at
+(4, 256, 64, 64); but 1.7 and 2.3 ms for k = 3 at (8, 256, 14, 14), and with channels-last maps
+PyTorch is the faster one throughout (2.8 and 8.8 ms there). Those are left to it.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+_LARGE = 5  # kernels from this width on have our weight gradient
 
 
 @torch.library.custom_op('sacm_mm::depthwise_conv2d', mutates_args=())
@@ -73,7 +80,13 @@ def depthwise_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> T
     (N, C, H, W), (C, 1, k, k), (C,) -> (N, C, H, W). The result equals ``F.conv2d``'s; only the way
     the weight gradient is computed on a CPU differs.
     """
-    if x.device.type == 'cpu' and torch.is_grad_enabled() and weight.requires_grad:
+    if (
+        x.device.type == 'cpu'
+        and weight.shape[-1] >= _LARGE
+        and weight.requires_grad
+        and torch.is_grad_enabled()
+        and x.is_contiguous()
+    ):
         return _depthwise(x, weight, bias)
     return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=x.shape[1])
 
