@@ -69,7 +69,7 @@ def _entry(model: Mapping[str, Any], root: Path, costs: Mapping) -> dict[str, An
     cost = costs.get(model['config'])
     if cost is None or cost['size'] != 'x'.join(map(str, model['size'])):
         raise UserError(
-            f"{COSTS} has no {model['config']} at {model['size']}: run tools/model_zoo.py --measure"
+            f'{COSTS} has no {model["config"]} at {model["size"]}: run tools/model_zoo.py --measure'
         )
     metrics = model.get('reported') or _measured(model, root)
     task = next(task for key, task in _TASKS.items() if key in metrics)
@@ -116,9 +116,7 @@ def _dump(content: Any) -> str:
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
 
 
-def fill(
-    readme: str, models: Sequence[Mapping], entries: Mapping[str, Mapping], root: Path
-) -> str:
+def fill(readme: str, models: Sequence[Mapping], entries: Mapping[str, Mapping], root: Path) -> str:
     """Replace what stands between the markers of the README."""
 
     def replace(match: re.Match) -> str:
