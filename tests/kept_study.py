@@ -25,10 +25,14 @@ def write_study(study, out: Path, figures: dict[str, list[float]]) -> None:
         for seed, value in enumerate(values):
             write_run(study, out / 'runs' / f'{row}_seed{seed}', row, seed, value)
         costs[row] = {
-            'parameters': 10**6 * (place + 1), 'backbone_parameters': 10**6, 'macs': 10**9 * (5 - place),
-            'activations': 10**7, 'latency_ms': 10.0 + place, 'latency_lower_ms': 9.0,
+            'parameters': 10**6 * (place + 1),
+            'backbone_parameters': 10**6,
+            'macs': 10**9 * (5 - place),
+            'activations': 10**7,
+            'latency_ms': 10.0 + place,
+            'latency_lower_ms': 9.0,
             'latency_upper_ms': 12.0,
-        }  # fmt: skip
+        }
     costs = {'size': [360, 480], 'rounds': 3, 'device': 'cpu', 'stamp': STAMP, 'rows': costs}
     write_json(costs, out / 'costs.json')
 

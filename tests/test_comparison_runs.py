@@ -26,7 +26,8 @@ FLAGS = (
     '--hide-scrollbars',
 )  # fmt: skip
 # the browser does not go below some 500 pixels of its own accord; a frame does
-PROBE = """<!DOCTYPE html><body><iframe id="f" src="index.html" width="{width}" height="4000"></iframe>
+PROBE = """<!DOCTYPE html><body>
+<iframe id="f" src="index.html" width="{width}" height="4000"></iframe>
 <script>
 f.onload = () => {{
   const d = f.contentDocument, table = d.querySelector('table.sortable');

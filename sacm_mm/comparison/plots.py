@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 
@@ -108,7 +109,7 @@ def _label_points(
     spots = axis.transData.transform(points)
     taken = [Bbox.from_extents(x - reach, y - reach, x + reach, y + reach) for x, y in spots]
     corners = axis.transData.transform(line)
-    for (x0, y0), (x1, y1) in zip(corners, corners[1:]):  # across, then up or down
+    for (x0, y0), (x1, y1) in pairwise(corners):  # across, then up or down
         taken.append(Bbox.from_extents(x0, y0 - 1, x1, y0 + 1))
         taken.append(Bbox.from_extents(x1 - 1, min(y0, y1), x1 + 1, max(y0, y1)))
     places = [
