@@ -1,0 +1,85 @@
+"""A study's results as `report` keeps them, written by hand: runs without training."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from sacm_mm.comparison.gather import describe
+from sacm_mm.comparison.runs import write_json
+
+STAMP = {
+    'sacm_mm': '0.1.0', 'commit': 'c' * 40, 'python': '3.11.7', 'torch': '2.15.0',
+    'onedl-mmengine': '0.10.12', 'onedl-mmcv': '2.3.6', 'onedl-mmsegmentation': '1.4.2',
+    'onedl-mmpretrain': '1.3.6', 'cpu': 'some CPU', 'cores': 2, 'threads': 2, 'gpu': None,
+}  # fmt: skip
+CLASSES = ('sky', 'building', 'road')
+
+
+def write_study(study, out: Path, figures: dict[str, list[float]]) -> None:
+    """Write the results of a study, with a figure for each row and seed."""
+    write_json(describe(study), out / 'study.json')
+    costs = {}
+    for place, (row, values) in enumerate(figures.items()):
+        for seed, value in enumerate(values):
+            write_run(study, out / 'runs' / f'{row}_seed{seed}', row, seed, value)
+        costs[row] = {
+            'parameters': 10**6 * (place + 1),
+            'backbone_parameters': 10**6,
+            'macs': 10**9 * (5 - place),
+            'activations': 10**7,
+            'latency_ms': 10.0 + place,
+            'latency_lower_ms': 9.0,
+            'latency_upper_ms': 12.0,
+        }
+    costs = {'size': [360, 480], 'rounds': 3, 'device': 'cpu', 'stamp': STAMP, 'rows': costs}
+    write_json(costs, out / 'costs.json')
+
+
+def write_run(study, folder: Path, row: str, seed: int, value: float) -> None:
+    """Write one run."""
+    about = describe(study)
+    config = {'recipe': about['recipe'], 'model': about['rows'][row]['model'], 'seed': seed}
+    write_json(config, folder / 'config.json')
+    write_json(
+        {
+            'config': f'configs/comparison/{study.name}.py',
+            'commands': [f'python tools/benchmark.py train {study.name} --rows {row}'],
+            'seed': seed,
+            'note': '',
+            'study': study.name,
+            'budget': study.budget,
+            'row': row,
+            'train': {'seconds': 90, 'stamp': STAMP},
+            'test': {'whole': {'figures': {study.metric: value}, 'stamp': STAMP}},
+        },
+        folder / 'result.json',
+    )
+    (folder / 'train.log').write_text(f'sacm_mm stamp: {json.dumps(STAMP)}\n')
+    table = ''.join(f'| {name} | {value + i:.2f} | 50.0 |\n' for i, name in enumerate(CLASSES))
+    (folder / 'test_whole.log').write_text(
+        f'| Class | IoU | Acc |\n{table}Iter(test) [4/4]  {study.metric}: {value:.4f}  time: 0.1\n'
+    )
+    steps = range(study.steps // 4, study.steps + 1, study.steps // 4)
+    rows = ({'loss': 3 - s / study.steps, 'iter': s, 'step': s} for s in steps)
+    (folder / 'scalars.json').write_text(''.join(json.dumps(r) + '\n' for r in rows))
+    _write_samples(folder, seed)
+
+
+def _write_samples(folder: Path, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    samples = folder / 'samples'
+    shared = folder.parents[1] / 'samples'
+    for path in (samples, shared):
+        path.mkdir(parents=True, exist_ok=True)
+    kept = []
+    for i in range(2):
+        kept.append({'image': f'{i}.image.jpg', 'gt': f'{i}.gt.png', 'pred': f'{i}.pred.png'})
+        cv2.imwrite(str(shared / f'{i}.image.jpg'), np.full((24, 32, 3), 90 * i, np.uint8))
+        cv2.imwrite(str(shared / f'{i}.gt.png'), np.full((24, 32), i, np.uint8))
+        labels = random.integers(0, 3, (24, 32), dtype=np.uint8)
+        cv2.imwrite(str(samples / f'{i}.pred.png'), labels)
+    palette = [[90, 90, 90], [128, 0, 0], [0, 0, 128]]
+    about = {'classes': list(CLASSES), 'palette': palette, 'samples': kept}
+    write_json(about, samples / 'samples.json')
