@@ -42,7 +42,7 @@ f.onload = () => {{
   out.textContent = JSON.stringify({{
     page: d.documentElement.scrollWidth, width: d.documentElement.clientWidth,
     pictures: [...d.images].map(i => i.complete && i.naturalWidth > 0 && i.clientWidth > 0),
-    widest: Math.max(...[...d.images].map(i => i.clientWidth)),
+    widest: Math.max(...[...d.querySelectorAll('figure')].map(i => i.clientWidth)),
     text: getComputedStyle(d.querySelector('td')).fontSize,
     before, up, down: column(3),
   }});

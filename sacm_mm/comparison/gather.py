@@ -48,9 +48,11 @@ def describe(study: Study) -> dict[str, Any]:
 def _backbone_name(study: Study, row: Any) -> str:
     if isinstance(row.backbone, str):
         return row.backbone
-    backbone = study.cfg.model.backbone
-    arch = row.model.get('backbone', {}).get('arch', backbone.get('arch', ''))
-    return f'{backbone.type} {arch}'.strip()
+    own = row.backbone or {**study.cfg.model.backbone, **row.model.get('backbone', {})}
+    arch = own.get('arch', own.get('depth', ''))
+    if isinstance(arch, dict):
+        arch = '/'.join(str(size) for size in arch.values())
+    return f'{own["type"]} {arch}'.strip()
 
 
 def gather(study: Study, root: Path, out: Path) -> list[str]:

@@ -37,7 +37,11 @@ th[aria-sort=descending] button::after { content: " \\25BC"; }
 figure { margin: 0 0 1rem; } figcaption { color: #444; font-size: .9rem; }
 img { max-width: 100%; height: auto; display: block; }
 code { background: #f3f3f3; padding: .1rem .3rem; overflow-wrap: anywhere; }
-td.text { text-align: left; }
+.wide { overflow-x: auto; } .wide img { min-width: 36rem; }
+@media (max-width: 40rem) {
+  th, td { padding: .4rem .45rem; }
+  th:first-child, td:first-child { white-space: normal; min-width: 7.5rem; max-width: 9rem; }
+}
 """
 _SCRIPT = """
 for (const table of document.querySelectorAll('table.sortable')) {
@@ -134,8 +138,9 @@ def _value(value: float | str) -> str:
 
 def _figure(path: Path, caption: str) -> str:
     data = base64.b64encode(path.read_bytes()).decode()
+    scrolls = ' class="wide"' if path.name == 'samples.png' else ''
     return (
-        f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
+        f'<figure{scrolls}><img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
         f'<figcaption>{escape(caption)}</figcaption></figure>'
     )
 

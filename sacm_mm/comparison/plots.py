@@ -10,6 +10,7 @@ from statistics import fmean
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 from matplotlib.transforms import Bbox
 
 from sacm_mm.comparison.front import front
@@ -52,8 +53,8 @@ def _save(figure: Figure, path: Path) -> None:
 
 
 def is_ours(row: RowSummary) -> bool:
-    """Whether a row is a network of this project."""
-    return row.backbone.startswith(('sa-convmixer', 'sacm_mm.'))
+    """Whether a row is the network that the others are compared with."""
+    return row.backbone.startswith(('sa-convmixer', 'sacm_mm.SAConvMixer'))
 
 
 def draw_front(comparison: Comparison, cost: str) -> Figure:
@@ -72,9 +73,9 @@ def draw_front(comparison: Comparison, cost: str) -> Figure:
         )
     if max(x for x, _ in points) > 8 * min(x for x, _ in points):
         axis.set_xscale('log')
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_major_formatter('{x:g}')
-        axis.xaxis.set_minor_formatter('{x:g}')
-        axis.tick_params(axis='x', which='minor', labelsize=8)
+        axis.xaxis.set_minor_locator(NullLocator())
     unit = f' ({study["unit"]})' if study['unit'] else ''
     way = '' if study['higher_is_better'] else ', lower is better'
     axis.set(xlabel=label, ylabel=f'{study["metric_name"]}{unit}{way}')
@@ -170,7 +171,7 @@ def draw_classes(comparison: Comparison) -> Figure:
     """Draw one panel a class, one bar a row."""
     rows = [row for row in comparison.best_first() if row.results[0].class_iou]
     names = list(rows[0].results[0].class_iou)
-    across = 3
+    across = 2
     down = -(-len(names) // across)
     figure = Figure(
         (2.6 * across + 1.2, (0.2 * len(rows) + 0.55) * down + 0.4), layout='constrained'

@@ -40,7 +40,7 @@ def draw_samples(comparison: Comparison, path: Path) -> bool:
     for line, (label, pictures) in zip(axes, strips):
         for axis, picture in zip(line, pictures):
             seen |= _show(axis, picture, first[2])
-        line[0].set_title(label, fontsize=10, loc='left', pad=4)
+        line[0].set_title(label, fontsize=12, loc='left', pad=4)
     if 'pred' in kind and isinstance(kind['pred'], str):
         handles = class_legend(seen, first[2]['classes'], first[2]['palette'])
         figure.legend(
@@ -89,7 +89,7 @@ def _sheet(strips: Sequence, first: Any) -> tuple[Figure, np.ndarray]:
         ratio if isinstance(p[0], Path) or isinstance(p[0][0], Path) else 0.16 for _, p in strips
     ]
     columns = len(about['samples'])
-    size = (_PANEL * columns, sum(_PANEL * h + 0.27 for h in heights) + 0.8)
+    size = (_PANEL * columns, sum(_PANEL * h + 0.3 for h in heights) + 0.8)
     figure = Figure(size, layout='constrained')
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)  # type: ignore
     axes = figure.subplots(len(strips), columns, squeeze=False, height_ratios=heights)

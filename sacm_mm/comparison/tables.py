@@ -63,7 +63,8 @@ def hardware(stamp: Mapping[str, Any]) -> str:
     """Name the machine of a stamp."""
     if stamp.get('gpu'):
         return str(stamp['gpu'])
-    return f'{stamp.get("cpu", "unknown")}, {stamp.get("threads", "?")} threads'
+    threads = stamp.get('threads', '?')
+    return f'{stamp.get("cpu", "unknown")}, {threads} thread{"" if threads == 1 else "s"}'
 
 
 def columns(comparison: Comparison) -> list[tuple[str, str]]:
@@ -122,12 +123,16 @@ def provenance(comparison: Comparison) -> list[str]:
         f'{" and ".join(machines)} with {" and ".join(versions)}, commit {" and ".join(commits)}.',
         f'`{command(study)}`',
     ]
+    if study['budget'] == 'tiny':
+        lines.insert(
+            0, 'A look at the machinery: so short a training says nothing of the networks.'
+        )
     if comparison.costs:
         lines.insert(
-            1, f'Latency on {hardware(comparison.costs["stamp"])}, the networks timed in turn.'
+            -1, f'Latency on {hardware(comparison.costs["stamp"])}, the networks timed in turn.'
         )
     if any(row.spread is not None for row in comparison.rows):
-        lines.insert(1, 'Mean ± standard deviation over the seeds.')
+        lines.insert(-1, 'Mean ± standard deviation over the seeds.')
     return lines
 
 

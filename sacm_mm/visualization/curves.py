@@ -34,6 +34,7 @@ LABELS = {
 # How the hosts' metrics that are per cent begin or end.
 PERCENT = ('mIoU', 'mAcc', 'aAcc', 'mDice', 'mFscore', 'mPrecision', 'mRecall', 'mIoU_per_image')
 PERCENT_PREFIXES = ('accuracy/', 'single-label/', 'multi-label/')
+_LINE, _FEW_LINES = 0.22, 2  # inches of a line of the legend, and those that there is room for
 FEW = 25  # points: up to here each has a marker, and nothing is smoothed
 
 
@@ -215,10 +216,13 @@ def draw_curves(runs: Mapping[str, Mapping[str, Curve]], keys: Sequence[str]) ->
     if averaged:
         handles.append(Line2D([], [], color='0.5', alpha=0.5, linewidth=1, label='as logged'))
     widest = max(map(len, runs)) + 8  # letters of a name, and its sample
+    across = max(1, min(len(handles), 55 * columns // widest))
+    lines = -(-len(handles) // across)
+    figure.set_figheight(figure.get_figheight() + _LINE * max(0, lines - _FEW_LINES))
     figure.legend(
         handles=handles,
         loc='outside lower center',
-        ncols=max(1, min(len(handles), 55 * columns // widest)),
+        ncols=across,
         frameon=False,
     )
     return figure
