@@ -6,6 +6,7 @@ import json
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -64,9 +65,7 @@ class OpenVinoFile(Exported):
     """A .onnx file in OpenVINO, on the CPU, in float32, with PyTorch's number of threads."""
 
     def __init__(self, path: Path) -> None:
-        import openvino
-
-        core = openvino.Core()
+        core = _openvino()
         model = core.read_model(path)
         self._compiled = core.compile_model(
             model,
@@ -102,6 +101,19 @@ class TorchFile(Exported):
         with torch.no_grad():
             outputs = self._run(torch.from_numpy(image))
         return {name: out.numpy() for name, out in outputs.items()}
+
+
+@cache
+def _openvino() -> Any:
+    """Return the one core of this process, which is never given back.
+
+    Its CPU plugin puts an alternate signal stack on the thread and frees that memory with the core,
+    but leaves the thread pointing there: the next signal, such as a data loader's worker ending,
+    would crash the process.
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 RUNTIMES: dict[str, Callable[[Path], Exported]] = {
