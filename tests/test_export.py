@@ -1,5 +1,8 @@
 """Exported files equal the model, in every runtime and through the tools."""
 
+import gc
+import signal
+
 import cv2
 import numpy as np
 import pytest
@@ -7,7 +10,7 @@ import torch
 from test_deploy import TINY, tiny_model
 
 from sacm_mm import UserError
-from sacm_mm.deploy import export, exporting, load_exported
+from sacm_mm.deploy import export, exporting, load_exported, runtimes
 from sacm_mm.deploy.runtimes import RUNTIMES
 
 for module in ('onnx', 'onnxscript', *RUNTIMES):
@@ -26,7 +29,7 @@ OUTPUTS = {
     ('name', 'end_to_end', 'suffix'),
     [
         ('sacm_camvid_light.py', False, '.onnx'),
-        ('sacm_camvid_fpn.py', False, '.onnx'),
+        pytest.param('sacm_camvid_fpn.py', False, '.onnx', marks=pytest.mark.slow),
         ('sacm_nyu_light.py', False, '.pt2'),
         ('sacm_nyu_joint_light.py', True, '.onnx'),
         ('sacm_cifar10_light.py', True, '.pt2'),
@@ -127,3 +130,20 @@ def test_mistakes_are_named(tmp_path, run_tool, trained, test, data):
     )
     with pytest.raises(UserError, match="unknown runtime 'tensorrt'"):
         load_exported(tmp_path / 'broken.onnx', 'tensorrt')
+
+
+def test_signals_are_handled_after_openvino(tmp_path):
+    # its core frees the signal stack that it has put on the thread: it is never given back
+    export(tiny_model('sacm_camvid_light.py'), tmp_path / 'model.onnx')
+    network = load_exported(tmp_path / 'model.onnx', 'openvino')
+    core = runtimes._openvino()
+    del network
+    gc.collect()
+    assert runtimes._openvino() is core
+    handled = []
+    before = signal.signal(signal.SIGUSR1, lambda *_: handled.append(True))
+    try:
+        signal.raise_signal(signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert handled
