@@ -118,7 +118,13 @@ def _missing_import(path: Path, error: ImportError) -> str:
     """Say which module a config needs, and how to install it where that is known."""
     found = re.search(r"'imports': ('[^']+'|\[[^\]]*\])", str(error))
     what = found.group(1).replace("'", '').strip('[]') if found else one_line(error)
-    if 'mmdet' in what:
+    first: BaseException = error  # what went wrong first: a package of its own may be absent
+    while cause := first.__cause__ or first.__context__:
+        first = cause
+    absent = first.name.partition('.')[0] if isinstance(first, ImportError) and first.name else ''
+    if absent and absent not in what:
+        what += f", for '{absent}' is absent: pip install {absent}"
+    elif 'mmdet' in what:
         what += ': pip install onedl-mmdetection'
     return f"config '{path}' needs a module that does not import: {what}"
 

@@ -8,6 +8,8 @@ import pytest
 from conftest import CAMVID, TINY_CAMVID, TOOLS
 from mmengine.config import Config
 
+from sacm_mm import UserError
+from sacm_mm.cli import read_config
 from sacm_mm.swap.kinds import Kind, stock_kinds
 from sacm_mm.swap.matrix import RUNS, Row, check_kind, read_csv, summary, table, write_csv
 
@@ -70,6 +72,15 @@ def test_configs_that_do_not_load_say_so_in_one_line(run_tool, tmp_path, text, s
         says in run_tool('swap_backbone', path, '--backbone', NEW, '--out', tmp_path / 'x.py').error
     )
     assert not (tmp_path / 'x.py').exists()
+
+
+def test_what_a_custom_import_itself_lacks_is_named(tmp_path, monkeypatch):
+    (tmp_path / 'half_installed.py').write_text('import no_such_package.part\n')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = tmp_path / 'config.py'
+    path.write_text("custom_imports = dict(imports=['half_installed'])\n")
+    with pytest.raises(UserError, match="half_installed, for 'no_such_package' is absent"):
+        read_config(path)
 
 
 def test_wrong_stock_names_list_near_ones(run_tool, tmp_path):
