@@ -194,6 +194,40 @@ def test_a_classifier_gets_another_number_of_channels():
     assert sacm_mm.swap_backbone(new, cfg.model.backbone).to_dict() == cfg.to_dict()
 
 
+def test_a_neck_with_weights_of_its_own_keeps_its_channels():
+    model = dict(
+        type='ImageClassifier',
+        backbone=dict(type='VisionTransformer', arch='deit-tiny', img_size=32, frozen_stages=12),
+        neck=dict(type='ClsBatchNormNeck', input_features=192),
+        head=dict(type='VisionTransformerClsHead', in_channels=192, num_classes=4),
+    )
+    cfg = Config(dict(default_scope='mmpretrain', model=model))
+    assert check_config(cfg, sizes=[32]).works  # nothing of its backbone is trained
+    new = sacm_mm.swap_backbone(cfg, OURS)
+    assert new.model.head.in_channels == 192
+    assert check_config(new, sizes=[32]).works
+
+
+def test_images_of_one_channel_and_a_backbone_that_ends_in_a_vector():
+    pipeline = [dict(type='Resize', scale=32), dict(type='PackInputs')]
+    cfg = Config(
+        dict(
+            default_scope='mmpretrain',
+            train_dataloader=dict(dataset=dict(dataset=dict(pipeline=pipeline))),
+            data_preprocessor=dict(mean=[33.46], std=[78.87], num_classes=10),
+            model=dict(
+                type='ImageClassifier',
+                backbone=dict(type='LeNet5', num_classes=10),
+                head=dict(type='ClsHead', loss=dict(type='CrossEntropyLoss')),
+            ),
+        )
+    )
+    assert check_config(cfg, sizes=[32]).works
+    new = sacm_mm.swap_backbone(cfg, OURS)
+    assert new.model.backbone.in_channels == 1
+    assert check_config(new, sizes=[32]).works
+
+
 def test_refusals_have_the_reason():
     cfg = _config(_fcn())
     del cfg.model['backbone']
@@ -206,6 +240,11 @@ def test_refusals_have_the_reason():
     distilled = dict(type='mmpretrain.DistilledVisionTransformer', arch='deit-tiny')
     with pytest.raises(UserError, match='several tokens'):
         needs_of(dict(backbone=distilled), 'mmpretrain', (224, 224))
+    with pytest.raises(UserError, match='classifies by itself'):
+        needs_of(dict(backbone=dict(type='InceptionV3')), 'mmpretrain', (299, 299))
+    headless = dict(type='ImageClassifier', backbone=dict(type='ResNet', depth=18))
+    verdict = check_config(Config(dict(default_scope='mmpretrain', model=headless)))
+    assert verdict.reason == 'it has no head, and so no loss'
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sacm_mm.errors import UserError
 from sacm_mm.swap.meta import build_part, quiet, reason
+from sacm_mm.swap.swapping import image_channels
 
 SIZES = (128, 224)
 BATCH = 2
@@ -45,7 +46,8 @@ def check_config(cfg: Mapping, sizes: Sequence[int | tuple[int, int]] = SIZES) -
 
     Args:
         cfg: A config of mmsegmentation or mmpretrain.
-        sizes: Image sizes in pixels, tried in turn until one runs: some networks take one only.
+        sizes: Image sizes in pixels, tried in turn until one runs: some networks take one only. The
+            reason is that of the last.
     """
     scope = cfg.get('default_scope') or 'mmengine'
     start = time.perf_counter()
@@ -53,14 +55,17 @@ def check_config(cfg: Mapping, sizes: Sequence[int | tuple[int, int]] = SIZES) -
         model = build_part(cfg['model'], scope, meta=False)
     except UserError as error:
         return Verdict(False, reason=str(error))
-    first = ''
+    if scope == 'mmpretrain' and getattr(model, 'head', None) is None:
+        return Verdict(False, reason='it has no head, and so no loss')
+    channels = image_channels(cfg)
+    why = ''
     for size in sizes:
         height, width = (size, size) if isinstance(size, int) else size
         try:
             with quiet(), DefaultScope.overwrite_default_scope(scope):
-                loss = _run(model, scope, height, width)
+                loss = _run(model, scope, channels, height, width)
         except Exception as error:  # a model may fail in any way
-            first = first or reason(error)
+            why = reason(error)
             continue
         return Verdict(
             True,
@@ -69,13 +74,13 @@ def check_config(cfg: Mapping, sizes: Sequence[int | tuple[int, int]] = SIZES) -
             (height, width),
             time.perf_counter() - start,
         )
-    return Verdict(False, reason=first)
+    return Verdict(False, reason=why)
 
 
-def _run(model: Any, scope: str, height: int, width: int) -> float:
+def _run(model: Any, scope: str, channels: int, height: int, width: int) -> float:
     torch.manual_seed(0)
     model.init_weights()  # some parameters are left unset until then
-    images = torch.randn(BATCH, 3, height, width)
+    images = torch.randn(BATCH, channels, height, width)
     samples = (_labels if scope == 'mmpretrain' else _masks)(model, height, width)
     model.train().zero_grad()
     losses = model(images, copy.deepcopy(samples), mode='loss')
@@ -96,7 +101,10 @@ def _check_finite(model: nn.Module, loss: Tensor) -> None:
     if wrong or not gradients:
         raise UserError(f'gradients are not finite: {", ".join(wrong[:3]) or "there are none"}')
     # zeros do: some heads begin with zero weights
-    if not any(name.startswith('backbone.') for name, _ in gradients):
+    trained = any(
+        p.requires_grad for name, p in model.named_parameters() if name.startswith('backbone.')
+    )
+    if trained and not any(name.startswith('backbone.') for name, _ in gradients):
         raise UserError('no gradient reaches the backbone')
 
 

@@ -48,6 +48,7 @@ def check_kind(kind: Kind, backbones: Sequence[str]) -> Row:
     start = time.perf_counter()
     try:
         cfg = read_config(kind.path)
+        cfg.setdefault('default_scope', kind.host)  # some are of a model alone
         sizes: list[int | tuple[int, int]] = [*SIZES, image_size(cfg)]
         verdict = check_config(cfg, sizes)
         stock = RUNS if verdict.works else verdict.reason

@@ -64,7 +64,12 @@ def build_part(cfg: Mapping, scope: str = 'mmengine', meta: bool = True) -> nn.M
         try:
             if not meta:
                 return revert_sync_batchnorm(MODELS.build(cfg))
-            with _MetaParameters():
+            try:
+                with _MetaParameters():
+                    model = MODELS.build(cfg)
+            except (NotImplementedError, RuntimeError) as error:
+                if 'meta tensor' not in str(error):  # LoRA copies values while it is built
+                    raise
                 model = MODELS.build(cfg)
             return revert_sync_batchnorm(model).to('meta')
         except UserError:

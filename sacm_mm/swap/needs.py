@@ -41,36 +41,37 @@ class Needs:
     main: int
 
 
-def needs_of(model: Mapping, scope: str, size: tuple[int, int]) -> Needs:
+def needs_of(model: Mapping, scope: str, size: tuple[int, int], channels: int = 3) -> Needs:
     """Run a model's backbone once in training and once in evaluation and see who reads what.
 
     Args:
         model: The model's config.
         scope: Its default scope.
         size: Height and width of the images that it is trained on.
+        channels: Channels of those images.
 
     Raises:
         UserError: It does not build or run, or hands on what no map can stand in for.
     """
-    trained, predicted = _run(model['backbone'], scope, size)
+    trained, predicted = _run(model['backbone'], scope, size, channels)
     train_shapes, element = _elements(trained[0], trained[1])
     predict_shapes, _ = _elements(*predicted)
     train: Form = 0 if isinstance(trained[0], Tensor) else None
     predict = _same_form(train_shapes, predict_shapes, isinstance(predicted[0], Tensor))
-    channels = tuple(c for c, _ in train_shapes)
+    widths = tuple(c for c, _ in train_shapes)
     strides = tuple(s for _, s in train_shapes)
     if element == 'vector':
-        last = len(channels) - 1
-        return Needs(channels, strides, element, train, predict, (last,), last)
-    if isinstance(predict, int) and len(channels) > 1:  # the head sorts the others out itself
-        return Needs(
-            channels, strides, element, train, predict, tuple(range(len(channels))), predict
-        )
+        last = len(widths) - 1
+        return Needs(widths, strides, element, train, predict, (last,), last)
+    if isinstance(predict, int) and len(widths) > 1:  # the head sorts the others out itself
+        return Needs(widths, strides, element, train, predict, tuple(range(len(widths))), predict)
     read, main = _readers(model, trained[0], scope)
-    return Needs(channels, strides, element, train, predict, read, main)
+    return Needs(widths, strides, element, train, predict, read, main)
 
 
-def _run(cfg: Mapping, scope: str, size: tuple[int, int]) -> list[tuple[Any, tuple[int, int]]]:
+def _run(
+    cfg: Mapping, scope: str, size: tuple[int, int], channels: int
+) -> list[tuple[Any, tuple[int, int]]]:
     """Return the output and the image's size, in training and in evaluation."""
     # a multiple of 64 has whole maps; a network of fixed size may take its own only
     whole = (max(round(size[0] / 64), 1) * 64, max(round(size[1] / 64), 1) * 64)
@@ -79,7 +80,7 @@ def _run(cfg: Mapping, scope: str, size: tuple[int, int]) -> list[tuple[Any, tup
         model = build_part(cfg, scope, meta)
         for height, width in dict.fromkeys((whole, size, (224, 224))):
             try:
-                shape = (2, cfg.get('in_channels', 3), height, width)
+                shape = (2, channels, height, width)
                 outputs = []
                 for mode in (True, False):
                     model.train(mode)  # which returns nothing in some of the hosts' networks
@@ -117,6 +118,8 @@ def _element(x: Any, size: tuple[int, int]) -> tuple[int, int, str]:
     if isinstance(x, (list, tuple)):
         shapes = ' and '.join(str(tuple(getattr(y, 'shape', ()))) for y in x)
         raise UserError(f'its head reads several tokens or vectors, {shapes}, that no map has')
+    if x is None:  # InceptionV3 in evaluation
+        raise UserError('its backbone classifies by itself: its head reads logits, not maps')
     shape = tuple(getattr(x, 'shape', ()))
     raise UserError(f'its head reads {shape or type(x).__name__}, a form that no map has')
 

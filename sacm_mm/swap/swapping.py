@@ -44,7 +44,10 @@ def swap_backbone(cfg: Config, backbone: str | Mapping | Path) -> Config:
     new = find_backbone(backbone)
     if _same(new, old, scope):
         return original
-    needs = needs_of(original.model, scope, image_size(original))
+    channels = image_channels(original)
+    if channels != 3 and takes(new, 'in_channels', scope):
+        new.setdefault('in_channels', channels)
+    needs = needs_of(original.model, scope, image_size(original), channels)
     maps, new_model = offered(new, scope)
     swapped = copy.deepcopy(original)
     _join(swapped, new, needs, maps, scope)
@@ -74,7 +77,22 @@ def image_size(cfg: Mapping) -> tuple[int, int]:
             size = (holder or {}).get(key)
             if isinstance(size, (list, tuple)) and len(size) == 2:
                 return int(size[0]), int(size[1])
+    dataset = (cfg.get('train_dataloader') or {}).get('dataset') or {}
+    while isinstance(dataset.get('dataset'), Mapping):  # wrapped, to repeat it for instance
+        dataset = dataset['dataset']
+    for transform in reversed(dataset.get('pipeline') or ()):  # classifiers have it there
+        for key in ('crop_size', 'scale'):
+            size = transform.get(key)
+            if isinstance(size, int):
+                return size, size
     return 224, 224
+
+
+def image_channels(cfg: Mapping) -> int:
+    """Find the channels of the images that a config trains on."""
+    own = cfg['model'].get('data_preprocessor') or cfg.get('data_preprocessor') or {}
+    given = (cfg['model'].get('backbone') or {}).get('in_channels')
+    return int(given or len(own.get('mean') or ()) or 3)
 
 
 def _old_backbone(cfg: Config) -> ConfigDict:
@@ -96,9 +114,9 @@ def _join(cfg: Config, new: dict, needs: Needs, maps: Maps, scope: str) -> None:
     old_neck = model.get('neck')
     after = [*old_neck] if isinstance(old_neck, (list, tuple)) else [old_neck] if old_neck else []
     sync_bn = _sync_bn(model)
-    if needs.element == 'vector' or (len(after) == 1 and str(after[0].type).endswith(_POOLING)
-                                     and needs.element == 'map'):  # fmt: skip
-        necks, used = _pooled(model, needs, maps, bool(after))
+    pools = len(after) == 1 and str(after[0].type).endswith(_POOLING)
+    if needs.element == 'vector' or (pools and needs.element == 'map'):
+        necks, used = _pooled(model, needs, maps, after, pools)
     else:
         necks, used = adapter_for(needs, maps, sync_bn)
     _choose_maps(new, used, maps, scope)
@@ -111,14 +129,15 @@ def _join(cfg: Config, new: dict, needs: Needs, maps: Maps, scope: str) -> None:
 
 
 def _pooled(
-    model: ConfigDict, needs: Needs, maps: Maps, pools: bool
+    model: ConfigDict, needs: Needs, maps: Maps, after: list, pools: bool
 ) -> tuple[list[dict], list[int]]:
     """Answer a classifier that reads one pooled vector: no stride matters."""
     channels, wanted = maps.channels[-1], needs.channels[-1]
     necks: list[dict[str, Any]] = []
     head = model.get('head')
     if channels != wanted:
-        if isinstance(head, dict) and head.get('in_channels') == wanted:
+        direct = pools or not after  # another neck may have weights of the old width
+        if direct and isinstance(head, dict) and head.get('in_channels') == wanted:
             head['in_channels'] = channels
         else:
             necks.append(
