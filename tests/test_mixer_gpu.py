@@ -163,8 +163,9 @@ def test_whole_network_trains_the_same_and_keeps_its_state(on_cpu):
     assert int(checkpointed.blocks[1].norm2.num_batches_tracked) == 2
 
 
-def test_compiled_network_trains_the_same(on_cpu):
-    model = SAConvMixer('d6-l2-k3-p4').double()
+@pytest.mark.parametrize('with_cp', [False, True])
+def test_compiled_network_trains_the_same(on_cpu, with_cp):
+    model = SAConvMixer('d6-l2-k3-p4', with_cp=with_cp).double()
     twin = copy.deepcopy(model)
     torch._dynamo.reset()
     run = torch.compile(model, backend='aot_eager', fullgraph=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar
 
+import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -105,6 +106,8 @@ class StagedBackbone(BaseModule):
         """Run one block, with activation checkpointing where that is on."""
         if not (self.with_cp and x.requires_grad):
             return block(x)
+        if torch.compiler.is_compiling():  # takes no contexts, and updates buffers once by itself
+            return checkpoint(block, x, use_reentrant=False)
         return checkpoint(
             block,
             x,
