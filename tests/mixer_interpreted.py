@@ -5,6 +5,7 @@ test_mixer_triton.py runs this file in a process of its own.
 """
 
 import os
+from unittest import mock
 
 import pytest
 
@@ -53,15 +54,40 @@ def assert_same(found, wanted, dtype):
         torch.testing.assert_close(a, b, rtol=rtol, atol=atol * max(scale, 1))
 
 
+def assert_same_gradients(name, arguments):
+    """Compare with the reference; in float32 with its float64, as closely as the GELU allows.
+
+    A gradient depends on activations divided by sqrt(var + eps), the more the less a channel's
+    values differ: of (3, 33, 1, 1) some channels have a deviation of 0.0005, and the kernels' error
+    function is exact to 1.5e-7. So each gradient is allowed what it moves by (four times the root
+    mean square) when every value of the error function moves by that, up or down at random.
+    """
+    found = getattr(fused, name)(*arguments)
+    function = getattr(reference, name)
+    if arguments[0].dtype != torch.float32:
+        assert_same(found, function(*arguments), arguments[0].dtype)
+        return
+    wide = [a.double() if torch.is_tensor(a) else a for a in arguments]
+    wanted = function(*wide)
+    erf = torch.erf
+    with mock.patch('torch.erf', lambda x: erf(x) + 1.5e-7 * torch.randn_like(x).sign()):
+        moved = [function(*wide) for _ in range(32)]
+    assert len(found) == len(wanted)
+    for a, b, *others in zip(found, wanted, *moved):
+        assert (a.dtype, a.shape, a.stride()) == (torch.float32, b.shape, b.stride())
+        allowed = 4 * (torch.stack(others) - b).square().mean(0).sqrt()
+        allowed += 2e-6 * max(float(b.abs().max()), 1)  # rounding
+        error = (a - b).abs()
+        assert bool((error <= allowed).all()), (name, error, allowed)
+
+
 def check_all(k, dtype, layout, shape=SHAPE):
     x, dy, weight, bias, gamma, beta, mean, var = tensors(k, dtype, layout, shape)
     train = (x, weight, bias, gamma, beta, EPS)
     wanted = reference.depthwise_norm(*train)
     assert_same(fused.depthwise_norm(*train), wanted, dtype)
     back = (dy, x, weight, wanted[1], gamma, *wanted[2:], EPS)
-    assert_same(
-        fused.depthwise_norm_backward(*back), reference.depthwise_norm_backward(*back), dtype
-    )
+    assert_same_gradients('depthwise_norm_backward', back)
     fixed = (mean, var, gamma, beta, EPS)
     assert_same(
         fused.depthwise_eval(x, weight, bias, *fixed),
@@ -76,7 +102,7 @@ def check_pointwise(dtype, layout, shape=SHAPE):
         wanted = reference.gelu_norm(x, *given, EPS)
         assert_same(fused.gelu_norm(x, *given, EPS), wanted, dtype)
         back = (dy, x, *given[:2], *wanted[1:], EPS)
-        assert_same(fused.gelu_norm_backward(*back), reference.gelu_norm_backward(*back), dtype)
+        assert_same_gradients('gelu_norm_backward', back)
         fixed = (given[0], mean, var, *given[1:], EPS)
         assert_same(fused.gelu_norm_eval(x, *fixed), reference.gelu_norm_eval(x, *fixed), dtype)
 

@@ -128,8 +128,9 @@ def test_kernels_compile_for_hopper():
 @pytest.mark.parametrize('capability', CAPABILITIES)
 @pytest.mark.parametrize('dtype', TYPES)
 def test_elementwise_kernels_compile_without_spilling(dtype, capability):
-    for channels_last in (True, False):
-        for cut in fused.tiles(768, 1024, channels_last):
+    # images of up to 64 pixels, of up to 1024 and of more are cut in their own ways
+    for channels_last, pixels in ((True, 1024), (False, 64), (False, 1024), (False, 4096)):
+        for cut in fused.tiles(768, pixels, channels_last):
             assert elementwise(dtype, capability, channels_last, cut) == [0] * 4, cut
     sizes = dict(C=768, BLOCK_P=32, BLOCK_C=32)
     assert compile_ahead(statistics.merge_statistics_kernel, dtype, capability, **sizes) == 0
@@ -157,11 +158,12 @@ def test_most_cuts_spill_little(k, mode):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize('channels', [256, 512, 768, 1536])  # the published networks'
 @pytest.mark.parametrize('capability', CAPABILITIES)
 @pytest.mark.parametrize('dtype', ['bf16', 'fp16'])
-def test_pointwise_kernel_compiles_without_spilling(dtype, capability):
-    for cut in fused.PRODUCTS:
+def test_pointwise_kernel_compiles_without_spilling(dtype, capability, channels):
+    for cut in fused.products(divmod(capability, 10)):
         blocks = dict(BLOCK_M=cut.block_m, BLOCK_N=cut.block_n, BLOCK_K=cut.block_k)
-        sizes = dict(C=768, D=768, HAS_BIAS=True, AFFINE=True, **blocks)
+        sizes = dict(C=channels, D=channels, HAS_BIAS=True, AFFINE=True, **blocks)
         options = dict(warps=cut.warps, stages=cut.stages, **sizes)
         assert compile_ahead(pointwise.pointwise_kernel, dtype, capability, **options) == 0, cut

@@ -5,6 +5,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sacm_mm import PixelShuffleHead, SAConvMixer, UserError, convert_stem
 from sacm_mm.models.backbones.sa_convmixer import PUBLISHED_ARCHS
+from sacm_mm.ops import fuse
 
 TINY = 'd16-l3-k3-p4'
 
@@ -165,6 +166,18 @@ def test_same_output_as_mmpretrain_convmixer(act):
     ours.load_state_dict(state)
     x = torch.randn(2, 3, 32, 24)
     torch.testing.assert_close(ours(x)[0], theirs(x)[0], rtol=1e-5, atol=1e-5)
+
+
+def test_checkpointing_counts_a_batch_once_with_compiled_kernels():
+    plain, saving = (_backbone(with_cp=with_cp) for with_cp in (False, True))
+    if not fuse(plain) or not fuse(saving):
+        pytest.skip('no C++ compiler')
+    for _ in range(2):
+        image = torch.randn(2, 3, 16, 16)
+        for backbone in (plain, saving):
+            backbone(image)[0].square().mean().backward()
+    for (name, a), b in zip(plain.named_buffers(), saving.buffers()):
+        torch.testing.assert_close(a, b, msg=name)
 
 
 def test_norm_and_activation_are_chosen_by_config():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,9 +55,8 @@ def fuses(x: Tensor, conv: nn.Module, act: nn.Module, norm: nn.Module) -> bool:
 
     It does for exact GELU, ``nn.BatchNorm2d`` itself (synchronized norms and others gather their
     statistics in their own way), 'same' depthwise convolutions of 3 to 9 pixels and 1x1 ones.
-    Fixed statistics need no gradients, those of the batch a momentum and more than one value a
-    channel. What traces or exports a network sees the plain modules, and so does whoever hooked
-    one of them.
+    Fixed statistics need no gradients, those of the batch more than one value a channel. What
+    traces or exports a network sees the plain modules, and so does whoever hooked one of them.
     """
     if not fused_available(x.device) or x.dim() != 4 or not x.numel():
         return False
@@ -70,8 +70,6 @@ def fuses(x: Tensor, conv: nn.Module, act: nn.Module, norm: nn.Module) -> bool:
         parameters = (*conv.parameters(), *norm.parameters())
         wanted = x.requires_grad or any(p.requires_grad for p in parameters)
         return not (torch.is_grad_enabled() and wanted)
-    if norm.track_running_stats and norm.momentum is None:
-        return False
     return x.numel() > x.shape[1]
 
 
@@ -141,10 +139,13 @@ def _update(norm: nn.BatchNorm2d, mean: Tensor, var: Tensor, x: Tensor) -> None:
     """Move the running statistics towards a batch's, with the unbiased variance."""
     if not norm.training or norm.running_mean is None or norm.running_var is None:
         return
-    assert norm.momentum is not None
-    count = x.numel() // x.shape[1]
-    unbiased = var * (count / (count - 1))
-    norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), norm.momentum)
-    norm.running_var.lerp_(unbiased.to(norm.running_var.dtype), norm.momentum)
     if norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)
+    weight: Any = norm.momentum
+    if weight is None:  # the average of all batches; as a tensor, for which no GPU is waited for
+        assert norm.num_batches_tracked is not None
+        weight = (1 / norm.num_batches_tracked).to(norm.running_mean.dtype)
+    count = x.numel() // x.shape[1]
+    unbiased = var * (count / (count - 1))
+    norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), weight)
+    norm.running_var.lerp_(unbiased.to(norm.running_var.dtype), weight)

@@ -82,14 +82,6 @@ class Product:
     warps: int
 
 
-PRODUCTS = (
-    Product(128, 128, 64, 3, 8),
-    Product(128, 256, 64, 3, 8),
-    Product(64, 128, 64, 4, 4),
-    Product(64, 64, 64, 4, 4),
-)
-
-
 def strips(k: int, channels_last: bool) -> list[Strip]:
     """List the cuts worth trying; taps and sums of k rows of COLS have to fit into registers."""
     if not channels_last:
@@ -109,7 +101,23 @@ def tiles(channels: int, pixels: int, channels_last: bool) -> list[Tile]:
         return [Tile(2048 // width, width, 4) for width in widths[::-1]]
     longest = triton.next_power_of_2(pixels)
     lengths = sorted({min(length, longest) for length in (512, 1024, 2048)})
-    return [Tile(length, max(1, 2048 // length), 4) for length in lengths[::-1]]
+    # With 4 warps, 16 values a thread, the gradient's sums spill on an A100.
+    return [Tile(length, max(1, 2048 // length), 8) for length in lengths[::-1]]
+
+
+def products(capability: tuple[int, int]) -> list[Product]:
+    """List the cuts worth trying for the GEMM on a GPU of this compute capability.
+
+    The largest keeps 128 sums a thread, which leaves its epilogue few registers: compiled for
+    Hopper it spills with 128 x 256, for other GPUs with 256 x 128.
+    """
+    largest = (256, 128) if capability[0] == 9 else (128, 256)
+    return [
+        Product(128, 128, 64, 3, 8),
+        Product(*largest, 64, 3, 8),
+        Product(64, 128, 64, 4, 4),
+        Product(64, 64, 64, 4, 4),
+    ]
 
 
 def depthwise_norm(x, weight, bias, gamma, beta, eps):
@@ -222,7 +230,7 @@ def pointwise_eval(x, weight, bias, mean, var, gamma, beta, eps):
 
     choices: list[Product | None] = [None]
     if layout(x) == _CHANNELS_LAST and x.element_size() == 2:
-        choices += PRODUCTS
+        choices += products(_capability(x.device))
     key = ('pointwise', tuple(weight.shape), *_key(x))
     return run_fastest(key, choices, run, x.device)
 
@@ -362,6 +370,10 @@ def _multiprocessors(device: torch.device) -> int:
     if device.type != 'cuda':
         return 1
     return torch.cuda.get_device_properties(device).multi_processor_count
+
+
+def _capability(device: torch.device) -> tuple[int, int]:
+    return torch.cuda.get_device_capability(device) if device.type == 'cuda' else (0, 0)
 
 
 def _taps(weight: Tensor, x: Tensor) -> tuple[Tensor, bool]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar
 
+import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -105,6 +106,8 @@ class StagedBackbone(BaseModule):
         """Run one block, with activation checkpointing where that is on."""
         if not (self.with_cp and x.requires_grad):
             return block(x)
+        if torch.compiler.is_compiling():  # takes no contexts, and updates buffers once by itself
+            return checkpoint(block, x, use_reentrant=False)
         return checkpoint(
             block,
             x,
@@ -118,12 +121,16 @@ def _no_statistics_update(module: nn.Module) -> Iterator[None]:
     """Keep batch norms from counting a batch twice while checkpointing recomputes it."""
     norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     momenta = [norm.momentum for norm in norms]
+    # Copied, not counted back: the second pass ends at the last operator that saves a tensor, and
+    # fused kernels count after it.
+    counts = [norm.num_batches_tracked for norm in norms]
+    kept = [None if count is None else count.clone() for count in counts]
     for norm in norms:
         norm.momentum = 0.0
     try:
         yield
     finally:
-        for norm, momentum in zip(norms, momenta):
+        for norm, momentum, count, before in zip(norms, momenta, counts, kept):
             norm.momentum = momentum
-            if norm.training and norm.num_batches_tracked is not None:
-                norm.num_batches_tracked -= 1
+            if count is not None and before is not None:
+                count.copy_(before)
