@@ -183,14 +183,36 @@ def fits(x: Tensor, act: nn.Module, *norms: nn.Module, kernel_size: int = 3) -> 
     )
 
 
+class _Pointwise(torch.autograd.Function):
+    """Products of a matrix (D, C) and each image (N, C, P)."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, matrix: Tensor) -> Tensor:
+        ctx.save_for_backward(x, matrix)
+        return torch.bmm(matrix.expand(len(x), -1, -1), x)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        x, matrix = ctx.saved_tensors
+        grad_x = grad_matrix = None
+        if ctx.needs_input_grad[0]:  # transposed before it is expanded, or each image's is copied
+            grad_x = torch.bmm(matrix.t().contiguous().expand(len(x), -1, -1), grad)
+        if ctx.needs_input_grad[1]:
+            grad_matrix = torch.bmm(grad, x.transpose(1, 2)).sum(0)
+        return grad_x, grad_matrix
+
+
 def pointwise(x: Tensor, weight: Tensor) -> Tensor:
     """Multiply (N, C, H, W) by (D, C, 1, 1) -> (N, D, H, W).
 
     A matrix product for each image: a convolution reorders its input and output on a CPU.
     """
     n, _, h, w = x.shape
-    matrix = weight.flatten(1).expand(n, -1, -1)
-    return torch.bmm(matrix, x.flatten(2)).view(n, -1, h, w)
+    if torch.is_autocast_enabled('cpu'):
+        x = x.to(torch.get_autocast_dtype('cpu'))
+    y = _Pointwise.apply(x.flatten(2), weight.flatten(1).to(x.dtype))
+    return y.view(n, -1, h, w)
 
 
 def _run(

@@ -9,10 +9,11 @@ custom_hooks = [
     dict(type='sacm_mm.ProgressBarHook'),
     dict(type='sacm_mm.SeedStepsHook'),
     dict(type='sacm_mm.KeepSamplesHook', num_images=5),
+    dict(type='sacm_mm.FastTrainingHook'),  # same results to rounding
 ]
 optim_wrapper = dict(
     type='sacm_mm.BFloat16OptimWrapper',
-    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
+    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05, fused=True),
     clip_grad=dict(max_norm=1.0),
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
 )

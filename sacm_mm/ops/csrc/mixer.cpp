@@ -100,11 +100,17 @@ inline void store_part(S* p, Vec<T> v, int64_t count) {
   std::memcpy(p, lanes, count * sizeof(S));
 }
 
+// The lanes' sum, as a tree: one after the other they would wait for each other.
 template <class T>
 inline double total(Vec<T> v) {
-  double sum = 0;
-  for (int i = 0; i < kLanes<T>; ++i) sum += v[i];
-  return sum;
+  double lanes[kLanes<T>];
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes<T>; ++i) lanes[i] = v[i];
+#pragma GCC unroll 4
+  for (int half = kLanes<T> / 2; half; half /= 2)
+#pragma GCC unroll 8
+    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  return lanes[0];
 }
 
 // exp(v) for v <= 0: 2^n * p(r), |r| <= log(2) / 2; below -87 it is 0 within rounding.
@@ -188,19 +194,35 @@ struct Plane {
 
 // Copies a plane into the middle of a padded one, whose border stays as it is.
 template <class T, int K, class S>
-void pad(const Plane<T, K>& plane, const S* from, T* padded) {
+void pad(const Plane<T, K>& plane, const S* from, const S* next, T* padded) {
   constexpr int lanes = kLanes<T>;
   const int64_t width = plane.width;
+  // the same channel of the next image is far away: no processor guesses that by itself
+  for (int64_t i = 0; i < plane.height * width && i < 512; i += kBytes / sizeof(S))
+    __builtin_prefetch(next + i);
+  typename Vectors<T>::ints in_row;  // lanes of a row narrower than a vector
+  for (int i = 0; i < lanes; ++i) in_row[i] = i < width ? -1 : 0;
   for (int64_t row = 0; row < plane.height; ++row) {
     T* to = padded + plane.at(row, 0);
     const S* line = from + row * width;
     if (width < lanes) {
-      for (int64_t w = 0; w < width; ++w) to[w] = value(line[w]);
+      const bool inside = row * width + lanes <= plane.height * width;
+      store(to, in_row ? (inside ? load(line) : load_part(line, width)) : Vec<T>{});
       continue;
     }
     for (int64_t w = 0; w + lanes <= width; w += lanes) store(to + w, load(line + w));
     store(to + width - lanes, load(line + width - lanes));  // overlaps the one before
   }
+}
+
+// Holds a vector in a register: compilers would rather load it again at each use, although loads
+// across cache lines are what limits here.
+template <class V>
+inline V keep(V v) {
+#if defined(__AVX512F__)
+  asm("" : "+v"(v));
+#endif
+  return v;
 }
 
 // One vector of ``Rows`` rows; each input row that is loaded serves all of them.
@@ -214,7 +236,7 @@ inline void convolve_vector(
   for (int j = 0; j < K; ++j) {
 #pragma GCC unroll 16
     for (int i = 0; i < Rows + K - 1; ++i) {
-      const Vec<T> x = load(padded + i * stride + j);
+      const Vec<T> x = keep(load(padded + i * stride + j));
 #pragma GCC unroll 8
       for (int r = 0; r < Rows; ++r)
         if (i - r >= 0 && i - r < K) sums[r] += x * weight[(i - r) * K + j];
@@ -242,34 +264,44 @@ inline void convolve_rows(
 // Padded plane -> (H, W), followed by up to one vector of anything.
 template <class T, int K>
 void convolve(const Plane<T, K>& plane, const T* padded, const T* weight, T bias, T* out) {
-  int64_t row = 0;
-  // vectors wider than a row are written in order: the next row overwrites what is too much
-  if (plane.width >= kLanes<T>)
-    for (; row + 4 <= plane.height; row += 4)
-      convolve_rows<T, K, 4>(plane, padded, weight, bias, row, out);
+  int64_t row = 0;  // in order: where a vector is wider than a row, the next overwrites the excess
+  for (; row + 4 <= plane.height; row += 4)
+    convolve_rows<T, K, 4>(plane, padded, weight, bias, row, out);
   for (; row < plane.height; ++row)
     convolve_rows<T, K, 1>(plane, padded, weight, bias, row, out);
 }
 
-// grad[i, j] += sum of x[h + i, w + j] * g[h, w], both padded; ``Rows`` rows i at a time so that
-// the sums stay in registers.
+// sums[i, j] += x[h + i, w + j] * g[h, w] over all h and w, both padded; ``Rows`` rows i at a time,
+// whose sums stay in registers. Each vector of x that is loaded serves all of them.
 template <class T, int K, int Rows, int First = 0>
-void correlate(const Plane<T, K>& plane, const T* x, const T* g, double* grad) {
+void correlate(const Plane<T, K>& plane, const T* x, const T* g, Vec<T>* sums) {
   constexpr int rows = First + Rows <= K ? Rows : K - First;
-  Vec<T> sums[rows][K] = {};
-  for (int64_t h = 0; h < plane.height; ++h) {
-    const T* line = x + (h + First) * plane.stride;
+  Vec<T> part[rows][K] = {};
+  for (int64_t row = 0; row < plane.height + rows - 1; ++row) {
+    const T* line = x + (row + First) * plane.stride;
+    const T* lines[rows];  // of g; above and below it a row of the border, which is zero
+    for (int i = 0; i < rows; ++i) {
+      const int64_t h = row - i;
+      lines[i] = g + plane.at(h >= 0 && h < plane.height ? h : -(K / 2), 0);
+    }
     for (int64_t w = 0; w < plane.width; w += kLanes<T>) {
-      const Vec<T> value = load(g + plane.at(h, w));
+      Vec<T> grads[rows];
 #pragma GCC unroll 9
-      for (int i = 0; i < rows; ++i)
+      for (int i = 0; i < rows; ++i) grads[i] = keep(load(lines[i] + w));
 #pragma GCC unroll 9
-        for (int j = 0; j < K; ++j) sums[i][j] += value * load(line + i * plane.stride + w + j);
+      for (int j = 0; j < K; ++j) {
+        const Vec<T> value = keep(load(line + w + j));
+#pragma GCC unroll 9
+        for (int i = 0; i < rows; ++i) part[i][j] += value * grads[i];
+      }
     }
   }
+  // unrolled as well, or the sums would have addresses and no registers
+#pragma GCC unroll 9
   for (int i = 0; i < rows; ++i)
-    for (int j = 0; j < K; ++j) grad[(First + i) * K + j] += total<T>(sums[i][j]);
-  if constexpr (First + rows < K) correlate<T, K, Rows, First + rows>(plane, x, g, grad);
+#pragma GCC unroll 9
+    for (int j = 0; j < K; ++j) sums[(First + i) * K + j] += part[i][j];
+  if constexpr (First + rows < K) correlate<T, K, Rows, First + rows>(plane, x, g, sums);
 }
 
 template <Activation A, bool Slopes, class T>
@@ -363,26 +395,30 @@ void norm_backward(const Shape& s, int64_t c, const T* values, T* slopes, const 
   constexpr int lanes = kLanes<T>;
   const int64_t area = s.area(), whole = area / lanes * lanes;
   double sum = 0, product = 0;
+  Vec<T> a = {}, b = {};
+  int64_t summed = 0;
+  const auto flush = [&] {  // sums of few are exact enough
+    sum += total<T>(a);
+    product += total<T>(b);
+    a = b = Vec<T>{};
+    summed = 0;
+  };
   for (int64_t n = 0; n < s.batch; ++n) {
     const S* g = grad + s.plane(n, c);
     const T* v = values + n * area;
-    for (int64_t start = 0; start < whole; start += 4096) {
-      const int64_t end = start + 4096 < whole ? start + 4096 : whole;
-      Vec<T> a = {}, b = {};
-      for (int64_t i = start; i < end; i += lanes) {
-        const Vec<T> y = load(g + i);
-        a += y;
-        b += y * (load(v + i) - (T)mean);
-      }
-      sum += total<T>(a);
-      product += total<T>(b);
+    for (int64_t i = 0; i < whole; i += lanes) {
+      const Vec<T> y = load(g + i);
+      a += y;
+      b += y * (load(v + i) - (T)mean);
+      if ((summed += lanes) >= 4096) flush();
     }
     if (whole < area) {
       const Vec<T> y = load_part(g + whole, area - whole);  // zero where there is nothing
-      sum += total<T>(y);
-      product += total<T>(y * (load_part(v + whole, area - whole) - (T)mean));
+      a += y;
+      b += y * (load_part(v + whole, area - whole) - (T)mean);
     }
   }
+  flush();
   const double count = double(s.batch) * area;
   sum_bias = sum;
   sum_weight = product * inverse;
@@ -393,16 +429,16 @@ void norm_backward(const Shape& s, int64_t c, const T* values, T* slopes, const 
     const S* g = grad + s.plane(n, c);
     const T* v = values + n * area;
     T* out = slopes + n * area;
-    for (int64_t start = 0; start < whole; start += 4096) {
-      const int64_t end = start + 4096 < whole ? start + 4096 : whole;
-      Vec<T> a = {};
-      for (int64_t i = start; i < end; i += lanes) {
-        const Vec<T> centred = load(v + i) - (T)mean;
-        const Vec<T> d = load(out + i) * scale * (load(g + i) - offset - centred * tilt);
-        store(out + i, d);
-        a += d;
+    for (int64_t i = 0; i < whole; i += lanes) {
+      const Vec<T> centred = load(v + i) - (T)mean;
+      const Vec<T> d = load(out + i) * scale * (load(g + i) - offset - centred * tilt);
+      store(out + i, d);
+      a += d;
+      if ((summed += lanes) >= 4096) {
+        sum_input += total<T>(a);
+        a = Vec<T>{};
+        summed = 0;
       }
-      sum_input += total<T>(a);
     }
     for (int64_t i = whole; i < area; ++i) {
       const T y = value(g[i]);
@@ -410,6 +446,7 @@ void norm_backward(const Shape& s, int64_t c, const T* values, T* slopes, const 
       sum_input += out[i];
     }
   }
+  sum_input += total<T>(a);
 }
 
 template <class S, class T>
@@ -493,7 +530,7 @@ void mix(Shape s, bool residual, const S* x, const T* weight, const T* bias, Nor
 #pragma omp for schedule(dynamic, 4)
     for (int64_t c = 0; c < s.channels; ++c) {
       for (int64_t n = 0; n < s.batch; ++n) {
-        pad(plane, x + s.plane(n, c), padded);
+        pad(plane, x + s.plane(n, c), x + s.plane(n + 1, c), padded);
         convolve(plane, padded, weight + c * K * K, bias ? bias[c] : T(0), values + n * s.area());
       }
       double m, v;
@@ -525,7 +562,7 @@ void mix_backward(Shape s, bool residual, const S* grad, const S* x, const T* we
 #pragma omp for schedule(dynamic, 4)
     for (int64_t c = 0; c < s.channels; ++c) {
       for (int64_t n = 0; n < s.batch; ++n) {
-        pad(plane, x + s.plane(n, c), padded + n * plane.size);
+        pad(plane, x + s.plane(n, c), x + s.plane(n + 1, c), padded + n * plane.size);
         convolve(plane, padded + n * plane.size, weight + c * K * K, bias ? bias[c] : T(0),
                  values + n * s.area());
       }
@@ -536,10 +573,20 @@ void mix_backward(Shape s, bool residual, const S* grad, const S* x, const T* we
       T flipped[K * K];
       for (int i = 0; i < K * K; ++i) flipped[i] = weight[c * K * K + K * K - 1 - i];
       double sums[K * K] = {};
-      constexpr int rows = K <= 5 ? K : 24 / K;
+      Vec<T> part[K * K] = {};
+      constexpr int rows = K <= 5 ? K : 28 / K;
+      int64_t summed = 0;
       for (int64_t n = 0; n < s.batch; ++n) {
-        pad(plane, slopes + n * s.area(), padded_grad);
-        correlate<T, K, rows>(plane, padded + n * plane.size, padded_grad, sums);
+        pad(plane, slopes + n * s.area(), slopes + (n + 1) * s.area(), padded_grad);
+        correlate<T, K, rows>(plane, padded + n * plane.size, padded_grad, part);
+        summed += s.area();
+        if (summed >= 4096 || n + 1 == s.batch) {  // sums of few are exact enough
+          for (int i = 0; i < K * K; ++i) {
+            sums[i] += total<T>(part[i]);
+            part[i] = Vec<T>{};
+          }
+          summed = 0;
+        }
         convolve(plane, padded_grad, flipped, T(0), values);
         store_plane<S, T>(values, residual ? grad + s.plane(n, c) : nullptr,
                           grad_x + s.plane(n, c), s.area());
