@@ -75,6 +75,7 @@ class _Call(ctypes.Structure):
     ]
 
 
+@torch.compiler.assume_constant_result
 def available() -> bool:
     """Tell whether the kernels run on this machine; the first call compiles them."""
     return _library() is not None
