@@ -8,7 +8,12 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <vector>
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
 namespace {
 
@@ -113,44 +118,71 @@ inline double total(Vec<T> v) {
   return lanes[0];
 }
 
+// c[0] x^n + ... + c[n]
+template <int Size>
+inline Vec<float> polynomial(const float (&c)[Size], Vec<float> x) {
+  Vec<float> y = Vec<float>{} + c[0];
+#pragma GCC unroll 8
+  for (int i = 1; i < Size; ++i) y = y * x + c[i];
+  return y;
+}
+
+// Polynomials of GELU, fitted to 8e-8 and 1e-8, and for storage in bfloat16 to 3e-6 and 2e-6.
+constexpr float kExp[] = {8.29765581e-3f, 4.19154416e-2f, 0.166675751f,
+                          0.499988943f,   0.999999692f,   1.f};
+constexpr float kExpLow[] = {4.14585844e-2f, 0.167909393f, 0.500043607f, 0.999963386f,
+                             0.999999261f};
+constexpr float kTail[] = {-0.0899251709f, 0.332490593f,  -0.246140617f, 0.255288562f,
+                           0.0435197743f,  0.104369858f, 0.100550603f,  -0.000153605418f};
+constexpr float kTailLow[] = {0.851267268f, -1.31721897f, 1.24513557f, -0.348073579f,
+                              0.0688884725f};
+
 // exp(v) for v <= 0: 2^n * p(r), |r| <= log(2) / 2; below -87 it is 0 within rounding.
+template <bool Low>
 inline Vec<float> exp_negative(Vec<float> v) {
   const Vec<float> floor = Vec<float>{} - 87.f;
   v = v < floor ? floor : v;
   const Vec<float> n = (v * 1.44269504f + 12582912.f) - 12582912.f;  // to the nearest integer
   const Vec<float> r = (v - n * 0.693359375f) + n * 2.12194440e-4f;
-  Vec<float> p = Vec<float>{} + 1.f / 5040;
-  p = p * r + 1.f / 720;
-  p = p * r + 1.f / 120;
-  p = p * r + 1.f / 24;
-  p = p * r + 1.f / 6;
-  p = p * r + 0.5f;
-  p = p * r + 1.f;
-  p = p * r + 1.f;
+  Vec<float> p;
+  if constexpr (Low)
+    p = polynomial(kExpLow, r);
+  else
+    p = polynomial(kExp, r);
   return p * (Vec<float>)((__builtin_convertvector(n, Vectors<float>::ints) + 127) << 23);
+}
+
+// 1 / v; a division takes as long as ten products.
+inline Vec<float> reciprocal(Vec<float> v) {
+#if defined(__AVX512F__)
+  const Vec<float> y = (Vec<float>)_mm512_rcp14_ps((__m512)v);
+  return y * (2.f - v * y);
+#else
+  return 1.f / v;
+#endif
 }
 
 enum Activation { kGelu, kRelu };
 
 // GELU x * P(x) and its derivative P(x) + x * p(x), of the normal distribution P and density p.
-// 1 - P(|x|) = exp(-x * x / 2) * q(t) with t = 1 / (1 + |x| / 4) and q fitted to 1e-8.
+// 1 - P(|x|) = exp(-x * x / 2) * q(t) with t = 1 / (1 + |x| / 4).
+template <bool Low>
 inline void gelu(Vec<float> x, Vec<float>& value, Vec<float>& slope) {
   const Vec<float> size = x < 0.f ? -x : x;
-  const Vec<float> e = exp_negative(x * x * -0.5f);
-  const Vec<float> t = 1.f / (1.f + size * 0.25f);
-  Vec<float> q = t * -0.0899251709f + 0.332490593f;
-  q = q * t - 0.246140617f;
-  q = q * t + 0.255288562f;
-  q = q * t + 0.0435197743f;
-  q = q * t + 0.104369858f;
-  q = q * t + 0.100550603f;
-  q = q * t - 0.000153605418f;
+  const Vec<float> e = exp_negative<Low>(x * x * -0.5f);
+  const Vec<float> t = reciprocal(1.f + size * 0.25f);
+  Vec<float> q;
+  if constexpr (Low)
+    q = polynomial(kTailLow, t);
+  else
+    q = polynomial(kTail, t);
   const Vec<float> tail = e * q;
   const Vec<float> cdf = x < 0.f ? tail : 1.f - tail;
   value = x * cdf;
   slope = cdf + x * e * 0.39894228f;
 }
 
+template <bool Low>
 inline void gelu(Vec<double> x, Vec<double>& value, Vec<double>& slope) {
   for (int i = 0; i < kLanes<double>; ++i) {
     const double cdf = 0.5 * std::erfc(-x[i] * M_SQRT1_2);
@@ -159,14 +191,14 @@ inline void gelu(Vec<double> x, Vec<double>& value, Vec<double>& slope) {
   }
 }
 
-template <Activation A, class T>
+template <Activation A, bool Low, class T>
 inline void activate(Vec<T> x, Vec<T>& value, Vec<T>& slope) {
   if constexpr (A == kRelu) {
     const Vec<T> zero = {}, one = zero + 1;
     value = x > zero ? x : zero;
     slope = x > zero ? one : zero;
   } else {
-    gelu(x, value, slope);
+    gelu<Low>(x, value, slope);
   }
 }
 
@@ -304,7 +336,7 @@ void correlate(const Plane<T, K>& plane, const T* x, const T* g, Vec<T>* sums) {
   if constexpr (First + rows < K) correlate<T, K, Rows, First + rows>(plane, x, g, sums);
 }
 
-template <Activation A, bool Slopes, class T>
+template <Activation A, bool Slopes, bool Low, class T>
 void activate_channel(T* values, T* slopes, int64_t count, double& mean, double& variance) {
   constexpr int lanes = kLanes<T>;
   double sum = 0;
@@ -315,7 +347,7 @@ void activate_channel(T* values, T* slopes, int64_t count, double& mean, double&
     for (; i < end; i += lanes) {
       Vec<T> x = i + lanes <= end ? load(values + i) : load_part(values + i, end - i);
       Vec<T> value, slope;
-      activate<A, T>(x, value, slope);
+      activate<A, Low, T>(x, value, slope);
       store(values + i, value);
       if constexpr (Slopes) store(slopes + i, slope);
       part += value;  // that of 0 is 0
@@ -339,14 +371,15 @@ void activate_channel(T* values, T* slopes, int64_t count, double& mean, double&
 }
 
 // Applies the activation to one channel, with its slopes where they are asked for, and measures.
-template <class T>
+template <class S, class T>
 void activate_all(Activation a, T* values, T* slopes, int64_t count, double& mean, double& var) {
+  constexpr bool low = std::is_same<S, bf16>::value;
   if (a == kRelu)
-    slopes ? activate_channel<kRelu, true, T>(values, slopes, count, mean, var)
-           : activate_channel<kRelu, false, T>(values, slopes, count, mean, var);
+    slopes ? activate_channel<kRelu, true, low>(values, slopes, count, mean, var)
+           : activate_channel<kRelu, false, low>(values, slopes, count, mean, var);
   else
-    slopes ? activate_channel<kGelu, true, T>(values, slopes, count, mean, var)
-           : activate_channel<kGelu, false, T>(values, slopes, count, mean, var);
+    slopes ? activate_channel<kGelu, true, low>(values, slopes, count, mean, var)
+           : activate_channel<kGelu, false, low>(values, slopes, count, mean, var);
 }
 
 // The arguments that all functions share.
@@ -487,7 +520,7 @@ void act_norm(Shape s, const S* x, const T* bias, Norm<T> norm, S* y, T* mean, T
     T* values = scratch<T>(0, count + kLanes<T>);
     double m, v;
     load_channel(s, c, x, bias ? bias[c] : T(0), values);
-    activate_all<T>(s.activation, values, nullptr, count, m, v);
+    activate_all<S, T>(s.activation, values, nullptr, count, m, v);
     mean[c] = m;
     variance[c] = v;
     const T scale = norm.weight[c] / std::sqrt(v + norm.eps);
@@ -505,7 +538,7 @@ void act_norm_backward(Shape s, const S* grad, const S* x, const T* bias, Norm<T
     T* slopes = scratch<T>(1, count + kLanes<T>);
     double mean, variance, sum_weight, sum_bias, sum_input;
     load_channel(s, c, x, bias ? bias[c] : T(0), values);
-    activate_all<T>(s.activation, values, slopes, count, mean, variance);
+    activate_all<S, T>(s.activation, values, slopes, count, mean, variance);
     norm_backward<S, T>(s, c, values, slopes, grad, norm.weight[c], mean,
                         1 / std::sqrt(variance + norm.eps), sum_weight, sum_bias, sum_input);
     for (int64_t n = 0; n < s.batch; ++n)
@@ -534,7 +567,7 @@ void mix(Shape s, bool residual, const S* x, const T* weight, const T* bias, Nor
         convolve(plane, padded, weight + c * K * K, bias ? bias[c] : T(0), values + n * s.area());
       }
       double m, v;
-      activate_all<T>(s.activation, values, nullptr, count, m, v);
+      activate_all<S, T>(s.activation, values, nullptr, count, m, v);
       mean[c] = m;
       variance[c] = v;
       const T scale = norm.weight[c] / std::sqrt(v + norm.eps);
@@ -567,7 +600,7 @@ void mix_backward(Shape s, bool residual, const S* grad, const S* x, const T* we
                  values + n * s.area());
       }
       double mean, variance, sum_weight, sum_bias, sum_input;
-      activate_all<T>(s.activation, values, slopes, count, mean, variance);
+      activate_all<S, T>(s.activation, values, slopes, count, mean, variance);
       norm_backward<S, T>(s, c, values, slopes, grad, norm.weight[c], mean,
                           1 / std::sqrt(variance + norm.eps), sum_weight, sum_bias, sum_input);
       T flipped[K * K];
