@@ -5,6 +5,7 @@ import time
 
 import pytest
 import torch
+from conftest import CAMVID, TINY_CAMVID
 
 from sacm_mm.benchmark.implementations import Setting, build
 from sacm_mm.benchmark.machine import convmixer_flops, convmixer_traffic
@@ -111,6 +112,18 @@ def test_another_precision_is_compared_with_the_first(run_tool, tmp_path):
     done = run_tool('benchmark', 'roofline', out, '--out', picture)
     assert done.code == 0, done.err
     assert picture.stat().st_size > 10_000
+
+
+def test_training_with_and_without_the_data(run_tool, data, tmp_path):
+    out = tmp_path / 'loader.csv'
+    done = run_tool('benchmark', 'loader', CAMVID, '--fast', '--steps', 3, '--rounds', 1, '--out',
+                    out, '--cfg-options', *TINY_CAMVID)  # fmt: skip
+    assert done.code == 0, done.err
+    with out.open() as file:
+        (row,) = csv.DictReader(file)
+    rates = {kind: float(row[f'{kind}_images_per_s']) for kind in ('bare', 'trained', 'loading')}
+    assert min(rates.values()) > 0
+    assert float(row['share_of_bare']) == pytest.approx(rates['trained'] / rates['bare'], rel=0.01)
 
 
 def test_traffic_counts_every_map_once():

@@ -14,6 +14,7 @@ VERBS = {
     'complexity': 'count parameters, multiplications and activations',
     'speed': 'time implementations of one network side by side',
     'scaling': 'time and memory against image area, depth and width',
+    'loader': 'training steps with and without the data pipeline',
     'roofline': 'draw the speed of a CSV under what the machine can do',
     'gpu': 'measure what the fused GPU kernels gain',
     'train': 'train and test every row of a comparison',

@@ -1,0 +1,45 @@
+"""Training steps of configs with and without their data pipelines."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from sacm_mm.benchmark.commands.types import check_csv, positive
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags."""
+    parser.add_argument('config', nargs='+', help='training configs')
+    parser.add_argument('--fast', action='store_true', help='as tools/train.py --fast')
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE')
+    parser.add_argument('--steps', type=positive, default=20, help='steps a phase')
+    parser.add_argument('--rounds', type=positive, default=3, help='phases of each kind')
+    parser.add_argument('--out', type=Path, help='write a CSV with versions and hardware')
+
+
+def run(args: argparse.Namespace) -> None:
+    """Measure each config, print a line and write the CSV."""
+    check_csv(args.out)
+
+    from sacm_mm.benchmark.loader import measure_loader
+    from sacm_mm.benchmark.tables import write_csv
+    from sacm_mm.cli import load_config
+    from sacm_mm.launch import prepare_train
+
+    rows = []
+    for name in args.config:
+        with tempfile.TemporaryDirectory() as folder:
+            flags = dict(launcher='none', local_rank=0, work_dir=folder, resume=None, amp=False)
+            cfg = prepare_train(
+                load_config(name, args.cfg_options), argparse.Namespace(**flags, fast=args.fast)
+            )
+            measured = measure_loader(cfg, args.steps, args.rounds)
+        rows.append({'config': Path(name).name, 'fast': args.fast, **measured})
+        print(
+            f'{rows[-1]["config"]}: {measured["trained_images_per_s"]} images/s, '
+            f'{measured["share_of_bare"]:.1%} of the {measured["bare_images_per_s"]} without '
+            f'loading; loading alone {measured["loading_images_per_s"]}',
+            flush=True,
+        )
+        if args.out:
+            write_csv(rows, args.out)
