@@ -98,7 +98,8 @@ def _measured(model: Mapping[str, Any], root: Path) -> dict[str, float]:
     found = {}
     for name, place in model['figures'].items():
         test, _, key = place.partition('/')
-        found[name] = round(float(tests[test]['figures'][key]), 2)
+        figure = float(tests[test]['figures'][key])
+        found[name] = round(figure, 2 if figure >= 1 else 4)
     return found
 
 
