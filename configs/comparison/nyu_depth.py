@@ -45,7 +45,7 @@ comparison = dict(
     },
     budgets=dict(
         full=dict(steps=10000),  # 100 epochs
-        laptop=dict(steps=200),  # 2 epochs: two to six minutes on two cores
+        laptop=dict(steps=150),  # 1.5 epochs: two to five minutes on two cores
         tiny={
             'steps': 40,
             'train_dataloader.dataset.pipeline.3.scale': (96, 72),
