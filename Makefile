@@ -74,7 +74,7 @@ compare: setup ## train backbones side by side and report: on sample images, or 
 	$(BIN)/python tools/benchmark.py report $(COMPARED) --budget $(BUDGET)
 
 test: setup ## run the quick tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: setup ## lint, formatting, types and spelling
 	$(BIN)/ruff check .
