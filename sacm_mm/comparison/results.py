@@ -189,7 +189,9 @@ def read_result(folder: Path, study: Mapping) -> Result:
     figure = _figure(study['metric'], figures, log)
     curves = read_run(folder / 'scalars.json') if (folder / 'scalars.json').is_file() else {}
     last = max((s for c in curves.values() if c.training for s in c.points), default=0)
-    if last < study['steps']:
+    logger = (config['recipe'].get('default_hooks') or {}).get('logger') or {}
+    interval = logger.get('interval', 1)
+    if last < study['steps'] // interval * interval:
         raise UserError(f'its log ends at step {last} of {study["steps"]}')
     if 'sacm_mm stamp' not in _read_text(folder / 'train.log'):
         raise UserError('train.log does not say which code and machine made it')
