@@ -69,9 +69,12 @@ def draw_front(comparison: Comparison, cost: str) -> Figure:
     axis.step(*zip(*best), where='post', color=_FRONT, linewidth=1.5, zorder=1)
     for row, (x, y) in zip(rows, points):
         colour, marker = (_OURS, 'D') if is_ours(row) else (_OTHERS, 'o')
+        # ours is larger and behind: where two coincide both are seen
+        size, order = (9, 2) if is_ours(row) else (6, 3)
         axis.errorbar(
-            x, y, yerr=row.spread, color=colour, marker=marker, markersize=7, capsize=3, zorder=2
-        )
+            x, y, yerr=row.spread, color=colour, marker=marker, markersize=size, capsize=3,
+            zorder=order,
+        )  # fmt: skip
     if max(x for x, _ in points) > 8 * min(x for x, _ in points):
         axis.set_xscale('log')
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
