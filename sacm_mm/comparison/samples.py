@@ -48,6 +48,8 @@ def draw_samples(comparison: Comparison, path: Path) -> bool:
         )
     elif 'pred_depth' in kind:
         style = DepthStyle()
+        # matplotlib's layout leaves no room for the label of a bar under so narrow margins
+        figure.get_layout_engine().set(rect=(0, 0.02, 1, 0.98))  # type: ignore
         figure.colorbar(
             axes[0, 0].figure.axes[-1].images[0], ax=list(axes.flat), location='bottom',
             shrink=0.5, aspect=40, label=style.label,
