@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -114,13 +114,19 @@ def read_config(path: Path) -> Config:
         raise UserError(f"config '{path}' does not load: {one_line(error)}") from error
 
 
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what led to it, back to what went wrong first."""
+    cause: BaseException | None = error
+    while cause is not None:  # registries and wrappers put their own errors in front
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
 def _missing_import(path: Path, error: ImportError) -> str:
     """Say which module a config needs, and how to install it where that is known."""
     found = re.search(r"'imports': ('[^']+'|\[[^\]]*\])", str(error))
     what = found.group(1).replace("'", '').strip('[]') if found else one_line(error)
-    first: BaseException = error  # what went wrong first: a package of its own may be absent
-    while cause := first.__cause__ or first.__context__:
-        first = cause
+    *_, first = causes(error)  # a package of its own may be absent
     absent = first.name.partition('.')[0] if isinstance(first, ImportError) and first.name else ''
     if absent and absent not in what:
         what += f", for '{absent}' is absent: pip install {absent}"

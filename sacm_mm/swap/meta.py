@@ -22,7 +22,7 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from sacm_mm.cli import one_line
+from sacm_mm.cli import causes, one_line
 from sacm_mm.errors import UserError
 
 _LARGE = (torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn, torch.full)
@@ -97,8 +97,7 @@ def without_weights(cfg: Any) -> Any:
 def reason(error: BaseException, cfg: Any = None) -> str:
     """Say in one line why a model does not build or run, and how to mend what an install mends."""
     text = one_line(error)
-    cause: BaseException | None = error
-    while cause is not None:  # registries and wrappers put their own errors in front
+    for cause in causes(error):
         text_of_cause = str(cause)
         if 'mmcv._ext' in text_of_cause or re.search(
             'install (onedl-)?mmcv|mmcv-full', text_of_cause
@@ -107,7 +106,6 @@ def reason(error: BaseException, cfg: Any = None) -> str:
         if isinstance(cause, ImportError) and cause.name and cause.name.split('.')[0] in _INSTALL:
             package = cause.name.split('.')[0]
             return f'needs {package}: pip install {_INSTALL[package]}'
-        cause = cause.__cause__ or cause.__context__
     if 'mmdet' in f'{text} {cfg}' and find_spec('mmdet') is None:
         return f'needs mmdet: pip install {_INSTALL["mmdet"]}'
     return text[:300]

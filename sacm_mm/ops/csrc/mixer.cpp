@@ -224,14 +224,18 @@ struct Plane {
   }
 };
 
+// Asks for the start of a plane: the same channel of the next image is far away, and no processor
+// guesses that by itself.
+template <class S>
+void prefetch(const S* plane, int64_t area) {
+  for (int64_t i = 0; i < area && i < 512; i += kBytes / sizeof(S)) __builtin_prefetch(plane + i);
+}
+
 // Copies a plane into the middle of a padded one, whose border stays as it is.
 template <class T, int K, class S>
-void pad(const Plane<T, K>& plane, const S* from, const S* next, T* padded) {
+void pad(const Plane<T, K>& plane, const S* from, T* padded) {
   constexpr int lanes = kLanes<T>;
   const int64_t width = plane.width;
-  // the same channel of the next image is far away: no processor guesses that by itself
-  for (int64_t i = 0; i < plane.height * width && i < 512; i += kBytes / sizeof(S))
-    __builtin_prefetch(next + i);
   typename Vectors<T>::ints in_row;  // lanes of a row narrower than a vector
   for (int i = 0; i < lanes; ++i) in_row[i] = i < width ? -1 : 0;
   for (int64_t row = 0; row < plane.height; ++row) {
@@ -563,7 +567,8 @@ void mix(Shape s, bool residual, const S* x, const T* weight, const T* bias, Nor
 #pragma omp for schedule(dynamic, 4)
     for (int64_t c = 0; c < s.channels; ++c) {
       for (int64_t n = 0; n < s.batch; ++n) {
-        pad(plane, x + s.plane(n, c), x + s.plane(n + 1, c), padded);
+        prefetch(x + s.plane(n + 1, c), s.area());
+        pad(plane, x + s.plane(n, c), padded);
         convolve(plane, padded, weight + c * K * K, bias ? bias[c] : T(0), values + n * s.area());
       }
       double m, v;
@@ -595,7 +600,8 @@ void mix_backward(Shape s, bool residual, const S* grad, const S* x, const T* we
 #pragma omp for schedule(dynamic, 4)
     for (int64_t c = 0; c < s.channels; ++c) {
       for (int64_t n = 0; n < s.batch; ++n) {
-        pad(plane, x + s.plane(n, c), x + s.plane(n + 1, c), padded + n * plane.size);
+        prefetch(x + s.plane(n + 1, c), s.area());
+        pad(plane, x + s.plane(n, c), padded + n * plane.size);
         convolve(plane, padded + n * plane.size, weight + c * K * K, bias ? bias[c] : T(0),
                  values + n * s.area());
       }
@@ -610,7 +616,7 @@ void mix_backward(Shape s, bool residual, const S* grad, const S* x, const T* we
       constexpr int rows = K <= 5 ? K : 28 / K;
       int64_t summed = 0;
       for (int64_t n = 0; n < s.batch; ++n) {
-        pad(plane, slopes + n * s.area(), slopes + (n + 1) * s.area(), padded_grad);
+        pad(plane, slopes + n * s.area(), padded_grad);
         correlate<T, K, rows>(plane, padded + n * plane.size, padded_grad, part);
         summed += s.area();
         if (summed >= 4096 || n + 1 == s.batch) {  // sums of few are exact enough
