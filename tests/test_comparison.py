@@ -76,6 +76,12 @@ def test_everything_is_fixed_but_the_backbone(name, budget):
     assert own_models <= 1 or name.startswith(('stem', 'head'))
 
 
+def test_a_budget_has_its_own_image_size():
+    assert load_study('nyu_depth', 'full').size == (240, 320)
+    assert load_study('nyu_depth', 'laptop').size == (120, 160)
+    assert load_study('camvid_seg', 'laptop').size == load_study('camvid_seg', 'full').size
+
+
 def test_seeds_differ_in_nothing_else():
     study = load_study('stem_cifar10', 'laptop')
     first, second = (study.expand(study.rows['conv'], seed) for seed in (0, 1))

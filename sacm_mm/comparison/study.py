@@ -128,6 +128,7 @@ def load_study(name: str, budget: str = 'full') -> Study:
             f"study '{path.stem}' has no budget '{budget}': it has {', '.join(budgets)}"
         )
     changes = budgets[budget]
+    size = changes.pop('size', about.pop('size', None))
     if 'steps' in changes:
         steps = changes.pop('steps')
         changes |= {
@@ -144,7 +145,7 @@ def load_study(name: str, budget: str = 'full') -> Study:
         }
         study = Study(
             path.stem, budget=budget, cfg=cfg, rows=rows,
-            size=tuple(about.pop('size')), seeds=tuple(about.pop('seeds', (0,))), **about,
+            size=tuple(size), seeds=tuple(about.pop('seeds', (0,))), **about,
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"study '{path}' is malformed: {one_line(error)}") from error
