@@ -19,7 +19,7 @@ train_dataloader = dict(sampler=dict(type='sacm_mm.ReplayedInfiniteSampler'))
 val_dataloader = None
 comparison = dict(
     title='Backbones for depth on NYU Depth v2',
-    about='795 training and 654 test images at 320x240 pixels, or 160x120 on a laptop, from scratch, '
+    about='795 training and 654 test images at 320x240 pixels (160x120 on a laptop), from scratch, '
     "the same recipe for all; Eigen's protocol, at the full 640x480. The pixel-shuffle depth head "
     'reads the four maps of a pyramid, concatenated at stride 4; one row has the one map of its '
     'isotropic backbone, at stride 8.',
