@@ -30,8 +30,9 @@ def _layers(channels=3, kernel=5, act=nn.GELU, dtype=torch.float64, bias=True):
 
 
 def _gradients(out, inputs):
-    target = torch.randn(out.shape, dtype=out.dtype, generator=torch.Generator().manual_seed(1))
-    return torch.autograd.grad((out * target).sum(), inputs)
+    # the same in every type
+    target = torch.randn(out.shape, generator=torch.Generator().manual_seed(1)).bfloat16()
+    return torch.autograd.grad((out * target.to(out.dtype)).sum(), inputs)
 
 
 @pytest.mark.parametrize('size', SIZES)
@@ -55,6 +56,26 @@ def test_depthwise_act_norm_equals_the_layers(kernel, size, residual):
     torch.testing.assert_close(norm.running_mean, plain_norm.running_mean)
     torch.testing.assert_close(norm.running_var, plain_norm.running_var)
     assert norm.num_batches_tracked == 1
+
+
+@pytest.mark.parametrize('size', SIZES)
+@pytest.mark.parametrize('kernel', native.KERNEL_SIZES)
+def test_bfloat16_equals_the_layers_to_its_rounding(kernel, size):
+    conv, act, norm = _layers(kernel=kernel, dtype=torch.float32)
+    with torch.no_grad():
+        conv.weight.copy_(conv.weight.bfloat16())  # the processor may multiply in bfloat16
+    x = torch.randn(2, 3, *size).bfloat16().requires_grad_()
+    ours = depthwise_act_norm(x, conv, act, norm, False)
+    assert ours.dtype == torch.bfloat16
+    found = (ours, *_gradients(ours, (x, *conv.parameters(), *norm.parameters())))
+
+    conv, norm = conv.double(), norm.double()
+    x = x.detach().double().requires_grad_()
+    norm.reset_running_stats()
+    plain = norm(act(conv(x)))
+    wanted = (plain, *_gradients(plain, (x, *conv.parameters(), *norm.parameters())))
+    for got, want in zip(found, wanted):
+        assert (got - want).abs().max() < 0.01 * want.abs().max()
 
 
 @pytest.mark.parametrize('act', [nn.GELU, nn.ReLU])

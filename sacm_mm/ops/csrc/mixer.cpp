@@ -71,10 +71,19 @@ inline Vec<float> load(const bf16* p) {
   return (Vec<float>)(__builtin_convertvector(half, Word) << 16);
 }
 
-inline void store(bf16* p, Vec<float> v) {
+// To nearest, ties to even.
+inline Half round_to_half(Vec<float> v) {
+#if defined(__AVX512BF16__)
+  return (Half)_mm512_cvtneps_pbh((__m512)v);
+#else
   Word bits = (Word)v;
-  bits += 0x7fff + ((bits >> 16) & 1);  // to nearest, ties to even
-  Half half = __builtin_convertvector(bits >> 16, Half);
+  bits += 0x7fff + ((bits >> 16) & 1);
+  return __builtin_convertvector(bits >> 16, Half);
+#endif
+}
+
+inline void store(bf16* p, Vec<float> v) {
+  const Half half = round_to_half(v);
   std::memcpy(p, &half, sizeof(half));
 }
 
@@ -211,13 +220,56 @@ T* scratch(int slot, int64_t size) {
   return buffer.data();
 }
 
+// What convolutions multiply: numbers of the arithmetic type, or two rows' bfloat16 numbers, one
+// below the other, where the processor multiplies such pairs and adds up in float32.
+struct Pair {
+  uint32_t bits;
+};
+template <>
+struct Vectors<Pair> {
+  typedef Word type;
+};
+
+template <class S>
+struct Factors {
+  using type = typename Arithmetic<S>::type;
+};
+#if defined(__AVX512BF16__)
+template <>
+struct Factors<bf16> {
+  using type = Pair;
+};
+#endif
+template <class F>
+constexpr int kRows = std::is_same<F, Pair>::value ? 2 : 1;  // that a factor is of
+
+template <class T>
+inline Vec<T> broadcast(T x) {
+  return Vec<T>{} + x;
+}
+
+template <class V>
+inline V multiply_add(V a, V b, V sum) {
+  return sum + a * b;
+}
+
+inline Word broadcast(Pair x) { return Word{} + x.bits; }
+
+inline Vec<float> multiply_add(Word a, Word b, Vec<float> sum) {
+#if defined(__AVX512BF16__)
+  return (Vec<float>)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+#else
+  return sum;
+#endif
+}
+
 // A padded plane: rows of ``stride`` hold the K / 2 zeros of each side and whole vectors.
-template <class T, int K>
+template <class F, int K>
 struct Plane {
   int64_t height, width, stride, size;
   Plane(int64_t h, int64_t w) : height(h), width(w) {
-    stride = (w + kLanes<T> - 1) / kLanes<T> * kLanes<T> + K - 1;
-    size = (h + K - 1) * stride + kLanes<T>;
+    stride = (w + kLanes<F> - 1) / kLanes<F> * kLanes<F> + K - 1;
+    size = (h + K - 1) * stride + kLanes<F>;
   }
   int64_t at(int64_t row, int64_t column) const {
     return (row + K / 2) * stride + column + K / 2;
@@ -232,23 +284,35 @@ void prefetch(const S* plane, int64_t area) {
 }
 
 // Copies a plane into the middle of a padded one, whose border stays as it is.
-template <class T, int K, class S>
-void pad(const Plane<T, K>& plane, const S* from, T* padded) {
-  constexpr int lanes = kLanes<T>;
-  const int64_t width = plane.width;
+template <class F, int K, class S, class T = typename Arithmetic<S>::type>
+void pad(const Plane<F, K>& plane, const S* from, F* padded) {
+  constexpr int lanes = kLanes<F>;
+  const int64_t width = plane.width, height = plane.height;
   typename Vectors<T>::ints in_row;  // lanes of a row narrower than a vector
   for (int i = 0; i < lanes; ++i) in_row[i] = i < width ? -1 : 0;
-  for (int64_t row = 0; row < plane.height; ++row) {
-    T* to = padded + plane.at(row, 0);
+  const auto row_at = [&](int64_t row, int64_t w) -> Vec<T> {
     const S* line = from + row * width;
-    if (width < lanes) {
-      const bool inside = row * width + lanes <= plane.height * width;
-      store(to, in_row ? (inside ? load(line) : load_part(line, width)) : Vec<T>{});
-      continue;
+    if (width >= lanes) return load(line + w);
+    const bool inside = row * width + lanes <= height * width;
+    return in_row ? (inside ? load(line) : load_part(line, width)) : Vec<T>{};
+  };
+  const auto column = [&](int64_t w) {
+    if constexpr (kRows<F> == 1) {
+      for (int64_t row = 0; row < height; ++row)
+        store(padded + plane.at(row, w), row_at(row, w));
+    } else {
+      Word above = {};
+      for (int64_t row = 0; row < height; ++row) {
+        const Word bits = __builtin_convertvector(round_to_half(row_at(row, w)), Word);
+        store(padded + plane.at(row - 1, w), above | bits << 16);
+        above = bits;
+      }
+      store(padded + plane.at(height - 1, w), above);
     }
-    for (int64_t w = 0; w + lanes <= width; w += lanes) store(to + w, load(line + w));
-    store(to + width - lanes, load(line + width - lanes));  // overlaps the one before
-  }
+  };
+  for (int64_t w = 0; w + lanes <= width; w += lanes) column(w);
+  // the last overlaps the one before
+  if (width % lanes) column(width < lanes ? 0 : width - lanes);
 }
 
 // Holds a vector in a register: compilers would rather load it again at each use, although loads
@@ -261,74 +325,94 @@ inline V keep(V v) {
   return v;
 }
 
+// A kernel's weights as factors, from the last to the first for the convolution's transpose.
+template <class F, int K, class T>
+void taps(const T* weight, bool flip, F* out) {
+  const auto at = [&](int i, int j) {
+    return i >= K ? T(0) : weight[flip ? K * K - 1 - (i * K + j) : i * K + j];
+  };
+  for (int i = 0; i < K; i += kRows<F>)
+    for (int j = 0; j < K; ++j)
+      if constexpr (kRows<F> == 1) {
+        out[i * K + j] = at(i, j);
+      } else {
+        const Half halves = round_to_half(Vec<float>{at(i, j), at(i + 1, j)});
+        out[i / 2 * K + j].bits = halves[0] | uint32_t(halves[1]) << 16;
+      }
+}
+
 // One vector of ``Rows`` rows; each input row that is loaded serves all of them.
-template <class T, int K, int Rows>
+template <class F, int K, int Rows, class T>
 inline void convolve_vector(
-    const T* padded, int64_t stride, const T* weight, T bias, T* out, int64_t width) {
+    const F* padded, int64_t stride, const F* weight, T bias, T* out, int64_t width) {
+  constexpr int step = kRows<F>;
   Vec<T> sums[Rows];
 #pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) sums[r] = Vec<T>{} + bias;
+  for (int r = 0; r < Rows; ++r) sums[r] = broadcast(bias);
 #pragma GCC unroll 9
   for (int j = 0; j < K; ++j) {
 #pragma GCC unroll 16
     for (int i = 0; i < Rows + K - 1; ++i) {
-      const Vec<T> x = keep(load(padded + i * stride + j));
+      const Vec<F> x = keep(load(padded + i * stride + j));
 #pragma GCC unroll 8
       for (int r = 0; r < Rows; ++r)
-        if (i - r >= 0 && i - r < K) sums[r] += x * weight[(i - r) * K + j];
+        if (i - r >= 0 && i - r < K && (i - r) % step == 0)
+          sums[r] = multiply_add(x, broadcast(weight[(i - r) / step * K + j]), sums[r]);
     }
   }
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) store(out + r * width, sums[r]);
 }
 
-template <class T, int K, int Rows>
+template <class F, int K, int Rows, class T>
 inline void convolve_rows(
-    const Plane<T, K>& plane, const T* padded, const T* weight, T bias, int64_t row, T* out) {
-  constexpr int lanes = kLanes<T>;
-  const T* line = padded + row * plane.stride;
+    const Plane<F, K>& plane, const F* padded, const F* weight, T bias, int64_t row, T* out) {
+  constexpr int lanes = kLanes<F>;
+  const F* line = padded + row * plane.stride;
   T* to = out + row * plane.width;
   int64_t w = 0;
   for (; w + lanes <= plane.width; w += lanes)
-    convolve_vector<T, K, Rows>(line + w, plane.stride, weight, bias, to + w, plane.width);
+    convolve_vector<F, K, Rows>(line + w, plane.stride, weight, bias, to + w, plane.width);
   if (w < plane.width) {  // the last vector overlaps the one before
     w = plane.width < lanes ? 0 : plane.width - lanes;
-    convolve_vector<T, K, Rows>(line + w, plane.stride, weight, bias, to + w, plane.width);
+    convolve_vector<F, K, Rows>(line + w, plane.stride, weight, bias, to + w, plane.width);
   }
 }
 
 // Padded plane -> (H, W), followed by up to one vector of anything.
-template <class T, int K>
-void convolve(const Plane<T, K>& plane, const T* padded, const T* weight, T bias, T* out) {
+template <class F, int K, class T>
+void convolve(const Plane<F, K>& plane, const F* padded, const F* weight, T bias, T* out) {
   int64_t row = 0;  // in order: where a vector is wider than a row, the next overwrites the excess
   for (; row + 4 <= plane.height; row += 4)
-    convolve_rows<T, K, 4>(plane, padded, weight, bias, row, out);
+    convolve_rows<F, K, 4>(plane, padded, weight, bias, row, out);
   for (; row < plane.height; ++row)
-    convolve_rows<T, K, 1>(plane, padded, weight, bias, row, out);
+    convolve_rows<F, K, 1>(plane, padded, weight, bias, row, out);
 }
 
-// sums[i, j] += x[h + i, w + j] * g[h, w] over all h and w, both padded; ``Rows`` rows i at a time,
-// whose sums stay in registers. Each vector of x that is loaded serves all of them.
-template <class T, int K, int Rows, int First = 0>
-void correlate(const Plane<T, K>& plane, const T* x, const T* g, Vec<T>* sums) {
-  constexpr int rows = First + Rows <= K ? Rows : K - First;
+// sums[i, j] += x[h + i, w + j] * g[h, w] over all h and w, both padded, for as many i from
+// ``First`` as there are registers for their sums. Each vector of x that is loaded serves all.
+// Of pairs of rows h goes over every second; the i of one call are all even or all odd.
+template <class F, int K, int First = 0, class T>
+void correlate(const Plane<F, K>& plane, const F* x, const F* g, Vec<T>* sums) {
+  constexpr int step = kRows<F>, left = (K - First + step - 1) / step;
+  constexpr int rows = left * K <= 28 ? left : 28 / K, next = First + rows * step;
   Vec<T> part[rows][K] = {};
-  for (int64_t row = 0; row < plane.height + rows - 1; ++row) {
-    const T* line = x + (row + First) * plane.stride;
-    const T* lines[rows];  // of g; above and below it a row of the border, which is zero
+  for (int64_t row = 0; row < plane.height + (rows - 1) * step; row += step) {
+    const F* line = x + (row + First) * plane.stride;
+    const F* lines[rows];  // of g; above and below it a row of the lower border, which is zero
     for (int i = 0; i < rows; ++i) {
-      const int64_t h = row - i;
-      lines[i] = g + plane.at(h >= 0 && h < plane.height ? h : -(K / 2), 0);
+      const int64_t h = row - i * step;
+      lines[i] = g + plane.at(h >= 0 && h < plane.height ? h : plane.height + K / 2 - 1, 0);
     }
-    for (int64_t w = 0; w < plane.width; w += kLanes<T>) {
-      Vec<T> grads[rows];
+    for (int64_t w = 0; w < plane.width; w += kLanes<F>) {
+      Vec<F> grads[rows];
 #pragma GCC unroll 9
       for (int i = 0; i < rows; ++i) grads[i] = keep(load(lines[i] + w));
 #pragma GCC unroll 9
       for (int j = 0; j < K; ++j) {
-        const Vec<T> value = keep(load(line + w + j));
+        const Vec<F> value = keep(load(line + w + j));
 #pragma GCC unroll 9
-        for (int i = 0; i < rows; ++i) part[i][j] += value * grads[i];
+        for (int i = 0; i < rows; ++i) part[i][j] = multiply_add(value, grads[i], part[i][j]);
       }
     }
   }
@@ -336,8 +420,11 @@ void correlate(const Plane<T, K>& plane, const T* x, const T* g, Vec<T>* sums) {
 #pragma GCC unroll 9
   for (int i = 0; i < rows; ++i)
 #pragma GCC unroll 9
-    for (int j = 0; j < K; ++j) sums[(First + i) * K + j] += part[i][j];
-  if constexpr (First + rows < K) correlate<T, K, Rows, First + rows>(plane, x, g, sums);
+    for (int j = 0; j < K; ++j) sums[(First + i * step) * K + j] += part[i][j];
+  if constexpr (next < K)
+    correlate<F, K, next, T>(plane, x, g, sums);
+  else if constexpr (First % step + 1 < step)
+    correlate<F, K, First % step + 1, T>(plane, x, g, sums);
 }
 
 template <Activation A, bool Slopes, bool Low, class T>
@@ -557,19 +644,22 @@ void act_norm_backward(Shape s, const S* grad, const S* x, const T* bias, Norm<T
 template <class S, int K, class T = typename Arithmetic<S>::type>
 void mix(Shape s, bool residual, const S* x, const T* weight, const T* bias, Norm<T> norm, S* y,
          T* mean, T* variance) {
-  const Plane<T, K> plane(s.height, s.width);
+  using F = typename Factors<S>::type;
+  const Plane<F, K> plane(s.height, s.width);
   const int64_t count = s.batch * s.area();
 #pragma omp parallel num_threads(s.threads)
   {
     T* values = scratch<T>(0, count + kLanes<T>);
-    T* padded = scratch<T>(1, plane.size);
-    std::memset(padded, 0, plane.size * sizeof(T));
+    F* padded = scratch<F>(1, plane.size);
+    std::memset(padded, 0, plane.size * sizeof(F));
 #pragma omp for schedule(dynamic, 4)
     for (int64_t c = 0; c < s.channels; ++c) {
+      F kernel[K * K];
+      taps<F, K>(weight + c * K * K, false, kernel);
       for (int64_t n = 0; n < s.batch; ++n) {
         prefetch(x + s.plane(n + 1, c), s.area());
         pad(plane, x + s.plane(n, c), padded);
-        convolve(plane, padded, weight + c * K * K, bias ? bias[c] : T(0), values + n * s.area());
+        convolve(plane, padded, kernel, bias ? bias[c] : T(0), values + n * s.area());
       }
       double m, v;
       activate_all<S, T>(s.activation, values, nullptr, count, m, v);
@@ -587,37 +677,38 @@ template <class S, int K, class T = typename Arithmetic<S>::type>
 void mix_backward(Shape s, bool residual, const S* grad, const S* x, const T* weight,
                   const T* bias, Norm<T> norm, S* grad_x, T* grad_weight, T* grad_bias,
                   T* grad_norm_weight, T* grad_norm_bias) {
-  const Plane<T, K> plane(s.height, s.width);
+  using F = typename Factors<S>::type;
+  const Plane<F, K> plane(s.height, s.width);
   const int64_t count = s.batch * s.area();
 #pragma omp parallel num_threads(s.threads)
   {
     T* values = scratch<T>(0, count + kLanes<T>);
     T* slopes = scratch<T>(1, count + kLanes<T>);
-    T* padded = scratch<T>(2, s.batch * plane.size);
-    T* padded_grad = scratch<T>(3, plane.size);
-    std::memset(padded, 0, s.batch * plane.size * sizeof(T));
-    std::memset(padded_grad, 0, plane.size * sizeof(T));
+    F* padded = scratch<F>(2, s.batch * plane.size);
+    F* padded_grad = scratch<F>(3, plane.size);
+    std::memset(padded, 0, s.batch * plane.size * sizeof(F));
+    std::memset(padded_grad, 0, plane.size * sizeof(F));
 #pragma omp for schedule(dynamic, 4)
     for (int64_t c = 0; c < s.channels; ++c) {
+      F kernel[K * K], flipped[K * K];
+      taps<F, K>(weight + c * K * K, false, kernel);
+      taps<F, K>(weight + c * K * K, true, flipped);
       for (int64_t n = 0; n < s.batch; ++n) {
         prefetch(x + s.plane(n + 1, c), s.area());
         pad(plane, x + s.plane(n, c), padded + n * plane.size);
-        convolve(plane, padded + n * plane.size, weight + c * K * K, bias ? bias[c] : T(0),
+        convolve(plane, padded + n * plane.size, kernel, bias ? bias[c] : T(0),
                  values + n * s.area());
       }
       double mean, variance, sum_weight, sum_bias, sum_input;
       activate_all<S, T>(s.activation, values, slopes, count, mean, variance);
       norm_backward<S, T>(s, c, values, slopes, grad, norm.weight[c], mean,
                           1 / std::sqrt(variance + norm.eps), sum_weight, sum_bias, sum_input);
-      T flipped[K * K];
-      for (int i = 0; i < K * K; ++i) flipped[i] = weight[c * K * K + K * K - 1 - i];
       double sums[K * K] = {};
       Vec<T> part[K * K] = {};
-      constexpr int rows = K <= 5 ? K : 28 / K;
       int64_t summed = 0;
       for (int64_t n = 0; n < s.batch; ++n) {
         pad(plane, slopes + n * s.area(), padded_grad);
-        correlate<T, K, rows>(plane, padded + n * plane.size, padded_grad, part);
+        correlate<F, K, 0, T>(plane, padded + n * plane.size, padded_grad, part);
         summed += s.area();
         if (summed >= 4096 || n + 1 == s.batch) {  // sums of few are exact enough
           for (int i = 0; i < K * K; ++i) {
