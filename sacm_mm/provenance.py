@@ -31,7 +31,7 @@ def stamp() -> dict[str, Any]:
 
     return {
         'sacm_mm': __version__,
-        'commit': _commit(),
+        'commit': commit_of(Path(__file__).parent),
         'python': platform.python_version(),
         **versions(*PACKAGES),
         'cpu': _cpu(),
@@ -46,12 +46,16 @@ def stamp_line() -> str:
     return _STAMP + json.dumps(stamp())
 
 
-def _commit() -> str | None:
-    """Return the commit of this source, with ``+changes`` where files differ from it."""
-    git = ('git', '-C', str(Path(__file__).parent))
+def commit_of(folder: Path) -> str | None:
+    """Return the commit of a folder's repository, with ``+changes`` where files differ from it.
+
+    Those in ``results`` do not count: what measures writes there.
+    """
+    git = ('git', '-C', str(folder))
     try:
         commit = _output(*git, 'rev-parse', 'HEAD')
-        changed = _output(*git, 'status', '--porcelain', '--untracked-files=no')
+        code = (':(top)', ':(top,exclude)results')
+        changed = _output(*git, 'status', '--porcelain', '--untracked-files=no', '--', *code)
     except (OSError, subprocess.CalledProcessError):
         return None  # an installed copy
     return f'{commit}+changes' if changed else commit

@@ -1,10 +1,11 @@
 import json
+import subprocess
 
 import pytest
 from conftest import CAMVID
 
 from sacm_mm import UserError
-from sacm_mm.provenance import record_result
+from sacm_mm.provenance import commit_of, record_result
 
 
 @pytest.fixture
@@ -57,3 +58,20 @@ def test_nothing_is_left_of_a_record_that_fails(trained, tested, tmp_path):
             **arguments,
         )
     assert not list((tmp_path / 'results').glob('*'))
+
+
+def test_a_commit_is_named_with_changes_of_the_code_only(tmp_path):
+    git = ('git', '-C', str(tmp_path), '-c', 'user.name=n', '-c', 'user.email=e@example.org')
+    package, results = tmp_path / 'package', tmp_path / 'results'
+    subprocess.run((*git, 'init', '-q'), check=True)
+    for folder in (package, results):
+        folder.mkdir()
+        (folder / 'file').write_text('a')
+    subprocess.run((*git, 'add', '.'), check=True)
+    subprocess.run((*git, 'commit', '-qm', 'first'), check=True)
+    commit = commit_of(package)
+    assert len(commit) == 40
+    (results / 'file').write_text('b')
+    assert commit_of(package) == commit
+    (package / 'file').write_text('b')
+    assert commit_of(package) == f'{commit}+changes'
