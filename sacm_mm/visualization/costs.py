@@ -81,7 +81,11 @@ def _draw_lines(
             else f'{kind}: $R^2$ {straight:.4f}',
         )
         if power != 1:
-            ax.set_xticks(x**power, [f'{place:g}' for place in x])
+            ticks = [x[-1]]
+            for place in x[-2::-1]:  # labels of small places would cover each other
+                if ticks[-1] ** power - place**power > 0.07 * x[-1] ** power:
+                    ticks.append(place)
+            ax.set_xticks(np.power(ticks, power), [f'{place:g}' for place in ticks])
     ax.set_xlim(left=0)
     ax.set_ylim(bottom=0)
     ax.grid(alpha=0.3)
