@@ -46,7 +46,7 @@ comparison = dict(
     },
     budgets=dict(
         full=dict(steps=10000),  # 100 epochs
-        # 10 epochs: three to eight minutes on two cores
+        # 10 epochs: three to ten minutes on two cores
         laptop={
             'steps': 1000,
             'size': (120, 160),
