@@ -62,7 +62,7 @@ def write_run(study, folder: Path, row: str, seed: int, value: float) -> None:
         f'| Class | IoU | Acc |\n{table}Iter(test) [4/4]  {study.metric}: {value:.4f}  time: 0.1\n'
     )
     steps = range(study.steps // 4, study.steps + 1, study.steps // 4)
-    rows = ({'loss': 3 - s / study.steps, 'iter': s, 'step': s} for s in steps)
+    rows = ({'loss': 3 - s / study.steps, 'time': 0.5, 'iter': s, 'step': s} for s in steps)
     (folder / 'scalars.json').write_text(''.join(json.dumps(r) + '\n' for r in rows))
     _write_samples(folder, seed)
 

@@ -200,6 +200,7 @@ def test_means_and_spreads(kept):
     comparison = load_results(kept)
     conv = next(row for row in comparison.rows if row.name == 'conv')
     assert (conv.mean, conv.spread) == (52.0, 2.0)
+    assert conv.minutes == 0.5 * 40 / 60  # the kept runs' iterations, and their number
     assert [row.name for row in comparison.best_first()] == [
         'conv', 'pixel-unshuffle', 'conv-glorot',
     ]  # fmt: skip
@@ -228,6 +229,7 @@ def test_what_cannot_be_trusted_is_left_out_with_a_reason(kept):
     [
         ('scalars.json', None, 'ends at step 0 of 40'),
         ('scalars.json', '{"loss": 1, "iter": 20, "step": 20}\n', 'ends at step 20 of 40'),
+        ('scalars.json', '{"loss": 1, "iter": 40, "step": 40}\n', 'how long an iteration took'),
         ('scalars.json', 'not json\n', 'not a log of mmengine'),
         ('test_whole.log', 'Iter(test) [4/4] mIoU: 41.0000\n', '40.0000 in result.json, but 41'),
         ('test_whole.log', 'killed', 'the test did not end'),

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean, median, stdev
 from typing import Any
 
 from sacm_mm.comparison.gather import COSTS, FAILED, STUDY
@@ -28,6 +28,8 @@ class Result:
         figures: All of its test.
         class_iou: IoU of each class in per cent, where the test's log has it.
         curves: Its scalars.
+        seconds: Of its training: the median iteration, times their number. A run that was
+            stopped and went on, or waited, took longer.
         about: What ``result.json`` says.
         folder: Where it is kept.
     """
@@ -38,6 +40,7 @@ class Result:
     figures: Mapping[str, float]
     class_iou: Mapping[str, float]
     curves: Mapping[str, Curve]
+    seconds: float
     about: Mapping[str, Any]
     folder: Path
 
@@ -67,7 +70,7 @@ class RowSummary:
     @property
     def minutes(self) -> float:
         """Mean time of training."""
-        return fmean(r.about['train']['seconds'] for r in self.results) / 60
+        return fmean(r.seconds for r in self.results) / 60
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,7 @@ def read_result(folder: Path, study: Mapping) -> Result:
         row, seed, test = about['row'], int(about['seed']), about['test']['whole']
         figures, ran = test['figures'], (about['study'], about['budget'])
         hash(row)
-        about['train']['seconds'] + 0, config['recipe']
+        about['train'], config['recipe']
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f'result.json or config.json lacks {error}') from error
     if ran != (study['name'], study['budget']):
@@ -193,12 +196,15 @@ def read_result(folder: Path, study: Mapping) -> Result:
     interval = logger.get('interval', 1)
     if last < study['steps'] // interval * interval:
         raise UserError(f'its log ends at step {last} of {study["steps"]}')
+    if 'time' not in curves:
+        raise UserError('its log does not say how long an iteration took')
+    seconds = median(curves['time'].points.values()) * study['steps']
     if 'sacm_mm stamp' not in _read_text(folder / 'train.log'):
         raise UserError('train.log does not say which code and machine made it')
     class_iou = {
         m['name']: float(m['iou']) for m in _CLASS_LINE.finditer(log) if m['name'] != 'Class'
     }
-    return Result(row, seed, figure, figures, class_iou, curves, about, folder)
+    return Result(row, seed, figure, figures, class_iou, curves, seconds, about, folder)
 
 
 def _figure(metric: str, figures: Mapping[str, Any], log: str) -> float:

@@ -49,7 +49,7 @@ def run_row(comparison: Comparison, result: Result) -> dict[str, Any]:
         'metric': comparison.study['metric'],
         'figure': f'{result.figure:.4f}',
         'seed': result.seed,
-        'train_seconds': result.about['train']['seconds'],
+        'train_seconds': f'{result.seconds:.0f}',
         'hardware': hardware(stamp),
         **{name: stamp.get(name) or '' for name in PACKAGES},
         'python': stamp.get('python') or '',
@@ -80,7 +80,7 @@ def columns(comparison: Comparison) -> list[tuple[str, str]]:
         ('GMACs', f'one image of {height}x{width}'),
         ('activations, M', 'numbers that convolutions and matrix products write'),
         ('latency, ms', 'one image, float32, median'),
-        ('training, min', 'a run'),
+        ('training, min', 'a run: the median iteration, times their number'),
     ]
 
 
