@@ -150,7 +150,7 @@ def broken(tmp_path):
     path.write_text(
         f"_base_ = '{base}'\n"
         "comparison = dict(title='t', about='a', metric='mIoU', metric_name='mIoU', unit='%',\n"
-        '    higher_is_better=True, size=(64, 64), budgets={{_base_.budgets}}, rows={\n'
+        '    higher_is_better=True, size=(64, 64), rows={\n'
         "    'fine': dict(label='fine'),\n"
         "    'missing': dict(label='missing', backbone='mmpretrain:resnet/19'),\n"
         "    'wrong': dict(label='wrong', model=dict(backbone=dict(embed='shuffled'))),\n"

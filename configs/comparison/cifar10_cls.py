@@ -36,5 +36,4 @@ comparison = dict(
         ),
     },
     keep_weights=['sa-convmixer'],
-    budgets={{_base_.budgets}},
 )

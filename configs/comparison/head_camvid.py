@@ -32,5 +32,4 @@ comparison = dict(
             model=dict(backbone=dict(arch='d256-l8-k5-p8'), decode_head=dict(upscale_factor=8)),
         ),
     },
-    budgets={{_base_.budgets}},
 )

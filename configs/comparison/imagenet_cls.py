@@ -45,28 +45,28 @@ comparison = dict(
         ),
         'maxvit-t': dict(label='MaxViT-T', backbone='timm:maxvit_tiny_tf_224', budgets=['full']),
     },
-    budgets=dict(
-        full=dict(steps=1000000),  # 100 epochs
-        # images of 96x96, 500 of the test: up to ten minutes on two cores
-        laptop={
-            'steps': 150,
-            'train_dataloader.batch_size': 32,
-            'train_dataloader.num_workers': 2,
-            f'{train}.1.scale': 96,
-            f'{test}.1.scale': 100,
-            f'{test}.2.crop_size': 96,
-            'test_dataloader.dataset.indices': list(range(0, 50000, 100)),
-        },
-        tiny={
-            'steps': 20,
-            'train_dataloader.batch_size': 4,
-            'train_dataloader.num_workers': 1,
-            'test_dataloader.num_workers': 1,
-            f'{train}.1.scale': 64,
-            f'{test}.1.scale': 72,
-            f'{test}.2.crop_size': 64,
-            'default_hooks.checkpoint.interval': 10,
-            'default_hooks.logger.interval': 5,
-        },
-    ),
+)
+budgets = dict(
+    full=dict(steps=1000000),  # 100 epochs
+    # images of 96x96, 500 of the test: up to ten minutes on two cores
+    laptop={
+        'steps': 150,
+        'train_dataloader.batch_size': 32,
+        'train_dataloader.num_workers': 2,
+        f'{train}.1.scale': 96,
+        f'{test}.1.scale': 100,
+        f'{test}.2.crop_size': 96,
+        'test_dataloader.dataset.indices': list(range(0, 50000, 100)),
+    },
+    tiny={
+        'steps': 20,
+        'train_dataloader.batch_size': 4,
+        'train_dataloader.num_workers': 1,
+        'test_dataloader.num_workers': 1,
+        f'{train}.1.scale': 64,
+        f'{test}.1.scale': 72,
+        f'{test}.2.crop_size': 64,
+        'default_hooks.checkpoint.interval': 10,
+        'default_hooks.logger.interval': 5,
+    },
 )

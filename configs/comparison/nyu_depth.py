@@ -44,25 +44,25 @@ comparison = dict(
         'cs-mixer-t': dict(label='CS-Mixer-T', backbone='cs-mixer-t', budgets=['full']),
         'swin-t': dict(label='Swin-T', backbone='mmpretrain:swin/tiny', budgets=['full']),
     },
-    budgets=dict(
-        full=dict(steps=10000),  # 100 epochs
-        # 10 epochs: three to ten minutes on two cores
-        laptop={
-            'steps': 1000,
-            'size': (120, 160),
-            'train_dataloader.dataset.pipeline.3.scale': (160, 120),
-            'test_dataloader.dataset.pipeline.1.scale': (160, 120),
-        },
-        tiny={
-            'steps': 40,
-            'size': (72, 96),
-            'train_dataloader.dataset.pipeline.3.scale': (96, 72),
-            'test_dataloader.dataset.pipeline.1.scale': (96, 72),
-            'train_dataloader.batch_size': 4,
-            'train_dataloader.num_workers': 1,
-            'test_dataloader.num_workers': 1,
-            'default_hooks.checkpoint.interval': 10,
-            'default_hooks.logger.interval': 5,
-        },
-    ),
+)
+budgets = dict(
+    full=dict(steps=10000),  # 100 epochs
+    # 10 epochs: three to ten minutes on two cores
+    laptop={
+        'steps': 1000,
+        'size': (120, 160),
+        'train_dataloader.dataset.pipeline.3.scale': (160, 120),
+        'test_dataloader.dataset.pipeline.1.scale': (160, 120),
+    },
+    tiny={
+        'steps': 40,
+        'size': (72, 96),
+        'train_dataloader.dataset.pipeline.3.scale': (96, 72),
+        'test_dataloader.dataset.pipeline.1.scale': (96, 72),
+        'train_dataloader.batch_size': 4,
+        'train_dataloader.num_workers': 1,
+        'test_dataloader.num_workers': 1,
+        'default_hooks.checkpoint.interval': 10,
+        'default_hooks.logger.interval': 5,
+    },
 )

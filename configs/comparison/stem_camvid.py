@@ -25,5 +25,4 @@ comparison = dict(
             label='pixel unshuffle, Glorot', model=dict(backbone=dict(init_cfg=glorot))
         ),
     },
-    budgets={{_base_.budgets}},
 )

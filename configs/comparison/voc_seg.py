@@ -14,5 +14,4 @@ comparison = dict(
     higher_is_better=True,
     size=(320, 320),
     rows={{_base_.rows}},
-    budgets={{_base_.budgets}},
 )

@@ -122,12 +122,12 @@ def load_study(name: str, budget: str = 'full') -> Study:
     if about is None:
         raise UserError(f"'{path}' is no study: it has no comparison = dict(rows=..., ...)")
     about = about.to_dict()
-    budgets = about.pop('budgets', {})
+    budgets = cfg.pop('budgets', {})
     if budget not in budgets:
         raise UserError(
             f"study '{path.stem}' has no budget '{budget}': it has {', '.join(budgets)}"
         )
-    changes = budgets[budget]
+    changes = dict(budgets[budget])
     size = changes.pop('size', about.pop('size', None))
     if 'steps' in changes:
         steps = changes.pop('steps')

@@ -2,12 +2,18 @@
 _base_ = ['./seg.py', '../../_base_/models/csmixer_upernet.py']
 model = dict(backbone=dict(drop_path_rate=0.0), decode_head=dict(channels=256), auxiliary_head=None)
 steps_of = 'train_dataloader.dataset.pipeline'
+# UPerNet pools over the whole map: tested in windows of the size of the training crops
 budgets = dict(
-    full={'steps': 80000, 'train_dataloader.batch_size': 16},
+    full={
+        'steps': 80000,
+        'train_dataloader.batch_size': 16,
+        'model.test_cfg': dict(mode='slide', crop_size=(320, 320), stride=(213, 213)),
+    },
     # half the resolution, a slim head: up to ten minutes on two cores, most of them for the test
     laptop={
         'steps': 250,
         'model.decode_head.channels': 64,
+        'model.test_cfg': dict(mode='slide', crop_size=(128, 128), stride=(85, 85)),
         f'{steps_of}.2.scale': (640, 160),
         f'{steps_of}.3.crop_size': (128, 128),
         f'{steps_of}.4.size': (128, 128),
@@ -16,6 +22,7 @@ budgets = dict(
     tiny={
         'steps': 40,
         'model.decode_head.channels': 32,
+        'model.test_cfg': dict(mode='slide', crop_size=(64, 64), stride=(64, 64)),
         f'{steps_of}.2.scale': (256, 64),
         f'{steps_of}.3.crop_size': (64, 64),
         f'{steps_of}.4.size': (64, 64),
