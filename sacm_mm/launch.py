@@ -68,8 +68,7 @@ def prepare_train(cfg: Config, args: Namespace) -> Config:
                 f"nothing to resume: no checkpoint in '{cfg.work_dir}'; leave out --resume to "
                 'start, or name a checkpoint after it'
             )
-        find_checkpoint(cfg.work_dir)
-        cfg.resume = True
+        cfg.resume, cfg.load_from = True, find_checkpoint(cfg.work_dir)
     elif args.resume:
         cfg.resume, cfg.load_from = True, find_checkpoint(args.resume)
     return cfg
@@ -126,7 +125,9 @@ def find_checkpoint(path: str) -> str:
         latest = find_latest_checkpoint(path)
         if latest is None:
             raise UserError(f"no checkpoint in '{path}'")
-        path = latest
+        # mmengine notes an absolute path: a folder that was moved or copied has its own file
+        own = Path(path, Path(latest).name)
+        path = str(own) if own.is_file() else latest
     if '://' in path:
         return path
     if not Path(path).is_file():

@@ -239,11 +239,11 @@ def _figures(log: Path) -> dict[str, Any]:
 def _copy_weights(work_dir: Path, out: Path) -> None:
     """Copy the weights and the data set's class names of the last checkpoint, nothing else."""
     import torch
-    from mmengine.runner import CheckpointLoader, find_latest_checkpoint
+    from mmengine.runner import CheckpointLoader
 
-    path = find_latest_checkpoint(str(work_dir))
-    if path is None:
-        raise UserError(f"no checkpoint in '{work_dir}'")
+    from sacm_mm.launch import find_checkpoint
+
+    path = find_checkpoint(str(work_dir))
     checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
     meta = {'dataset_meta': checkpoint['meta']['dataset_meta']}
     torch.save({'meta': meta, 'state_dict': checkpoint['state_dict']}, out)

@@ -29,6 +29,7 @@ def test_training_writes_checkpoint_and_logs(trained):
 
 def test_resume_goes_on_where_the_checkpoint_ends(trained, train, work, data):
     shutil.copytree(trained, work)
+    (work / 'last_checkpoint').write_text('/moved/from/here/iter_4.pth')
     assert train('--resume', options=['train_cfg.max_iters=6']).code == 0
     assert [row['step'] for row in scalars(work) if 'loss' in row] == [1, 2, 3, 4, 5, 6]
     assert (work / 'iter_6.pth').is_file()
