@@ -39,7 +39,7 @@ comparison = dict(
         'mit-b1': dict(label='MiT-B1', backbone='mmseg:mit-b1'),
         'swin-t': dict(label='Swin-T', backbone='mmpretrain:swin/tiny'),
         'hornet-t': dict(label='HorNet-T', backbone='mmpretrain:hornet/tiny'),
-        't2t-14': dict(label='T2T-ViT-14', backbone='mmpretrain:t2t-vit/t-14', budgets=['full']),
+        't2t-14': dict(label='T2T-ViT-14', backbone='mmpretrain:t2t-vit', budgets=['full']),
         'inceptionnext-t': dict(
             label='InceptionNeXt-T', backbone='timm:inception_next_tiny', budgets=['full']
         ),
