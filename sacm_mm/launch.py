@@ -62,15 +62,14 @@ def prepare_train(cfg: Config, args: Namespace) -> Config:
         use_amp(cfg)
     if args.fast:
         print(f'fast: {", ".join(use_fast(cfg)) or "nothing to set"}')
-    if args.resume == 'auto':
-        if find_latest_checkpoint(cfg.work_dir) is None:
-            raise UserError(
-                f"nothing to resume: no checkpoint in '{cfg.work_dir}'; leave out --resume to "
-                'start, or name a checkpoint after it'
-            )
-        cfg.resume, cfg.load_from = True, find_checkpoint(cfg.work_dir)
-    elif args.resume:
-        cfg.resume, cfg.load_from = True, find_checkpoint(args.resume)
+    if args.resume == 'auto' and find_latest_checkpoint(cfg.work_dir) is None:
+        raise UserError(
+            f"nothing to resume: no checkpoint in '{cfg.work_dir}'; leave out --resume to "
+            'start, or name a checkpoint after it'
+        )
+    if args.resume:
+        start = cfg.work_dir if args.resume == 'auto' else args.resume
+        cfg.resume, cfg.load_from = True, find_checkpoint(start)
     return cfg
 
 

@@ -128,7 +128,6 @@ def load_study(name: str, budget: str = 'full') -> Study:
             f"study '{path.stem}' has no budget '{budget}': it has {', '.join(budgets)}"
         )
     changes = dict(budgets[budget])
-    size = changes.pop('size', about.pop('size', None))
     if 'steps' in changes:
         steps = changes.pop('steps')
         changes |= {
@@ -137,6 +136,7 @@ def load_study(name: str, budget: str = 'full') -> Study:
             'param_scheduler.total_steps': steps,
         }
     try:
+        about['size'] = changes.pop('size', about['size'])
         cfg.merge_from_dict(changes)
         rows = {
             name: Row(name, **spec)
@@ -145,7 +145,7 @@ def load_study(name: str, budget: str = 'full') -> Study:
         }
         study = Study(
             path.stem, budget=budget, cfg=cfg, rows=rows,
-            size=tuple(size), seeds=tuple(about.pop('seeds', (0,))), **about,
+            size=tuple(about.pop('size')), seeds=tuple(about.pop('seeds', (0,))), **about,
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"study '{path}' is malformed: {one_line(error)}") from error

@@ -234,12 +234,20 @@ template <class S>
 struct Factors {
   using type = typename Arithmetic<S>::type;
 };
+
+inline Word broadcast(Pair x) { return Word{} + x.bits; }
+
 #if defined(__AVX512BF16__)
 template <>
 struct Factors<bf16> {
   using type = Pair;
 };
+
+inline Vec<float> multiply_add(Word a, Word b, Vec<float> sum) {
+  return (Vec<float>)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+}
 #endif
+
 template <class F>
 constexpr int kRows = std::is_same<F, Pair>::value ? 2 : 1;  // that a factor is of
 
@@ -251,16 +259,6 @@ inline Vec<T> broadcast(T x) {
 template <class V>
 inline V multiply_add(V a, V b, V sum) {
   return sum + a * b;
-}
-
-inline Word broadcast(Pair x) { return Word{} + x.bits; }
-
-inline Vec<float> multiply_add(Word a, Word b, Vec<float> sum) {
-#if defined(__AVX512BF16__)
-  return (Vec<float>)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
-#else
-  return sum;
-#endif
 }
 
 // A padded plane: rows of ``stride`` hold the K / 2 zeros of each side and whole vectors.
