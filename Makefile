@@ -81,7 +81,7 @@ check: setup ## lint, formatting, types and spelling
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/codespell
-	$(BIN)/python tools/model_zoo.py --check
+	$(BIN)/python tools/maintenance/model_zoo.py --check
 
 clean: ## remove caches, builds and the sample run; .venv stays
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache $(SAMPLE_DATA) $(SAMPLE_RUN)

@@ -43,7 +43,9 @@ class BuildWithMim(build_py):
             if self.editable_mode:
                 (mim / name).symlink_to(Path('../..', name))
             elif source.is_dir():
-                shutil.copytree(source, mim / name, ignore=shutil.ignore_patterns('__pycache__'))
+                # tools/maintenance is for who works on the project itself
+                leave = shutil.ignore_patterns('__pycache__', 'maintenance')
+                shutil.copytree(source, mim / name, ignore=leave)
             else:
                 shutil.copy2(source, mim / name)
 

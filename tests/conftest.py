@@ -26,6 +26,7 @@ from sacm_mm.sample_data.layouts import (
 )
 
 TOOLS = Path(__file__).resolve().parents[1] / 'tools'
+sys.path.append(str(TOOLS / 'maintenance'))  # no package: it is not part of what is installed
 SMALL = Sizes(train=4, val=4, size=(48, 64))
 CAMVID = 'sacm_camvid_light.py'
 LOADERS = [

@@ -77,6 +77,7 @@ def test_every_import_is_declared():
     files = [path for folder in folders for path in (ROOT / folder).rglob('*.py')]
     assert files
     used = set().union(*map(imported_modules, files)) - set(sys.stdlib_module_names) - {'sacm_mm'}
+    used -= {path.stem for path in ROOT.glob('tools/*/*.py')}  # scripts beside one another
     text = (ROOT / 'requirements.txt').read_text(encoding='utf-8').split('# dev')[0]
     declared = set(re.findall(r'^([\w-]+)', text, re.MULTILINE))
     assert {DISTRIBUTIONS.get(name, name) for name in used} - OPTIONAL <= declared
@@ -127,10 +128,11 @@ def test_wheel_carries_configs_and_tools(installed, tmp_path):
     package = Path(run(installed, '-c', code, cwd=tmp_path).strip())
     assert package.is_relative_to(installed.parents[1])
     assert (package / 'deploy/token_mixing.cpp').is_file()
-    for part in ('configs', 'tools'):
-        files = [path.relative_to(ROOT) for path in ROOT.glob(f'{part}/**/*.py')]
-        assert files
-        assert [path for path in files if not (package / '.mim' / path).is_file()] == []
+    for files in (ROOT.glob('configs/**/*.py'), ROOT.glob('tools/*.py')):
+        carried = [package / '.mim' / path.relative_to(ROOT) for path in files]
+        assert carried
+        assert [path for path in carried if not path.is_file()] == []
+    assert not (package / '.mim/tools/maintenance').exists(), 'who installs it maintains nothing'
 
 
 @pytest.mark.slow

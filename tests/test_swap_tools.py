@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from conftest import CAMVID, TINY_CAMVID, TOOLS
 from mmengine.config import Config
+from stock_kinds import Kind, stock_kinds
+from swap_matrix import RUNS, Row, check_kind, read_csv, summary, table, write_csv
 
 from sacm_mm import UserError
 from sacm_mm.cli import read_config
-from sacm_mm.swap.kinds import Kind, stock_kinds
-from sacm_mm.swap.matrix import RUNS, Row, check_kind, read_csv, summary, table, write_csv
 
 NEW = 'sa-convmixer-d8-l2-k3-p4-conv'
 BISENET = Kind(
@@ -116,7 +116,7 @@ def test_there_are_76_kinds_of_segmentation_configs():
 @pytest.mark.slow
 def test_every_kind_that_runs_also_runs_swapped(tmp_path):
     out = tmp_path / 'matrix.csv'
-    command = [sys.executable, TOOLS / 'swap_matrix.py', '--out', out]
+    command = [sys.executable, TOOLS / 'maintenance/swap_matrix.py', '--out', out]
     subprocess.run(command, check=True, cwd=Path(__file__).parents[1])
     rows = read_csv(out, ['sa-convmixer-d64-l4-k5-p4', 'convmlp-s'])
     missed = [row for row in rows if row.stock == RUNS and row.missed]

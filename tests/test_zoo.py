@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 from kept_study import write_study
+from model_zoo import made_files, stale, study_table
 
 from sacm_mm import UserError
 from sacm_mm.comparison.report import write_report
 from sacm_mm.comparison.study import load_study
-from sacm_mm.zoo import made_files, stale, study_table
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -34,26 +34,27 @@ def project(tmp_path):
 
 
 def test_it_is_up_to_date():
-    assert stale(ROOT) == [], "run 'python tools/model_zoo.py'"
+    assert stale(ROOT) == [], "run 'python tools/maintenance/model_zoo.py'"
 
 
 def test_the_check_says_what_is_stale(project, run_tool):
-    assert run_tool('model_zoo', '--check', '--root', project).code == 0
+    assert run_tool('maintenance/model_zoo', '--check', '--root', project).code == 0
     path = project / 'results/camvid_light/result.json'
     path.write_text(re.sub(r'"mIoU": [\d.]+', '"mIoU": 12.34', path.read_text(), count=1))
-    error = run_tool('model_zoo', '--check', '--root', project).error
+    error = run_tool('maintenance/model_zoo', '--check', '--root', project).error
     assert 'configs/sa_convmixer/metafile.yml, README.md is not what results/ says' in error
-    assert run_tool('model_zoo', '--root', project).code == 0
+    assert run_tool('maintenance/model_zoo', '--root', project).code == 0
     assert 'mIoU 12.34' in (project / 'README.md').read_text()
-    assert run_tool('model_zoo', '--check', '--root', project).code == 0
+    assert run_tool('maintenance/model_zoo', '--check', '--root', project).code == 0
     path.unlink()
     with pytest.raises(UserError, match="the result 'camvid_light', which is not there"):
         made_files(project)
 
 
 def test_the_check_imports_nothing_heavy():
-    code = 'import sys, sacm_mm.zoo; print([m for m in ("torch", "mmengine") if m in sys.modules])'
-    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
+    code = 'import sys, model_zoo; print([m for m in ("torch", "mmengine") if m in sys.modules])'
+    folder = ROOT / 'tools/maintenance'
+    done = subprocess.run([sys.executable, '-c', code], cwd=folder, capture_output=True, text=True)
     assert done.stdout.strip() == '[]', done.stderr
 
 

@@ -17,7 +17,6 @@ from torch import nn
 
 from sacm_mm.benchmark.complexity import count
 from sacm_mm.benchmark.measure import interleave
-from sacm_mm.benchmark.tables import write_csv
 from sacm_mm.cli import find_config, find_study
 from sacm_mm.comparison.runs import study_folder, write_json
 from sacm_mm.comparison.study import Row, Study, load_study
@@ -125,21 +124,6 @@ def cost_rows(
             model = build_part(find_backbone(name))
             found = asdict(count(model, 1, 3, *shape))
             yield _line(name, shape, {**found, 'backbone_parameters': found['parameters']})
-
-
-def measure_zoo(root: Path) -> None:
-    """Count the networks that ``results/zoo.yml`` lists."""
-    import yaml
-
-    from sacm_mm.zoo import COSTS
-
-    zoo = yaml.safe_load((root / 'results/zoo.yml').read_text(encoding='utf-8'))
-    rows = []
-    for model in zoo['models']:
-        cfg = Config.fromfile(root / 'configs' / model['config'])
-        found = complexity(cfg, model['size'])
-        rows.append(_line(model['config'], tuple(model['size']), found))
-    write_csv(rows, root / COSTS)
 
 
 def _kind(name: str) -> tuple[str, Path]:

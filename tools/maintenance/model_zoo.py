@@ -1,10 +1,14 @@
-"""The model zoo: metafiles in OpenMMLab's format and the README's tables, made from the results.
+#!/usr/bin/env python
+"""Make the metafiles and the README's tables from the results, or check that they are up to date.
 
-Nothing heavy is imported, so that ``make check`` can tell at once whether they are up to date.
+Example: python tools/maintenance/model_zoo.py --check
+
+Nothing heavy is imported, so that ``make check`` can tell at once.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import re
@@ -14,17 +18,19 @@ from typing import Any
 
 import yaml
 
+from sacm_mm.cli import run_tool
 from sacm_mm.comparison.front import front
 from sacm_mm.errors import UserError
 
 COSTS = 'results/complexity.csv'
+TOOL = 'tools/maintenance/model_zoo.py'
 _BLOCK = re.compile(r'(<!-- (zoo|study): ?(\w*) -->\n)(.*?)(<!-- end -->)', re.DOTALL)
 _TASKS = {
     'mIoU': 'Semantic Segmentation',
     'Top 1 Accuracy': 'Image Classification',
     'abs rel': 'Depth Estimation',
 }
-_MADE = '# Made by tools/model_zoo.py from results/; edit results/zoo.yml instead.\n'
+_MADE = f'# Made by {TOOL} from results/; edit results/zoo.yml instead.\n'
 
 
 def made_files(root: Path) -> dict[Path, str]:
@@ -56,6 +62,21 @@ def stale(root: Path) -> list[Path]:
     ]
 
 
+def measure(root: Path) -> None:
+    """Count the networks that ``results/zoo.yml`` lists."""
+    from mmengine.config import Config
+
+    from sacm_mm.benchmark.tables import write_csv
+    from sacm_mm.comparison.costs import complexity
+
+    rows: list[dict[str, Any]] = []
+    for model in yaml.safe_load((root / 'results/zoo.yml').read_text(encoding='utf-8'))['models']:
+        height, width = model['size']
+        found = complexity(Config.fromfile(root / 'configs' / model['config']), model['size'])
+        rows.append({'network': model['config'], 'size': f'{height}x{width}', **found})
+    write_csv(rows, root / COSTS)
+
+
 def _costs(root: Path) -> dict[str, dict[str, str]]:
     path = root / COSTS
     if not path.is_file():
@@ -69,7 +90,7 @@ def _entry(model: Mapping[str, Any], root: Path, costs: Mapping) -> dict[str, An
     cost = costs.get(model['config'])
     if cost is None or cost['size'] != 'x'.join(map(str, model['size'])):
         raise UserError(
-            f'{COSTS} has no {model["config"]} at {model["size"]}: run tools/model_zoo.py --measure'
+            f'{COSTS} has no {model["config"]} at {model["size"]}: run {TOOL} --measure'
         )
     metrics = model.get('reported') or _measured(model, root)
     task = next(task for key, task in _TASKS.items() if key in metrics)
@@ -199,3 +220,28 @@ def _best_trades(study: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) ->
 
 def _scaled(text: str, by: float, digits: int) -> str:
     return f'{float(text) / by:.{digits}f}' if text else ''
+
+
+def main() -> None:
+    """Write or check."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--root', type=Path, default=Path(), help='folder of the project')
+    parser.add_argument('--check', action='store_true', help='write nothing; fail when stale')
+    parser.add_argument(
+        '--measure', action='store_true', help=f'count the listed networks anew into {COSTS}'
+    )
+    args = parser.parse_args()
+    if args.measure:
+        measure(args.root)
+    if args.check:
+        if old := stale(args.root):
+            names = ', '.join(map(str, old))
+            raise UserError(f"{names} is not what results/ says: run 'python {TOOL}'")
+        return
+    for path, text in made_files(args.root).items():
+        (args.root / path).write_text(text, encoding='utf-8')
+        print(path)
+
+
+if __name__ == '__main__':
+    run_tool(main)
