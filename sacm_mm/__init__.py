@@ -21,7 +21,7 @@ _PUBLIC = {
     'SegDepthEstimator': 'sacm_mm.models.joint_estimator',
     'DepthMetric': 'sacm_mm.evaluation.depth_metric',
     'swap_backbone': 'sacm_mm.swap.swapping',
-    'UserError': 'sacm_mm.errors',
+    'UserError': 'sacm_mm.core.errors',
 }
 
 __all__ = ['__version__', *_PUBLIC]

@@ -8,7 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import write_image
 from sacm_mm.inference import Predictor
 
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
@@ -46,12 +47,7 @@ def draw_image(predictor: Predictor, source: Path, out: Path) -> Path:
     if image is None:
         raise UserError(f"cannot read image '{source}': replace the file or remove it")
     path = out / f'{source.stem}.png'
-    partial = out / f'.{source.stem}.partial.png'
-    try:
-        cv2.imwrite(str(partial), predictor.draw(image))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_image(predictor.draw(image), path)
     return path
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import torch
 from mmengine.config import Config
+
+from sacm_mm.core.machine import cpu_has_bfloat16
 
 # those whose ``fused`` implementation PyTorch has for CPUs and GPUs
 _FUSED_OPTIMIZERS = ('Adam', 'AdamW', 'SGD')
@@ -47,12 +46,3 @@ def use_fast(cfg: Config) -> list[str]:
         cfg.train_dataloader.setdefault('pin_memory', True)
     cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='sacm_mm.FastTrainingHook')]
     return picked
-
-
-def cpu_has_bfloat16() -> bool:
-    """Tell whether the processor multiplies in bfloat16; others only emulate it."""
-    try:
-        flags = Path('/proc/cpuinfo').read_text()
-    except OSError:
-        return False
-    return re.search(r'\b(avx512_bf16|amx_bf16|bf16)\b', flags) is not None

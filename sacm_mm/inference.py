@@ -9,14 +9,18 @@ import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import Compose, default_collate
 from mmengine.registry import DATASETS, MODELS, VISUALIZERS, init_default_scope
-from mmengine.runner import CheckpointLoader
 from torch import nn
 
 from sacm_mm import convert
+from sacm_mm.core.checkpoints import (
+    check_weights,
+    find_checkpoint,
+    load_checkpoint,
+    state_dict_of,
+)
+from sacm_mm.core.errors import UserError
 from sacm_mm.deploy.hosting import exported_model
 from sacm_mm.deploy.runtimes import is_exported
-from sacm_mm.errors import UserError
-from sacm_mm.launch import check_weights, find_checkpoint
 
 
 class Predictor(ABC):
@@ -126,10 +130,11 @@ def load_model(cfg: Config, checkpoint: str) -> tuple[nn.Module, dict]:
         path = find_checkpoint(checkpoint)
         cfg.model.train_cfg = None
         model = MODELS.build(cfg.model)
-        check_weights(model, path)
-        loaded = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-        model.load_state_dict(loaded.get('state_dict', loaded), strict=False)
-        meta = loaded.get('meta', {}).get('dataset_meta')
+        content = load_checkpoint(path)
+        weights = state_dict_of(content, path)
+        check_weights(model, weights, path)
+        model.load_state_dict(weights, strict=False)
+        meta = content.get('meta', {}).get('dataset_meta')
     return model.eval(), meta or _dataset_meta(cfg)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 import re
-import zipfile
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,14 +25,15 @@ from mmengine.registry import (
     Registry,
     init_default_scope,
 )
-from mmengine.runner import CheckpointLoader, Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 from torch import nn
 
-from sacm_mm.cli import check_writable, one_line
+from sacm_mm.core.checkpoints import check_weights, find_checkpoint, read_weights
+from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.core.files import check_writable
+from sacm_mm.core.machine import stamp_line
 from sacm_mm.deploy.runtimes import is_exported
-from sacm_mm.errors import UserError
 from sacm_mm.fast import use_amp, use_fast
-from sacm_mm.provenance import stamp_line
 
 # Parts that the runner builds from the config, and where their types are registered.
 _PARTS = {
@@ -62,14 +62,17 @@ def prepare_train(cfg: Config, args: Namespace) -> Config:
         use_amp(cfg)
     if args.fast:
         print(f'fast: {", ".join(use_fast(cfg)) or "nothing to set"}')
-    if args.resume == 'auto' and find_latest_checkpoint(cfg.work_dir) is None:
-        raise UserError(
-            f"nothing to resume: no checkpoint in '{cfg.work_dir}'; leave out --resume to "
-            'start, or name a checkpoint after it'
-        )
     if args.resume:
         start = cfg.work_dir if args.resume == 'auto' else args.resume
-        cfg.resume, cfg.load_from = True, find_checkpoint(start)
+        try:
+            cfg.resume, cfg.load_from = True, find_checkpoint(start)
+        except UserError as error:
+            if args.resume != 'auto':
+                raise
+            raise UserError(
+                f'nothing to resume: {error}; leave out --resume to start, or name a checkpoint '
+                'after it'
+            ) from error
     return cfg
 
 
@@ -112,31 +115,6 @@ def prepare_test(cfg: Config, args: Namespace) -> Config:
             dict(type='sacm_mm.PictureGridHook', out=args.grid),
         ]
     return cfg
-
-
-def find_checkpoint(path: str) -> str:
-    """Return a checkpoint file: ``path`` itself, or the latest in it when it is a work directory.
-
-    Raises:
-        UserError: There is none, or it is damaged.
-    """
-    if Path(path).is_dir():
-        latest = find_latest_checkpoint(path)
-        if latest is None:
-            raise UserError(f"no checkpoint in '{path}'")
-        # mmengine notes an absolute path: a folder that was moved or copied has its own file
-        own = Path(path, Path(latest).name)
-        path = str(own) if own.is_file() else latest
-    if '://' in path:
-        return path
-    if not Path(path).is_file():
-        raise UserError(f"checkpoint '{path}' does not exist")
-    # a zip archive, whose table is at the end; or a pickle, before PyTorch 1.6
-    with Path(path).open('rb') as file:
-        is_pickle = file.read(2) == b'\x80\x02'
-    if not is_pickle and not zipfile.is_zipfile(path):
-        raise UserError(f"checkpoint '{path}' is damaged or not PyTorch's: take another one")
-    return path
 
 
 def _prepare_common(cfg: Config, args: Namespace) -> None:
@@ -201,7 +179,7 @@ def build_runner(cfg: Config, loaders: tuple[str, ...]) -> Runner:
     model = getattr(model, 'module', model)  # a TTA wrapper
     _check_heads(model)
     if cfg.get('load_from') and (cfg.get('resume') or 'train_dataloader' not in loaders):
-        check_weights(model, cfg.load_from)
+        check_weights(model, read_weights(cfg.load_from), cfg.load_from)
     for loader in loaders:
         if cfg.get(loader) is not None:
             _build(DATASETS, cfg[loader].dataset, f'{loader}.dataset')
@@ -241,26 +219,6 @@ def _parts_of(section: Any) -> list[dict]:
         for part in section or ()
         if isinstance(part, dict) and isinstance(part.get('type'), str)
     ]
-
-
-def check_weights(model: nn.Module, path: str) -> None:
-    """Compare a checkpoint with the model: the host loads what fits and goes on with the rest."""
-    checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-    found = checkpoint.get('state_dict', checkpoint)
-    wanted = model.state_dict()
-    missing = sorted(wanted.keys() - found.keys())
-    other = [k for k in wanted.keys() & found.keys() if wanted[k].shape != found[k].shape]
-    if missing or other:
-        name = (missing or sorted(other))[0]
-        what = (
-            'is missing'
-            if missing
-            else f'has the shape {tuple(found[name].shape)}, not {tuple(wanted[name].shape)}'
-        )
-        raise UserError(
-            f"checkpoint '{path}' is of another model than the config: {name} {what} "
-            f'({len(missing) + len(other)} of {len(wanted)} tensors do not fit)'
-        )
 
 
 def _build(registry: Registry, cfg: ConfigDict, name: str) -> Any:

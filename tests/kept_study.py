@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from sacm_mm.comparison.gather import describe
-from sacm_mm.comparison.runs import write_json
+from sacm_mm.core.files import write_json
 
 STAMP = {
     'sacm_mm': '0.1.0', 'commit': 'c' * 40, 'python': '3.11.7', 'torch': '2.15.0',

@@ -7,8 +7,8 @@ from mmengine.runner.checkpoint import load_checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
 from sacm_mm import ConvMLP, UserError
-from sacm_mm.cli import find_config
 from sacm_mm.convert import load
+from sacm_mm.core.configs import find_config
 from sacm_mm.models.backbones.conv_mlp import ARCHS, classifier_state
 
 # facts of the paper: parameters in millions, multiply-accumulates in billions, published tensors

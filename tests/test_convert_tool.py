@@ -15,8 +15,8 @@ from mmpretrain import ImageClassificationInferencer, get_model
 from mmseg.apis import MMSegInferencer, inference_model, init_model
 from test_convert_torch import sequential
 
-from sacm_mm.cli import find_config
 from sacm_mm.convert import load, save
+from sacm_mm.core.configs import find_config
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (44, 61, 3), dtype=np.uint8)
 

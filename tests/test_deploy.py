@@ -9,7 +9,7 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
 from sacm_mm import SAConvMixer
-from sacm_mm.cli import load_config
+from sacm_mm.core.configs import load_config
 from sacm_mm.deploy import fold, kernels, optimize
 from sacm_mm.deploy.folding import FoldedBlock, StridedStem, stride_stem
 from sacm_mm.deploy.fusing import FusedBackbone, fusible

@@ -8,7 +8,7 @@ import pytest
 from mmengine.registry import DATASETS, init_default_scope
 from mmseg.datasets import ADE20KDataset, CityscapesDataset
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.sample_data.depth_sets import CITYSCAPES_IDS
 from sacm_mm.sample_data.layouts import Sizes, write_cityscapes, write_kitti, write_nyu
 from sacm_mm.sample_data.room import NYU_DRAWN, render_room

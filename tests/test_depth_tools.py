@@ -12,7 +12,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from PIL import Image
 
-from sacm_mm.cli import find_config
+from sacm_mm.core.configs import find_config
 
 JOINT = 'sacm_nyu_joint_light.py'
 TINY = [

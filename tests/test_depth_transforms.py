@@ -8,7 +8,7 @@ import pytest
 from mmengine.registry import TRANSFORMS, init_default_scope
 
 import sacm_mm.registry
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 
 H, W = 40, 60
 

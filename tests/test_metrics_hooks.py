@@ -1,11 +1,13 @@
 """Figures worked out by hand, and the checkpoint writer."""
 
 import math
+import resource
+import signal
 
 import pytest
 import torch
-from mmengine.fileio import LocalBackend
 
+from sacm_mm import UserError
 from sacm_mm.engine.checkpoint import AtomicLocalBackend
 from sacm_mm.evaluation import PerImageIoUMetric
 
@@ -68,15 +70,18 @@ def test_a_thresholded_logit_is_scored_by_its_prediction():
     assert score(binary) == {'authors/mIoU_per_image': 58.33}
 
 
-def test_a_file_appears_when_it_is_complete(tmp_path, monkeypatch):
+def test_a_file_appears_when_it_is_complete(tmp_path):
     path = tmp_path / 'iter_1.pth'
     AtomicLocalBackend().put(b'first', path)
 
-    def killed(self, obj, filepath):
-        filepath.write_bytes(obj[:1])
-        raise OSError(28, 'No space left on device')
-
-    monkeypatch.setattr(LocalBackend, 'put', killed)
-    with pytest.raises(OSError, match='No space left'):
-        AtomicLocalBackend().put(b'second', path)
+    # a real failure in the middle of a file: what is beyond the limit is not written
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4, hard))
+    try:
+        with pytest.raises(UserError, match=r'cannot write .*iter_1.pth.*File too large'):
+            AtomicLocalBackend().put(b'second', path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {'iter_1.pth': b'first'}

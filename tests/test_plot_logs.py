@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sacm_mm.errors import UserError
-from sacm_mm.visualization.curves import choose_keys, draw_curves, name_runs, read_run, running_mean
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.run_log import read_scalars
+from sacm_mm.visualization.curves import choose_keys, draw_curves, name_runs, running_mean
 
 
 def train_row(step, loss, **more):
@@ -29,7 +30,7 @@ def write_log(work_dir, *rows, start='20260101_000000', end=''):
 
 
 def points(path, key):
-    return read_run(path)[key].points
+    return read_scalars(path)[key].points
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_a_new_training_in_the_same_folder_replaces_the_old(tmp_path):
     write_log(tmp_path, train_row(10, 9.0), train_row(20, 8.0), val_row(20, old=1.0))
     write_log(tmp_path, train_row(10, 5.0), start='20260102_000000')
     assert points(tmp_path, 'loss') == {10: 5.0}
-    assert 'old' not in read_run(tmp_path)
+    assert 'old' not in read_scalars(tmp_path)
 
 
 def test_validation_by_epoch_is_counted_in_epochs(tmp_path):
@@ -70,7 +71,7 @@ def test_validation_by_epoch_is_counted_in_epochs(tmp_path):
     write_log(tmp_path, *[train_row(100 * e, 1.0, epoch=e) for e in (1, 2, 3)],
               *[val_row(e, **{key: 30.0 * e}) for e in (1, 2, 3)])  # fmt: skip
     write_log(tmp_path, train_row(300, 0.5, epoch=3), start='20260102_000000')
-    run = read_run(tmp_path)
+    run = read_scalars(tmp_path)
     assert (run['loss'].unit, run['loss'].points) == ('iteration', {100: 1.0, 200: 1.0, 300: 0.5})
     assert (run[key].unit, run[key].points) == ('epoch', {1: 30.0, 2: 60.0})
     axis = draw_curves({'a': run}, [key]).axes[0]
@@ -85,7 +86,7 @@ def test_a_broken_last_line_is_skipped_with_a_note(tmp_path, capsys):
 
 def test_a_loss_that_is_not_a_number_is_kept_as_a_gap(tmp_path):
     write_log(tmp_path, *[train_row(i, math.nan if i == 30 else 1.0) for i in range(1, 60)])
-    run = read_run(tmp_path)
+    run = read_scalars(tmp_path)
     assert math.isnan(run['loss'].points[30])
     smooth = draw_curves({'a': run}, ['loss']).axes[0].lines[1].get_ydata()
     assert np.isnan(smooth).sum() == 1
@@ -111,7 +112,7 @@ def test_a_folder_without_a_usable_log_is_a_user_error(tmp_path, files, message)
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(text)
     with pytest.raises(UserError, match=message):
-        read_run(tmp_path)
+        read_scalars(tmp_path)
 
 
 def test_runs_are_named_by_as_much_of_their_path_as_tells_them_apart(tmp_path):
@@ -124,7 +125,7 @@ def test_runs_are_named_by_as_much_of_their_path_as_tells_them_apart(tmp_path):
 
 
 def test_keys_are_the_loss_and_the_validation_figures_unless_told(run):
-    runs = {'run': read_run(run)}
+    runs = {'run': read_scalars(run)}
     assert choose_keys(runs) == ['loss', 'aAcc', 'mIoU']
     assert choose_keys(runs, ['lr', 'mIoU']) == ['lr', 'mIoU']
 
@@ -132,14 +133,14 @@ def test_keys_are_the_loss_and_the_validation_figures_unless_told(run):
 def test_figures_counted_differently_are_not_drawn_together(tmp_path):
     write_log(tmp_path / 'a', train_row(10, 1.0, epoch=1), *(val_row(n, mIoU=1.0) for n in (1, 2)))
     write_log(tmp_path / 'b', train_row(10, 1.0), *(val_row(n, mIoU=1.0) for n in (10, 20)))
-    runs = {name: read_run(tmp_path / name) for name in 'ab'}
+    runs = {name: read_scalars(tmp_path / name) for name in 'ab'}
     with pytest.raises(UserError, match='a by epoch, b by iteration'):
         choose_keys(runs)
 
 
 def test_a_figure_that_was_measured_once_is_no_curve(tmp_path):
     write_log(tmp_path, train_row(10, 1.0), train_row(20, 1.0), val_row(20, mIoU=1.0))
-    runs = {'a': read_run(tmp_path)}
+    runs = {'a': read_scalars(tmp_path)}
     assert choose_keys(runs) == ['loss']
     assert choose_keys(runs, ['mIoU']) == ['mIoU']
 

@@ -5,7 +5,8 @@ import pytest
 from conftest import CAMVID
 
 from sacm_mm import UserError
-from sacm_mm.provenance import commit_of, record_result
+from sacm_mm.core.machine import commit_of
+from sacm_mm.core.run_record import record_result
 
 
 @pytest.fixture

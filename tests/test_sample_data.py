@@ -7,8 +7,8 @@ import pytest
 from mmpretrain.datasets import ImageNet
 from PIL import Image
 
+from sacm_mm.core.errors import UserError
 from sacm_mm.datasets import CIFAR10Dataset
-from sacm_mm.errors import UserError
 from sacm_mm.sample_data import CAMVID_CLASSES, VOC_OBJECTS, WRITERS, render_scene, render_street
 from sacm_mm.sample_data.backdrops import FAR
 from sacm_mm.sample_data.files import voc_palette

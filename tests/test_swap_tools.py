@@ -11,7 +11,7 @@ from stock_kinds import Kind, stock_kinds
 from swap_matrix import RUNS, Row, check_kind, read_csv, summary, table, write_csv
 
 from sacm_mm import UserError
-from sacm_mm.cli import read_config
+from sacm_mm.core.configs import read_config
 
 NEW = 'sa-convmixer-d8-l2-k3-p4-conv'
 BISENET = Kind(

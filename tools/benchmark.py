@@ -7,7 +7,7 @@ Example: python tools/benchmark.py complexity mmpretrain:resnet/18 --size 224
 import argparse
 from importlib import import_module
 
-from sacm_mm.cli import run_tool
+from sacm_mm.cli.common import run_tool
 
 # Each is a module of sacm_mm.benchmark.commands, with add_arguments(parser) and run(args).
 VERBS = {

@@ -7,7 +7,7 @@ Example: python tools/convert_weights.py VOC.h5 voc.pth
 import argparse
 from pathlib import Path
 
-from sacm_mm.cli import run_tool
+from sacm_mm.cli.common import run_tool
 
 
 def main() -> None:

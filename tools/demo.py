@@ -6,7 +6,9 @@ from pathlib import Path
 
 from rich.progress import track
 
-from sacm_mm.cli import check_writable, load_config, run_tool
+from sacm_mm.cli.common import run_tool
+from sacm_mm.core.configs import load_config
+from sacm_mm.core.files import check_writable
 
 
 def parse_args() -> argparse.Namespace:

@@ -6,7 +6,8 @@ Example: python tools/export.py sacm_camvid_light.py weights.pth --out camvid.on
 
 import argparse
 
-from sacm_mm.cli import load_config, run_tool
+from sacm_mm.cli.common import run_tool
+from sacm_mm.core.configs import load_config
 
 
 def main() -> None:
@@ -24,9 +25,9 @@ def main() -> None:
     args = parser.parse_args()
     cfg = load_config(args.config, [])
 
+    from sacm_mm.core.machine import stamp
     from sacm_mm.deploy.exporting import export
     from sacm_mm.inference import load_model
-    from sacm_mm.provenance import stamp
 
     model, dataset_meta = load_model(cfg, args.checkpoint)
     meta = {

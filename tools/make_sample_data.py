@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.progress import track
 
-from sacm_mm.cli import run_tool
+from sacm_mm.cli.common import run_tool
 from sacm_mm.sample_data.layouts import WRITERS, Sizes, find_writers
 
 

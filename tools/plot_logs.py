@@ -7,8 +7,9 @@ Example: python tools/plot_logs.py work_dirs/a work_dirs/b --out curves.png --ke
 import argparse
 from pathlib import Path
 
-from sacm_mm.cli import check_writable, run_tool
-from sacm_mm.errors import UserError
+from sacm_mm.cli.common import run_tool
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import check_writable
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,16 +34,11 @@ def main() -> None:
         if path.is_dir():
             raise UserError(f"cannot write to '{path}': it is a folder, name a file in it")
 
-    from sacm_mm.visualization.curves import (
-        choose_keys,
-        draw_curves,
-        name_runs,
-        read_run,
-        save_table,
-    )
-    from sacm_mm.visualization.files import save_figure
+    from sacm_mm.core.files import save_figure
+    from sacm_mm.core.run_log import read_scalars
+    from sacm_mm.visualization.curves import choose_keys, draw_curves, name_runs, save_table
 
-    runs = {name: read_run(path) for name, path in zip(name_runs(args.runs), args.runs)}
+    runs = {name: read_scalars(path) for name, path in zip(name_runs(args.runs), args.runs)}
     keys = choose_keys(runs, args.keys)
     figure = draw_curves(runs, keys)
     kinds = figure.canvas.get_supported_filetypes()

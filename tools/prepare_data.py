@@ -9,8 +9,9 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from sacm_mm.cli import check_writable, run_tool
-from sacm_mm.errors import UserError
+from sacm_mm.cli.common import run_tool
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import check_writable
 
 
 def main() -> None:

@@ -4,7 +4,9 @@
 import argparse
 from pathlib import Path
 
-from sacm_mm.cli import check_writable, load_config, run_tool
+from sacm_mm.cli.common import run_tool
+from sacm_mm.core.configs import load_config
+from sacm_mm.core.files import check_writable
 
 
 def main() -> None:
@@ -49,7 +51,7 @@ def main() -> None:
 def swap(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args.cfg_options)
 
-    from sacm_mm.errors import UserError
+    from sacm_mm.core.errors import UserError
     from sacm_mm.swap import check_config, describe_changes, swap_backbone, write_config
 
     new = swap_backbone(cfg, args.backbone)
@@ -65,7 +67,7 @@ def swap(args: argparse.Namespace) -> None:
 
 
 def print_backbones(pattern: str) -> None:
-    from sacm_mm.errors import UserError
+    from sacm_mm.core.errors import UserError
     from sacm_mm.swap import list_backbones
 
     found = False

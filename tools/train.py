@@ -3,7 +3,8 @@
 
 import argparse
 
-from sacm_mm.cli import add_common_arguments, load_config, run_tool
+from sacm_mm.cli.common import add_common_arguments, run_tool
+from sacm_mm.core.configs import load_config
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import torch
 
-from sacm_mm.cli import load_config
+from sacm_mm.core.configs import load_config
 from sacm_mm.deploy import optimize
 from sacm_mm.inference import load_model
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from sacm_mm.benchmark.measure import interleave
-from sacm_mm.provenance import stamp
+from sacm_mm.core.machine import stamp
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 
 from sacm_mm.benchmark.implementations import network
 from sacm_mm.benchmark.measure import Timing, interleave, peak_memory
-from sacm_mm.benchmark.tables import write_csv, write_text
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import write_csv, write_text
+from sacm_mm.core.machine import stamp
 from sacm_mm.deploy import optimize
-from sacm_mm.errors import UserError
 from sacm_mm.models.backbones.sa_convmixer import SAConvMixer, parse_arch
 from sacm_mm.ops import mixer_operators as operators
 from sacm_mm.ops import use_fused
-from sacm_mm.provenance import stamp
 
 TRAIN_GAIN, INFERENCE_GAIN, COPY_SHARE = 1.3, 1.5, 0.6  # the targets
 PARITY = 1e-4  # of float32 maps and gradients, relative to their largest value

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sacm_mm.core.errors import UserError
 from sacm_mm.deploy import load_exported, optimize
 from sacm_mm.deploy.runtimes import RUNTIMES, SUFFIXES
-from sacm_mm.errors import UserError
 from sacm_mm.models.backbones.sa_convmixer import SAConvMixer, parse_arch
 from sacm_mm.ops import fuse
 

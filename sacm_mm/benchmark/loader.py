@@ -11,9 +11,9 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from sacm_mm.core.machine import stamp
 from sacm_mm.engine import FastTrainingHook
 from sacm_mm.launch import build_runner
-from sacm_mm.provenance import stamp
 
 
 def measure_loader(cfg: Config, steps: int, rounds: int) -> dict[str, Any]:

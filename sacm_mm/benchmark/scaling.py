@@ -11,8 +11,8 @@ import numpy as np
 from sacm_mm.benchmark.implementations import Setting, build
 from sacm_mm.benchmark.measure import interleave
 from sacm_mm.benchmark.memory import call_memory
+from sacm_mm.core.machine import stamp
 from sacm_mm.models.backbones.sa_convmixer import parse_arch
-from sacm_mm.provenance import stamp
 
 KINDS = {  # what is measured -> implementation and mode
     'forward': ('plain', 'forward'),

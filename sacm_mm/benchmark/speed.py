@@ -10,9 +10,9 @@ from sacm_mm.benchmark.implementations import DTYPES, Setting, build, is_file
 from sacm_mm.benchmark.machine import convmixer_flops, convmixer_traffic, peaks
 from sacm_mm.benchmark.measure import interleave, peak_memory
 from sacm_mm.benchmark.memory import own_memory
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.machine import stamp, versions
 from sacm_mm.models.backbones.sa_convmixer import parse_arch
-from sacm_mm.provenance import stamp, versions
 
 PACKAGES = ('timm', 'onnxruntime', 'openvino')  # that may run beside ours
 _TRAINING = 3  # a backward pass takes two of its forward passes

@@ -17,11 +17,12 @@ from torch import nn
 
 from sacm_mm.benchmark.complexity import count
 from sacm_mm.benchmark.measure import interleave
-from sacm_mm.cli import find_config, find_study
-from sacm_mm.comparison.runs import study_folder, write_json
+from sacm_mm.comparison.runs import study_folder
 from sacm_mm.comparison.study import Row, Study, load_study
-from sacm_mm.errors import UserError
-from sacm_mm.provenance import stamp
+from sacm_mm.core.configs import find_config, find_study
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import write_json
+from sacm_mm.core.machine import stamp
 from sacm_mm.swap import find_backbone
 from sacm_mm.swap.meta import build_part, quiet
 

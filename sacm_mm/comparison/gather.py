@@ -9,10 +9,11 @@ from typing import Any
 
 from mmengine.config import Config
 
-from sacm_mm.comparison.runs import Run, all_runs, study_folder, write_json
+from sacm_mm.comparison.runs import Run, all_runs, study_folder
 from sacm_mm.comparison.study import Study, differences, model_of, recipe
-from sacm_mm.errors import UserError
-from sacm_mm.provenance import record_result
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import write_json
+from sacm_mm.core.run_record import record_result
 
 STUDY = 'study.json'
 COSTS = 'costs.json'

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from sacm_mm.benchmark.tables import write_text
 from sacm_mm.comparison.plots import is_ours
 from sacm_mm.comparison.results import Comparison
 from sacm_mm.comparison.tables import cells, columns, provenance, run_row
+from sacm_mm.core.files import write_text
 
 _STYLE = """
 :root { color-scheme: light; }

@@ -15,8 +15,9 @@ from matplotlib.transforms import Bbox
 
 from sacm_mm.comparison.front import front
 from sacm_mm.comparison.results import Comparison, RowSummary
-from sacm_mm.visualization.curves import COLOURS, Curve, draw_curves
-from sacm_mm.visualization.files import save_figure
+from sacm_mm.core.files import save_figure
+from sacm_mm.core.run_log import Curve
+from sacm_mm.visualization.curves import COLOURS, draw_curves
 
 _OURS, _OTHERS, _FRONT = COLOURS[1], COLOURS[0], '0.6'
 _ALIKE = 1.1  # costs that differ by less are no trade: timings do from run to run

@@ -13,8 +13,8 @@ from typing import Any
 
 from sacm_mm.comparison.gather import COSTS, FAILED, STUDY
 from sacm_mm.comparison.study import differences
-from sacm_mm.errors import UserError
-from sacm_mm.visualization.curves import Curve, read_run
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.run_log import Curve, read_scalars
 
 _CLASS_LINE = re.compile(r'^\|\s*(?P<name>[^|]+?)\s*\|\s*(?P<iou>[\d.]+|nan)\s*\|', re.MULTILINE)
 
@@ -190,7 +190,7 @@ def read_result(folder: Path, study: Mapping) -> Result:
         raise UserError(f'seed {seed} in result.json, but {config.get("seed")} in its config')
     log = _read_text(folder / 'test_whole.log')
     figure = _figure(study['metric'], figures, log)
-    curves = read_run(folder / 'scalars.json') if (folder / 'scalars.json').is_file() else {}
+    curves = read_scalars(folder / 'scalars.json') if (folder / 'scalars.json').is_file() else {}
     last = max((s for c in curves.values() if c.training for s in c.points), default=0)
     logger = (config['recipe'].get('default_hooks') or {}).get('logger') or {}
     interval = logger.get('interval', 1)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pprint import pformat
-from typing import Any
 
 from mmengine.config import Config
 
-from sacm_mm.benchmark.tables import write_text
 from sacm_mm.comparison.study import Row, Study, differences, model_of, recipe
-from sacm_mm.errors import UserError
-from sacm_mm.provenance import newest_log
+from sacm_mm.core.checkpoints import find_checkpoint
+from sacm_mm.core.configs import write_config
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import write_json
+from sacm_mm.core.run_log import figures_of, newest_log, steps_done
 
 WORK_DIRS = Path('work_dirs/comparison')
 
@@ -77,8 +76,7 @@ class Run:
         check_builds(cfg)
         self.check_recipe(cfg)
         if not self.config.is_file():
-            parts = (f'{key} = {pformat(v, 100, 100)}' for key, v in cfg.to_dict().items())
-            write_text('\n'.join(parts) + '\n', self.config)
+            write_config(cfg, self.config)
         (self.folder / 'failed.json').unlink(missing_ok=True)
 
     def check_recipe(self, cfg: Mapping) -> None:
@@ -100,23 +98,16 @@ class Run:
 
     def steps_done(self) -> int:
         """Training iterations so far, by the log."""
-        logs = sorted(self.train_dir.glob('*/vis_data/scalars.json'))
-        for log in reversed(logs):
-            for line in reversed(log.read_text(errors='replace').splitlines()):
-                try:
-                    row = json.loads(line)
-                except ValueError:
-                    continue
-                if 'iter' in row:
-                    return int(row['iter'])
-        return 0
+        return steps_done(self.train_dir)
 
     def resumes(self) -> bool:
         """Whether there is a checkpoint to go on from; without one what is there is removed."""
-        if (self.train_dir / 'last_checkpoint').is_file():
-            return True
-        shutil.rmtree(self.train_dir, ignore_errors=True)
-        return False
+        try:
+            find_checkpoint(self.train_dir)
+        except UserError:
+            shutil.rmtree(self.train_dir, ignore_errors=True)
+            return False
+        return True
 
     def finish(self) -> float:
         """Mark a tested run as done and return its figure.
@@ -124,13 +115,12 @@ class Run:
         Raises:
             UserError: The test did not give the study's figure.
         """
-        log = newest_log(self.test_dir).with_suffix('.json')
-        figures = json.loads(log.read_text()) if log.is_file() else {}
+        figures = figures_of(newest_log(self.test_dir))
         if self.study.metric not in figures:
             raise UserError(
                 f'the test gave no {self.study.metric}: it gave {", ".join(figures) or "nothing"}'
             )
-        write_text(json.dumps(figures, indent=1) + '\n', self.folder / 'done.json')
+        write_json(figures, self.folder / 'done.json')
         return figures[self.study.metric]
 
     def fail(self, reason: str) -> None:
@@ -153,11 +143,6 @@ def check_builds(cfg: Mapping) -> None:
     from sacm_mm.swap.meta import build_part
 
     build_part(cfg['model'], cfg['default_scope'])
-
-
-def write_json(content: Any, path: Path) -> None:
-    """Write JSON, whole or not at all."""
-    write_text(json.dumps(content, indent=2) + '\n', path)
 
 
 def all_runs(study: Study, rows: Sequence[Row], seeds: Sequence[int], root: Path) -> list[Run]:

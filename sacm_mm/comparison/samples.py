@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sacm_mm.comparison.results import Comparison
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import save_figure
 from sacm_mm.visualization.depth import DepthStyle
-from sacm_mm.visualization.files import save_figure
 from sacm_mm.visualization.segmentation_grid import class_legend, colourise
 
 _PANEL = 1.7  # inches

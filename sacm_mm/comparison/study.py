@@ -11,8 +11,8 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from sacm_mm.cli import find_study, one_line
-from sacm_mm.errors import UserError
+from sacm_mm.core.configs import find_study
+from sacm_mm.core.errors import UserError, one_line
 
 BUDGETS = ('full', 'laptop', 'tiny')
 # What a run is made of; other names in a config are helpers that these were made from.

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sacm_mm.benchmark.tables import write_csv, write_text
 from sacm_mm.comparison.results import Comparison, Result, RowSummary
-from sacm_mm.provenance import PACKAGES
+from sacm_mm.core.files import write_csv, write_text
+from sacm_mm.core.machine import PACKAGES
 
 
 def write_tables(comparison: Comparison, out: Path) -> None:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
 
 from sacm_mm.comparison.runs import Run
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import lock_folder
 
 _POLL = 0.5  # seconds
 _ORPHANS = 20.0  # seconds that processes of a killed start get to end
@@ -68,7 +67,7 @@ def train_all(
     failed: list[Run] = []
     slots = [_Slot(_environment(i, jobs, devices)) for i in range(jobs)]
     folder = waiting[0].folder.parents[1]
-    with _only_one(folder) as lock:
+    with lock_folder(folder, _ORPHANS) as lock:
         try:
             while waiting or any(slot.run for slot in slots):
                 for slot in slots:
@@ -151,25 +150,6 @@ def _spawn(command: list[str], run: Run, environment: dict[str, str], lock: IO) 
 def _die_with_parent() -> None:
     if sys.platform == 'linux':
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-@contextmanager
-def _only_one(folder: Path) -> Iterator[IO]:
-    """Hold the folder's lock."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / '.lock').open('w') as lock:
-        until = time.monotonic() + _ORPHANS
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() > until:
-                    raise UserError(
-                        f"another process trains in '{folder}': wait for it or stop it"
-                    ) from None
-                time.sleep(_POLL)
-        yield lock
 
 
 def _environment(slot: int, jobs: int, devices: Sequence[str]) -> dict[str, str]:

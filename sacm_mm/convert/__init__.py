@@ -8,8 +8,8 @@ from torch import Tensor
 
 from sacm_mm.convert import conv_mlp, convmixer, keras, sequential
 from sacm_mm.convert.classifier import STEM
-from sacm_mm.convert.torch_file import read_weights
-from sacm_mm.errors import UserError
+from sacm_mm.core.checkpoints import read_weights
+from sacm_mm.core.errors import UserError
 
 __all__ = ['is_published', 'load']
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.models.backbones.sa_convmixer import convert_stem, parse_arch
 
 IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sacm_mm.convert.classifier import IMAGENET
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.models.backbones.conv_mlp import ARCHS, ConvMLP, classifier_state
 
 STEM = 'tokenizer.block.0.weight'

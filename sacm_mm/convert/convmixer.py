@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sacm_mm.convert import classifier, sequential
 from sacm_mm.convert.classifier import STEM, Places
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.models.backbones.sa_convmixer import convert_stem
 
 

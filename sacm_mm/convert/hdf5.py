@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import h5py
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 
 _PATIENCE = 3  # seconds
 

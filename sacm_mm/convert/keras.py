@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from sacm_mm.convert.hdf5 import Layer, read_layers
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.models.backbones.sa_convmixer import parse_arch
 
 _CONV = ('kernel', 'bias')

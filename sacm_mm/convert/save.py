@@ -12,12 +12,12 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS
 
 from sacm_mm import __version__
-from sacm_mm.cli import check_writable, find_config
 from sacm_mm.convert import load
 from sacm_mm.convert.convmixer import to_convmixer
-from sacm_mm.convert.torch_file import read_weights
-from sacm_mm.engine.checkpoint import AtomicLocalBackend
-from sacm_mm.errors import UserError
+from sacm_mm.core.checkpoints import read_weights
+from sacm_mm.core.configs import find_config
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import check_writable, write_bytes, write_text
 
 # The settings that weights were published for: by classes, and for depth by patch.
 _CONFIGS = {
@@ -118,7 +118,7 @@ def _save_config(cfg: Config, source: Path, path: Path) -> None:
     # the data root stays a matter of the environment in which the config is read
     root = os.environ.get('SACM_DATA', 'data')
     text = cfg.pretty_text.replace(f"'{root}/", "'{{$SACM_DATA:data}}/")
-    AtomicLocalBackend().put(f'{_HEADING}{source.name}\n{text}'.encode(), path)
+    write_text(f'{_HEADING}{source.name}\n{text}', path)
 
 
 def _save_checkpoint(
@@ -126,4 +126,4 @@ def _save_checkpoint(
 ) -> None:
     buffer = io.BytesIO()
     torch.save(dict(state_dict=dict(state_dict), meta=dict(meta)), buffer)
-    AtomicLocalBackend().put(buffer.getvalue(), path)
+    write_bytes(buffer.getvalue(), path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from mmengine import fileio
 from mmseg.datasets import CityscapesDataset as MMSegCityscapesDataset
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.registry import DATASETS
 
 from .segmentation import CheckedSegDataset

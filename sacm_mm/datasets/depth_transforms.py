@@ -13,7 +13,7 @@ from mmseg.datasets.transforms import LoadDepthAnnotation as MMSegLoadDepthAnnot
 from mmseg.datasets.transforms import RandomRotate as MMSegRandomRotate
 from PIL import Image
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.registry import TRANSFORMS
 
 from .transforms import check_size, one_line

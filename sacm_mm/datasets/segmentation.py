@@ -8,7 +8,7 @@ from mmseg.datasets import ADE20KDataset as MMSegADE20KDataset
 from mmseg.datasets import BaseSegDataset, PascalVOCDataset
 from mmseg.datasets import CityscapesDataset as MMSegCityscapesDataset
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.registry import DATASETS
 
 from .transforms import IGNORE_LABEL, use_checked_loaders

@@ -8,7 +8,7 @@ from mmcv.transforms import LoadImageFromFile as MMCVLoadImageFromFile
 from mmseg.datasets.transforms import LoadAnnotations as MMSegLoadAnnotations
 from PIL import Image
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.registry import TRANSFORMS
 
 IGNORE_LABEL = 255  # what every host component takes for "no label": padding, losses, metrics

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sacm_mm.core.errors import UserError
 from sacm_mm.deploy.runtimes import Exported, load_exported
-from sacm_mm.errors import UserError
 from sacm_mm.registry import MODELS
 
 

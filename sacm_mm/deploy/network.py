@@ -7,7 +7,7 @@ from mmseg.models.segmentors import DepthEstimator as MMSegDepthEstimator
 from mmseg.models.utils import resize
 from torch import Tensor, nn
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.models.heads import PixelShuffleDepthHead
 from sacm_mm.models.heads.pixel_shuffle_base import PixelShuffleBase
 

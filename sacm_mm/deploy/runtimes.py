@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 
 SUFFIXES = ('.onnx', '.pt2')
 META = 'sacm_mm'  # under which a file carries what it is, as JSON

@@ -1,11 +1,11 @@
 """Checkpoints that are written whole or not at all."""
 
-import os
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
 
+from sacm_mm.core.files import write_bytes
 from sacm_mm.registry import HOOKS
 
 
@@ -14,13 +14,7 @@ class AtomicLocalBackend(LocalBackend):
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
         """Write ``obj`` beside ``filepath``, then rename it into place."""
-        final = Path(filepath)
-        partial = final.with_name(f'.{final.name}.{os.getpid()}.partial')
-        try:
-            super().put(obj, partial)
-            partial.replace(final)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_bytes(obj, filepath)
 
 
 register_backend('sacm_mm_atomic', AtomicLocalBackend, force=True)

@@ -4,7 +4,7 @@ from mmengine.structures import PixelData
 from mmseg.models.segmentors import DepthEstimator as MMSegDepthEstimator
 from torch import Tensor
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.registry import MODELS
 
 _MODES = ('whole', 'slide', 'whole_flip', 'slide_flip')

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.ops import mixer_reference as reference
 
 

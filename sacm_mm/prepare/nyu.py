@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import scipy.io
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.sample_data.files import photo, save
 
 OTHER_PROP = 40

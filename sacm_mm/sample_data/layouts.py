@@ -6,7 +6,7 @@ in `WRITERS`.
 
 from collections.abc import Sequence
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.sample_data.classification_sets import (
     write_cifar10,
     write_classification,

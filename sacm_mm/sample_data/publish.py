@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 
 MARKER = '.sample_data.json'
 """File that says a folder was made here, and from which parameters."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.sample_data.files import palette_mask, photo, save, text_file, turn
 from sacm_mm.sample_data.publish import Job, Track, Written, no_track, publish
 from sacm_mm.sample_data.scene import VOC_OBJECTS, render_scene

@@ -12,7 +12,7 @@ import torch
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.swap.meta import build_part, quiet, reason
 from sacm_mm.swap.swapping import image_channels
 

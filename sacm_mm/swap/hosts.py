@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import re
@@ -13,11 +12,9 @@ from typing import Any
 
 from torch import nn
 
-from sacm_mm.cli import read_config
-from sacm_mm.errors import UserError
+from sacm_mm.core.configs import host_config_folder, read_config
 from sacm_mm.swap.meta import class_of
 
-HOSTS = ('mmpretrain', 'mmseg')
 # where the class's name and the field's differ
 _USUAL = {
     'visiontransformer': 'vit',
@@ -53,30 +50,6 @@ def stock_backbone(name: str) -> dict | None:
     if name in _mmseg_files():
         return dict(read_config(_mmseg_files()[name]).model.backbone)
     return None
-
-
-def stock_config(name: str) -> Path | None:
-    """Find ``mmseg:FOLDER/FILE.py`` among the configs that the host brings.
-
-    Raises:
-        UserError: The host is known and the file is not.
-    """
-    host, _, rest = name.partition(':')
-    if host not in HOSTS or not rest.endswith('.py'):
-        return None
-    path = configs(host) / rest
-    if path.is_file():
-        return path
-    known = [p.relative_to(configs(host)).as_posix() for p in configs(host).glob('*/*.py')]
-    near = [name for name in known if name.startswith(rest.removesuffix('.py'))][:3]
-    near = near or difflib.get_close_matches(rest, known, n=3, cutoff=0.4)
-    hint = ', '.join(f'{host}:{n}' for n in near) or f'look into {configs(host)}'
-    raise UserError(f"{host} has no stock config '{rest}': did you mean {hint}?")
-
-
-def configs(host: str) -> Path:
-    """Find the folder of a host's stock configs."""
-    return Path(inspect.getfile(importlib.import_module(host))).parent / '.mim' / 'configs'
 
 
 @cache
@@ -141,9 +114,9 @@ def _short(class_name: str) -> str:
 @cache
 def _mmseg_files() -> dict[str, Path]:
     """Read mmsegmentation's file names, METHOD_BACKBONE_SCHEDULE_DATASET.py."""
-    folders = {folder.name for folder in configs('mmseg').iterdir()}
+    folders = {folder.name for folder in host_config_folder('mmseg').iterdir()}
     found: dict[str, Path] = {}
-    for path in sorted(configs('mmseg').glob('[!_]*/*_*_*.py')):
+    for path in sorted(host_config_folder('mmseg').glob('[!_]*/*_*_*.py')):
         name = path.name.split('_')[1]
         if name and name not in folders and not _NOT_A_BACKBONE.fullmatch(name):
             found.setdefault(f'mmseg:{name}', path)

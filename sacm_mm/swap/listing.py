@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.swap.maps import offered
 from sacm_mm.swap.names import backbone_names, find_backbone
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.swap.meta import build_part, run_on_meta
 
 # of every usual stride, 7 and 14 included, 448 is a multiple; 224 is for networks of a fixed size

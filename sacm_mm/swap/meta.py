@@ -22,8 +22,7 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from sacm_mm.cli import causes, one_line
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError, causes, one_line
 
 _LARGE = (torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn, torch.full)
 

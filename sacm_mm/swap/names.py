@@ -13,9 +13,9 @@ from typing import Any
 
 from mmengine.config import ConfigDict
 
-from sacm_mm.cli import read_config
-from sacm_mm.errors import UserError
-from sacm_mm.swap.hosts import stock_backbone, stock_config, stock_names, takes
+from sacm_mm.core.configs import host_config, read_config
+from sacm_mm.core.errors import UserError
+from sacm_mm.swap.hosts import stock_backbone, stock_names, takes
 from sacm_mm.swap.maps import with_every_stride
 
 # what a stock config says of its backbone's weights and training, not of its shape
@@ -99,7 +99,7 @@ def _one_of_ours(name: str) -> dict | None:
 
 
 def _from_file(name: str) -> dict:
-    path = stock_config(name) or Path(name)
+    path = host_config(name) or Path(name)
     if not path.is_file():
         raise UserError(f"backbone file '{name}' does not exist")
     cfg = read_config(path)

@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sacm_mm.cli import one_line
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.swap.meta import build_part, class_of, quiet, run_on_meta
 
 Form = int | tuple[int, ...] | None

@@ -9,6 +9,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from sacm_mm.core.files import write_text
+
 KEY = 'swapped_from'
 _ABSENT = object()
 
@@ -96,11 +98,4 @@ def write_config(cfg: Config, path: Path) -> None:
         f'# The backbone{source} was replaced. What changed:',
         *(f'# {line}' for line in describe_changes(cfg)),
     ]
-    text = '\n'.join([*head, '', cfg.pretty_text])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.partial')
-    try:
-        partial.write_text(text)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_text('\n'.join([*head, '', cfg.pretty_text]), path)

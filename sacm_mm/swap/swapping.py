@@ -10,7 +10,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.swap.adapter import adapter_for
 from sacm_mm.swap.hosts import takes
 from sacm_mm.swap.leftovers import remove_leftovers

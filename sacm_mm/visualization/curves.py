@@ -1,10 +1,7 @@
-"""Learning curves from the logs of mmengine's ``LocalVisBackend``, as picture and table."""
+"""Learning curves, as picture and table."""
 
 import csv
-import json
-import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +12,13 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import atomic_write
+from sacm_mm.core.run_log import SCALARS, Curve
 
-LOG = Path('vis_data/scalars.json')
 # Okabe and Ito's colours, told apart with any kind of colour vision; black last, as it shouts.
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 STYLES = ('-', '--', ':', '-.')  # for more runs than colours
-COUNTERS = ('step', 'iter', 'epoch')
-SPEEDS = ('time', 'data_time')  # of validation, under the names of training
 SMOOTH = frozenset({'lr', 'base_lr', 'momentum', 'memory'})  # no noise to average out
 LABELS = {
     'lr': 'learning rate',
@@ -38,103 +34,6 @@ _LINE, _FEW_LINES = 0.22, 2  # inches of a line of the legend, and those that th
 FEW = 25  # points: up to here each has a marker, and nothing is smoothed
 
 
-@dataclass
-class Curve:
-    """One scalar of one run.
-
-    Attributes:
-        unit: What its steps count, ``'iteration'`` or ``'epoch'``.
-        training: Logged while training, and not by validation.
-        points: Value of each step, in order.
-    """
-
-    unit: str
-    training: bool
-    points: dict[int, float] = field(default_factory=dict)
-
-
-def read_run(path: Path) -> dict[str, Curve]:
-    """Read the scalars of a run.
-
-    A resumed run has one folder for each start: from its first step on, the later one counts.
-
-    Args:
-        path: A work directory, one of its timestamp folders, or a ``scalars.json``.
-
-    Raises:
-        UserError: There is no log, it has no scalars, or it is not one of mmengine's.
-    """
-    curves: dict[str, Curve] = {}
-    for log in _find_logs(path):
-        rows = _read_rows(log)
-        _forget_repeated(curves, rows)
-        _add_rows(curves, rows)
-    curves = {key: curve for key, curve in curves.items() if curve.points}
-    if not curves:
-        raise UserError(f"the log of '{path}' is empty: its run ended before the first log line")
-    return curves
-
-
-def _find_logs(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise UserError(f"run '{path}' does not exist: give a work dir or a scalars.json")
-    if (path / LOG).is_file():
-        return [path / LOG]
-    logs = sorted(path.glob(f'*/{LOG}'))  # a timestamp folder's name sorts by time
-    if not logs:
-        raise UserError(
-            f"no log in '{path}' (no <timestamp>/{LOG}): give the work dir of a run that trained "
-            'for at least one log interval'
-        )
-    return logs
-
-
-def _read_rows(log: Path) -> list[dict]:
-    rows = []
-    lines = log.read_text(encoding='utf-8', errors='replace').splitlines()
-    for number, line in enumerate(lines, 1):
-        try:
-            row = json.loads(line)
-            if not isinstance(row, dict) or not isinstance(row['step'], int):
-                raise ValueError
-        except (ValueError, KeyError):
-            if number < len(lines) or number == 1:
-                raise UserError(
-                    f"'{log}' is not a log of mmengine: line {number} is no JSON object with a step"
-                ) from None
-            print(f"note: '{log}' ends in a broken line (a killed run?), skipped", file=sys.stderr)
-        else:
-            rows.append(row)
-    return rows
-
-
-def _forget_repeated(curves: Mapping[str, Curve], rows: Iterable[dict]) -> None:
-    """Drop what an earlier start logged beyond the checkpoint that ``rows`` resumed from."""
-    training = [row for row in rows if 'iter' in row]
-    if not training:
-        return
-    first = {'iteration': training[0]['step'], 'epoch': training[0].get('epoch', 0)}
-    for curve in curves.values():
-        curve.points = {s: v for s, v in curve.points.items() if s < first[curve.unit]}
-
-
-def _add_rows(curves: dict[str, Curve], rows: Sequence[dict]) -> None:
-    last_epoch = max((row.get('epoch', 0) for row in rows), default=0)
-    for row in rows:
-        training = 'iter' in row  # the host counts in training rows only
-        # Runs in epochs log validation by epoch, unless told to do it by iteration.
-        unit = 'iteration' if training or row['step'] > last_epoch else 'epoch'
-        for key, value in row.items():
-            if key in COUNTERS or isinstance(value, bool) or not isinstance(value, (int, float)):
-                continue
-            if not training and key in SPEEDS:
-                continue
-            curve = curves.setdefault(key, Curve(unit, training))
-            curve.points[row['step']] = float(value)
-
-
 def name_runs(paths: Sequence[Path]) -> list[str]:
     """Name each run by its folder, with as many folders above it as tell the runs apart.
 
@@ -144,7 +43,7 @@ def name_runs(paths: Sequence[Path]) -> list[str]:
     folders = []
     for path in paths:
         full = path.resolve()
-        folders.append(full.parents[len(LOG.parts) - 1] if full.match(str(LOG)) else full)
+        folders.append(full.parents[len(SCALARS.parts) - 1] if full.match(str(SCALARS)) else full)
     for path, full in zip(paths, folders):
         if folders.count(full) > 1:
             raise UserError(f"run '{path}' is given twice")
@@ -270,16 +169,10 @@ def _label(key: str) -> str:
 
 def save_table(runs: Mapping[str, Mapping[str, Curve]], keys: Sequence[str], path: Path) -> None:
     """Write a CSV of run, step, key, value in long format; it appears when it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.partial')
-    try:
-        with partial.open('w', newline='', encoding='utf-8') as file:
-            table = csv.writer(file, lineterminator='\n')
-            table.writerow(('run', 'step', 'key', 'value'))
-            for name, curves in runs.items():
-                for key in keys:
-                    points = curves[key].points if key in curves else {}
-                    table.writerows((name, step, key, value) for step, value in points.items())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_write(path) as partial, partial.open('w', newline='', encoding='utf-8') as file:
+        table = csv.writer(file, lineterminator='\n')
+        table.writerow(('run', 'step', 'key', 'value'))
+        for name, curves in runs.items():
+            for key in keys:
+                points = curves[key].points if key in curves else {}
+                table.writerows((name, step, key, value) for step, value in points.items())

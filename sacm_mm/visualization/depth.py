@@ -13,9 +13,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import save_figure
 
-from .files import save_figure
 from .segmentation_grid import class_legend, colourise
 from .sheet import Sheet
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from .files import save_figure
+from sacm_mm.core.files import save_figure
 
 VOID_COLOUR = (255, 255, 255)
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import yaml
 
-from sacm_mm.cli import run_tool
+from sacm_mm.cli.common import run_tool
 from sacm_mm.comparison.front import front
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 
 COSTS = 'results/complexity.csv'
 TOOL = 'tools/maintenance/model_zoo.py'
@@ -66,8 +66,8 @@ def measure(root: Path) -> None:
     """Count the networks that ``results/zoo.yml`` lists."""
     from mmengine.config import Config
 
-    from sacm_mm.benchmark.tables import write_csv
     from sacm_mm.comparison.costs import complexity
+    from sacm_mm.core.files import write_csv
 
     rows: list[dict[str, Any]] = []
     for model in yaml.safe_load((root / 'results/zoo.yml').read_text(encoding='utf-8'))['models']:

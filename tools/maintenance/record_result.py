@@ -4,8 +4,8 @@
 import argparse
 from pathlib import Path
 
-from sacm_mm.cli import run_tool
-from sacm_mm.errors import UserError
+from sacm_mm.cli.common import run_tool
+from sacm_mm.core.errors import UserError
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     if malformed:
         raise UserError(f"--test '{malformed[0]}' is not NAME=WORK_DIR")
 
-    from sacm_mm.provenance import record_result
+    from sacm_mm.core.run_record import record_result
 
     tests = {name: Path(folder) for name, _, folder in (t.partition('=') for t in args.test)}
     record_result(

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from sacm_mm.swap.hosts import configs
+from sacm_mm.core.configs import host_config_folder
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Kind:
     @property
     def path(self) -> Path:
         """Return the file."""
-        return configs(self.host) / self.config
+        return host_config_folder(self.host) / self.config
 
 
 def stock_kinds(host: str, processes: int = 1) -> list[Kind]:
@@ -42,7 +42,7 @@ def stock_kinds(host: str, processes: int = 1) -> list[Kind]:
     The types of the segmentor, the backbone, the neck and the decode heads make 76 kinds of the 682
     configs of mmsegmentation. Configs that do not load are left out.
     """
-    files = sorted(configs(host).glob('[!_]*/**/*.py'))
+    files = sorted(host_config_folder(host).glob('[!_]*/**/*.py'))
     if processes > 1:
         with ProcessPoolExecutor(processes) as pool:
             read = list(pool.map(partial(_read, host=host), files, chunksize=8))
@@ -68,7 +68,7 @@ def _read(path: Path, host: str) -> tuple[str, float, str] | None:
     head = 'decode_head' if host == 'mmseg' else 'head'
     parts = [model.get(key) for key in ('backbone', 'neck', head)]
     name = ' | '.join([str(model.get('type')), *map(_type, parts)])
-    return name, _size(model.get('backbone')), path.relative_to(configs(host)).as_posix()
+    return name, _size(model.get('backbone')), path.relative_to(host_config_folder(host)).as_posix()
 
 
 def _type(part: Any) -> str:

@@ -24,11 +24,12 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from stock_kinds import Kind, stock_kinds
 
-from sacm_mm.cli import check_writable, read_config, run_tool
-from sacm_mm.errors import UserError
-from sacm_mm.provenance import stamp
+from sacm_mm.cli.common import run_tool
+from sacm_mm.core.configs import host_config_folder, read_config
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import check_writable
+from sacm_mm.core.machine import stamp
 from sacm_mm.swap.checking import SIZES, check_config
-from sacm_mm.swap.hosts import configs
 from sacm_mm.swap.names import backbone_names
 from sacm_mm.swap.swapping import image_size, swap_backbone
 
@@ -61,7 +62,7 @@ def check_kind(kind: Kind, backbones: Sequence[str]) -> Row:
         verdict = check_config(cfg, sizes)
         stock = RUNS if verdict.works else verdict.reason
     except UserError as error:
-        message = str(error).replace(f'{configs(kind.host)}/', '')
+        message = str(error).replace(f'{host_config_folder(kind.host)}/', '')
         return Row(kind, message, dict.fromkeys(backbones, message), time.perf_counter() - start)
     swapped = {}
     for name in backbones:

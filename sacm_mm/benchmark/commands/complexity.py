@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from sacm_mm.benchmark.commands.types import check_csv, positive
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,8 +40,8 @@ def run(args: argparse.Namespace) -> None:
     if args.size and len(args.size) > 2:
         raise UserError('--size takes a height and a width, or one number for both')
 
-    from sacm_mm.benchmark.tables import write_csv
     from sacm_mm.comparison.costs import cost_rows
+    from sacm_mm.core.files import write_csv
 
     rows: list[dict] = []
     for row in cost_rows(args.networks, args.size, args.budget, args.runs, args.latency):

@@ -22,8 +22,8 @@ def run(args: argparse.Namespace) -> None:
     check_csv(args.out)
 
     from sacm_mm.benchmark.loader import measure_loader
-    from sacm_mm.benchmark.tables import write_csv
-    from sacm_mm.cli import load_config
+    from sacm_mm.core.configs import load_config
+    from sacm_mm.core.files import write_csv
     from sacm_mm.launch import prepare_train
 
     rows = []

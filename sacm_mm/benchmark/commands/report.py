@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from sacm_mm.benchmark.commands.types import add_study_arguments
-from sacm_mm.cli import check_writable
+from sacm_mm.core.files import check_writable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

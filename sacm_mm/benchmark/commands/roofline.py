@@ -4,8 +4,8 @@ import argparse
 import csv
 from pathlib import Path
 
-from sacm_mm.cli import check_writable
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import check_writable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,8 +27,8 @@ def run(args: argparse.Namespace) -> None:
     if len(machines) > 1:
         raise UserError(f"'{args.csv}' is of several machines or numbers of threads: draw one")
 
+    from sacm_mm.core.files import save_figure
     from sacm_mm.visualization.costs import draw_roofline
-    from sacm_mm.visualization.files import save_figure
 
     save_figure(draw_roofline(rows), args.out)
     print(args.out)

@@ -33,9 +33,8 @@ def run(args: argparse.Namespace) -> None:
 
     from sacm_mm.benchmark.implementations import Setting
     from sacm_mm.benchmark.scaling import measure_scaling, sweeps
-    from sacm_mm.benchmark.tables import write_csv
+    from sacm_mm.core.files import save_figure, write_csv
     from sacm_mm.visualization.costs import draw_scaling
-    from sacm_mm.visualization.files import save_figure
 
     if args.threads:
         torch.set_num_threads(args.threads)

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
 
     from sacm_mm.benchmark.implementations import Setting
     from sacm_mm.benchmark.speed import describe, measure
-    from sacm_mm.benchmark.tables import write_csv
+    from sacm_mm.core.files import write_csv
 
     if args.threads:
         torch.set_num_threads(args.threads)

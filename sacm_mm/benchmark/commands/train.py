@@ -3,8 +3,8 @@
 import argparse
 
 from sacm_mm.benchmark.commands.types import add_study_arguments, positive
-from sacm_mm.cli import check_writable
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import check_writable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

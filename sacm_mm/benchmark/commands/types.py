@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from sacm_mm.cli import check_writable
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import check_writable
 
 
 def positive(text: str) -> int:

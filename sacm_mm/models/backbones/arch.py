@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 
 
 def read_arch(arch: str | Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> dict:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.models.backbones.arch import read_arch
 from sacm_mm.models.backbones.staged import RunBlock, StagedBackbone
 from sacm_mm.registry import MODELS

@@ -17,7 +17,7 @@ from mmcv.cnn import build_activation_layer, build_norm_layer
 from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.models.backbones.staged import StagedBackbone
 from sacm_mm.models.defaults import BATCH_NORM, GELU
 from sacm_mm.ops import DepthwiseConv2d, mixer_cpu, mixer_gpu

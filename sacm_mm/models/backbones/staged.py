@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 
 # ``StagedBackbone.run``, which is handed to stages that do not know of checkpointing
 RunBlock = Callable[[nn.Module, Tensor], Tensor]

@@ -8,7 +8,7 @@ from mmcv.cnn import build_activation_layer, build_norm_layer
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.models.defaults import BATCH_NORM, GELU
 
 

@@ -8,7 +8,7 @@ import torch
 from mmseg.models.utils import resize
 from torch import Tensor, nn
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.models.heads.pixel_shuffle_base import PixelShuffleBase
 from sacm_mm.models.losses import LIKELIHOODS
 from sacm_mm.registry import MODELS

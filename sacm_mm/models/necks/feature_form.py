@@ -6,7 +6,7 @@ from typing import Any
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.registry import MODELS
 
 ELEMENTS = ('map', 'map_and_token', 'tokens', 'channels_first_tokens')

@@ -9,7 +9,7 @@ from mmcv.cnn import build_activation_layer, build_norm_layer
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from sacm_mm.errors import UserError
+from sacm_mm.core.errors import UserError
 from sacm_mm.models.defaults import BATCH_NORM, GELU
 from sacm_mm.registry import MODELS
 

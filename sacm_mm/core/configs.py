@@ -1,0 +1,201 @@
+"""Find and read configs, and apply options: one normal form, whatever they are written in."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from pprint import pformat
+from typing import TYPE_CHECKING, Any
+
+from sacm_mm.core.errors import UserError, causes, one_line
+from sacm_mm.core.files import write_text
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+HOSTS = ('mmpretrain', 'mmseg', 'mmdet')
+
+
+def find_config(name: str) -> Path:
+    """Find a config file: a path, a name among ours, or ``mmseg:FOLDER/FILE.py`` of the hosts'.
+
+    Raises:
+        UserError: There is none; the message names near ones.
+    """
+    return host_config(name) or _find(name, 'config', config_folder())
+
+
+def find_study(name: str) -> Path:
+    """Find the config of a study: a path, or a name such as ``camvid_seg``."""
+    folder = config_folder()
+    studies = next((f for f in (folder / 'studies', folder / 'comparison') if f.is_dir()), folder)
+    return _find(name, 'study', studies)
+
+
+def _find(name: str, kind: str, folder: Path) -> Path:
+    path = Path(name)
+    if path.is_file():
+        return path
+    ours = {p.name: p for p in folder.glob('*.py')}
+    candidate = path.name if path.suffix else f'{path.name}.py'
+    if path.parent == Path() and candidate in ours:
+        return ours[candidate]
+    near = difflib.get_close_matches(candidate, ours, n=3, cutoff=0.4) or sorted(ours)
+    raise UserError(f"{kind} '{name}' does not exist: did you mean {', '.join(near)}?")
+
+
+def config_folder() -> Path:
+    """Return the folder of this package's configs, installed or in a clone."""
+    package = Path(__file__).parents[1]
+    installed = package / '.mim' / 'configs'
+    return installed if installed.is_dir() else package.parent / 'configs'
+
+
+def host_config_folder(host: str) -> Path:
+    """Return the folder of a host's stock configs.
+
+    Raises:
+        UserError: The host is not installed.
+    """
+    try:
+        module = importlib.import_module(host)
+    except ImportError as error:
+        raise UserError(f"'{host}:' needs {host}: pip install {_DISTRIBUTIONS[host]}") from error
+    return Path(inspect.getfile(module)).parent / '.mim' / 'configs'
+
+
+_DISTRIBUTIONS = {
+    'mmpretrain': 'onedl-mmpretrain',
+    'mmseg': 'onedl-mmsegmentation',
+    'mmdet': 'onedl-mmdetection',
+}
+
+
+def host_config(name: str) -> Path | None:
+    """Find ``mmseg:FOLDER/FILE.py`` among the configs that a host brings; None for other names.
+
+    Raises:
+        UserError: The host is known, and it or the file is not there.
+    """
+    host, _, rest = name.partition(':')
+    if host not in HOSTS or not rest.endswith('.py'):
+        return None
+    folder = host_config_folder(host)
+    path = folder / rest
+    if path.is_file():
+        return path
+    known = [p.relative_to(folder).as_posix() for p in folder.glob('*/*.py')]
+    near = [name for name in known if name.startswith(rest.removesuffix('.py'))][:3]
+    near = near or difflib.get_close_matches(rest, known, n=3, cutoff=0.4)
+    hint = ', '.join(f'{host}:{n}' for n in near) or f'look into {folder}'
+    raise UserError(f"{host} has no stock config '{rest}': did you mean {hint}?")
+
+
+def load_config(name: str, options: Sequence[str] = ()) -> Config:
+    """Load a config by path, or one of this package's by name, and apply ``KEY=VALUE`` options.
+
+    Raises:
+        UserError: There is no such config, it does not parse, or an option is malformed.
+    """
+    from mmengine.config import DictAction
+
+    path = find_config(name)
+    malformed = [option for option in options if '=' not in option]
+    if malformed:
+        raise UserError(f"option '{malformed[0]}' is not KEY=VALUE")
+    cfg = read_config(path)
+    if options:
+        parser = argparse.ArgumentParser(exit_on_error=False)  # the host's reading of values
+        parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
+        try:
+            cfg.merge_from_dict(parser.parse_args(['--cfg-options', *options]).cfg_options)
+        except (KeyError, TypeError, AssertionError, IndexError, argparse.ArgumentError) as error:
+            raise UserError(f'--cfg-options do not fit config {path}: {one_line(error)}') from error
+    return cfg
+
+
+def read_config(path: str | Path) -> Config:
+    """Load a config; whatever is wrong with it is said in one line.
+
+    Types are names, in configs of pure Python (``read_base``) too, where they are classes.
+    """
+    from mmengine.config import Config
+
+    try:
+        return _plain(Config.fromfile(path))
+    except ImportError as error:
+        raise UserError(_missing_import(Path(path), error)) from error
+    except Exception as error:  # a config runs any code
+        raise UserError(f"config '{path}' does not load: {one_line(error)}") from error
+
+
+def _plain(cfg: Config) -> Config:
+    """Turn the imported classes of a pure-Python config into the names of the hosts' registries."""
+    from mmengine.config import Config
+
+    if not getattr(cfg, '_imported_names', None):
+        return cfg
+    return Config(_with_names(cfg.to_dict()), filename=cfg.filename)
+
+
+def _with_names(value: Any, key: str = '') -> Any:
+    if isinstance(value, Mapping):
+        return {k: _with_names(v, k) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_with_names(v, key) for v in value)
+    if key == 'type' and isinstance(value, str) and value.count('.') > 1:
+        return _registered_name(value)
+    return value
+
+
+def _registered_name(dotted: str) -> str:
+    """Shorten ``mmseg.models.segmentors.EncoderDecoder`` to ``mmseg.EncoderDecoder``."""
+    from mmengine import registry
+    from mmengine.utils import get_object_from_string
+
+    wanted = get_object_from_string(dotted)
+    package, _, name = dotted.partition('.')[0], '', dotted.rpartition('.')[2]
+    for short in (f'{package}.{name}', name):
+        for root in vars(registry).values():
+            if not isinstance(root, registry.Registry):
+                continue
+            try:
+                if root.get(short) is wanted:
+                    return short
+            except (KeyError, ImportError, RuntimeError):  # a scope that this registry lacks
+                continue
+    return dotted  # the host builds from the whole path too
+
+
+def _missing_import(path: Path, error: ImportError) -> str:
+    """Say which module a config needs, and how to install it where that is known."""
+    found = re.search(r"'imports': ('[^']+'|\[[^\]]*\])", str(error))
+    what = found.group(1).replace("'", '').strip('[]') if found else one_line(error)
+    *_, first = causes(error)  # a package of its own may be absent
+    absent = first.name.partition('.')[0] if isinstance(first, ImportError) and first.name else ''
+    if absent and absent not in what:
+        what += f", for '{absent}' is absent: pip install {absent}"
+    elif 'mmdet' in what:
+        what += ': pip install onedl-mmdetection'
+    return f"config '{path}' needs a module that does not import: {what}"
+
+
+def write_config(cfg: Mapping[str, Any], path: str | Path, head: Sequence[str] = ()) -> None:
+    """Write a config as one file that needs no other, whole or not at all.
+
+    Args:
+        cfg: The config, or its values.
+        path: File to write.
+        head: Lines of comments for the top, without ``#``.
+    """
+    from mmengine.config import Config
+
+    values = cfg.to_dict() if isinstance(cfg, Config) else dict(cfg)
+    lines = [f'# {line}'.rstrip() for line in head]
+    lines += [f'{key} = {pformat(value, 100, 100)}' for key, value in values.items()]
+    write_text('\n'.join(lines) + '\n', path)

@@ -1,0 +1,271 @@
+"""Files and folders that appear under their name when they are complete, or not at all.
+
+Whatever this project writes goes through here: a kill, a full disk or a wrong value leaves what was
+there before, and nothing that looks finished and is not.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from sacm_mm.core.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
+
+_LEFTOVER = re.compile(r'\.(\d+)\.partial')
+_POLL_S = 0.5
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
+    """Give a path beside ``path``, with its suffix, to write to; then rename it into place.
+
+    Args:
+        path: File to write; its folder is made.
+
+    Raises:
+        UserError: The disk is full, the folder cannot be written, or ``path`` is a folder.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"cannot write '{path}': it is a folder, name a file")
+    with _failures_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
+        partial = _beside(path)
+        try:
+            yield partial
+            _to_disk(partial)
+            partial.replace(path)
+            _to_disk(path.parent)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def publish_folder(out: str | os.PathLike, overwrite: bool = False) -> Iterator[Path]:
+    """Give a folder beside ``out`` to fill; then rename it into place.
+
+    Args:
+        out: Folder to make.
+        overwrite: Replace a folder that is there; by default only an empty one is.
+
+    Raises:
+        UserError: ``out`` is there, or the disk is full or cannot be written.
+    """
+    out = Path(out)
+    if out.exists() and not overwrite and not (out.is_dir() and not any(out.iterdir())):
+        raise UserError(f"'{out}' exists and is not overwritten: remove it or choose another name")
+    with _failures_named(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(out)
+        partial = _beside(out)
+        partial.mkdir()
+        try:
+            yield partial
+            for path in partial.rglob('*'):
+                _to_disk(path)
+            if out.exists():
+                old = out.with_name(f'.{out.name}.old.{os.getpid()}.partial')
+                out.replace(old)
+                partial.replace(out)
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                partial.replace(out)
+            _to_disk(out.parent)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f'.{path.stem}.{os.getpid()}.partial{path.suffix}')
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what killed processes left of the same file or folder."""
+    for left in path.parent.glob(f'.{_escaped(path.stem)}.*.partial{_escaped(path.suffix)}'):
+        found = _LEFTOVER.search(left.name)
+        if found and not Path('/proc', found.group(1)).exists():
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r'([*?[])', r'[\1]', text)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file or the list of a folder's files is on the disk, not only in memory."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _failures_named(path: Path) -> Iterator[None]:
+    """Say in one line that ``path`` cannot be written, and why."""
+    try:
+        yield
+    except OSError as error:
+        # what is read while it is written has its own name
+        if (
+            isinstance(error, FileNotFoundError)
+            and Path(error.filename or '').parent != path.parent
+        ):
+            raise
+        raise UserError(f"cannot write '{path}': {error.strerror or error}") from error
+
+
+def write_bytes(content: bytes, path: str | os.PathLike) -> None:
+    """Write a file, whole or not at all."""
+    with atomic_write(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_text(text: str, path: str | os.PathLike) -> None:
+    """Write a text file in UTF-8, whole or not at all."""
+    write_bytes(text.encode(), path)
+
+
+def write_json(content: Any, path: str | os.PathLike) -> None:
+    """Write JSON, whole or not at all."""
+    write_text(json.dumps(content, indent=2) + '\n', path)
+
+
+def write_csv(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike) -> None:
+    """Write rows that have the keys of the first, whole or not at all."""
+    with atomic_write(path) as partial, partial.open('w', newline='', encoding='utf-8') as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator='\n')
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def write_image(image: np.ndarray, path: str | os.PathLike) -> None:
+    """Write (H, W), (H, W, 3) in BGR or (H, W, 4), uint8 or uint16, in the format of the suffix.
+
+    Raises:
+        UserError: It cannot be written, or not in that format.
+    """
+    import cv2
+    import numpy as np
+
+    path = Path(path)
+    if image.dtype not in (np.uint8, np.uint16):
+        raise TypeError(f'pictures are uint8 or uint16, not {image.dtype}: see fit_integers')
+    try:
+        fine, encoded = cv2.imencode(path.suffix, image)
+    except cv2.error as error:
+        raise UserError(f"cannot write '{path}': no picture format '{path.suffix}'") from error
+    if not fine:
+        raise UserError(
+            f"cannot write '{path}': {path.suffix} does not take {image.dtype} {image.shape}"
+        )
+    write_bytes(encoded.tobytes(), path)
+
+
+def fit_integers(values: np.ndarray, dtype: Any, name: str) -> np.ndarray:
+    """Round values for a file of integers; they never wrap.
+
+    Args:
+        values: Any numbers.
+        dtype: ``np.uint8`` or ``np.uint16``.
+        name: What they are, for the message.
+
+    Raises:
+        UserError: One is not finite or is outside ``dtype``.
+    """
+    import numpy as np
+
+    limit = np.iinfo(dtype).max
+    rounded = np.rint(values)
+    # written so that nan does not pass
+    if not ((rounded >= 0) & (rounded <= limit)).all():
+        raise UserError(
+            f'{name} reaches from {np.min(values):g} to {np.max(values):g} and does not fit '
+            f'{np.dtype(dtype).name} (0 to {limit}): choose another scale'
+        )
+    return rounded.astype(dtype)
+
+
+def save_figure(figure: Figure, path: str | os.PathLike, dpi: int = 120) -> None:
+    """Write a figure of Matplotlib, whole or not at all; the same picture is the same file."""
+    path = Path(path)
+    kind = path.suffix[1:] or 'png'
+    # no versions or dates
+    metadata = {'png': {'Software': None}, 'svg': {'Date': None}}.get(kind)
+    with atomic_write(path) as partial:
+        figure.savefig(partial, dpi=dpi, format=kind, metadata=metadata)
+
+
+def check_writable(folder: str | os.PathLike) -> None:
+    """Make sure that ``folder`` can be made and written, without making it.
+
+    Raises:
+        UserError: It, or the nearest folder above that exists, is a file or not writable.
+    """
+    nearest = Path(folder).absolute()
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise UserError(f"cannot write to '{folder}': '{nearest}' is a file, choose another folder")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise UserError(f"cannot write to '{folder}': no permission for '{nearest}'")
+
+
+def refuse_overwrite(path: str | os.PathLike, overwrite: bool = False) -> None:
+    """Leave a file that is there alone.
+
+    Raises:
+        UserError: ``path`` exists, and ``overwrite`` does not allow to replace it.
+    """
+    if Path(path).exists() and not overwrite:
+        raise UserError(
+            f"'{path}' exists and is not overwritten: choose another name, or give --overwrite"
+        )
+
+
+@contextmanager
+def lock_folder(folder: str | os.PathLike, wait_s: float = 0.0) -> Iterator[IO]:
+    """Hold a folder for one process; whoever inherits the file that is given holds it too.
+
+    Args:
+        folder: It is made if it is not there.
+        wait_s: Seconds to wait for another process to leave it.
+
+    Raises:
+        UserError: Another process holds it.
+    """
+    folder = Path(folder)
+    with _failures_named(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / '.lock').open('w')
+    with file:
+        until = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() >= until:
+                    raise UserError(
+                        f"another process works in '{folder}': wait for it, stop it, or choose "
+                        'another folder'
+                    ) from None
+                time.sleep(_POLL_S)
+        yield file

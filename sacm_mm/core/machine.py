@@ -1,0 +1,88 @@
+"""Which code runs on which machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from sacm_mm import __version__
+
+PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmcv', 'onedl-mmsegmentation', 'onedl-mmpretrain')
+STAMP = 'sacm_mm stamp: '  # what precedes the JSON in a log
+
+
+def stamp() -> dict[str, Any]:
+    """Describe the code and the machine that run now."""
+    import torch
+
+    return {
+        'sacm_mm': __version__,
+        'commit': commit_of(Path(__file__).parent),
+        'python': platform.python_version(),
+        **versions(*PACKAGES),
+        'cpu': cpu_name(),
+        'cores': len(os.sched_getaffinity(0)),
+        'threads': torch.get_num_threads(),
+        'gpu': torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
+    }
+
+
+def stamp_line() -> str:
+    """Return the stamp as a log line that ``run_log.read_log`` finds again."""
+    return STAMP + json.dumps(stamp())
+
+
+def commit_of(folder: Path) -> str | None:
+    """Return the commit of a folder's repository, with ``+changes`` where files differ from it.
+
+    Those in ``results`` do not count: what measures writes there.
+    """
+    git = ('git', '-C', str(folder))
+    try:
+        commit = _output(*git, 'rev-parse', 'HEAD')
+        code = (':(top)', ':(top,exclude)results')
+        changed = _output(*git, 'status', '--porcelain', '--untracked-files=no', '--', *code)
+    except (OSError, subprocess.CalledProcessError):
+        return None  # an installed copy
+    return f'{commit}+changes' if changed else commit
+
+
+def _output(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def versions(*names: str) -> dict[str, str | None]:
+    """Return the versions of distributions, None for those that are not installed."""
+    return {name: _version(name) for name in names}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def cpu_name() -> str:
+    """Return the processor's name."""
+    found = re.search(r'^model name\s*:\s*(.+)$', _cpuinfo(), re.MULTILINE)
+    return found.group(1) if found else platform.processor() or platform.machine()
+
+
+def cpu_has_bfloat16() -> bool:
+    """Tell whether the processor multiplies in bfloat16; others only emulate it."""
+    return re.search(r'\b(avx512_bf16|amx_bf16|bf16)\b', _cpuinfo()) is not None
+
+
+def _cpuinfo() -> str:
+    try:
+        return Path('/proc/cpuinfo').read_text(encoding='utf-8')
+    except OSError:  # not Linux
+        return ''

@@ -1,0 +1,111 @@
+"""Where a figure comes from: code, machine, seed and logs, kept beside it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sacm_mm.core.checkpoints import find_checkpoint, load_checkpoint, state_dict_of
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import atomic_write, publish_folder, write_json, write_text
+from sacm_mm.core.run_log import (
+    SCALARS,
+    compact_log,
+    figures_of,
+    joined_scalars,
+    newest_log,
+    read_log,
+)
+
+
+def record_result(
+    out: Path,
+    config: str,
+    train_dir: Path,
+    test_dirs: Mapping[str, Path],
+    commands: Sequence[str],
+    pictures: Sequence[Path] = (),
+    note: str = '',
+    keep_weights: bool = False,
+    compact: bool = False,
+    about: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Gather a training run and its tests into ``out``, which appears when it is complete.
+
+    Args:
+        out: Folder to make: ``result.json``, the logs, the expanded config, the pictures.
+        config: Config that was trained, as the commands name it.
+        train_dir: Work dir of the training.
+        test_dirs: Work dir of each test by its name, such as ``'whole'`` or ``'flip TTA'``.
+        commands: The commands that give the figures again.
+        pictures: Files and folders to keep beside them.
+        note: What a reader has to know.
+        keep_weights: Keep the last checkpoint's weights too, as ``weights.pth``.
+        compact: Keep only what figures are read from of the logs, of all starts of the training.
+        about: Further entries of ``result.json``.
+
+    Raises:
+        UserError: ``out`` exists, or a log or a test's figures are missing, or neither the training
+            log nor a note says what made it.
+    """
+    if out.exists():
+        raise UserError(f"'{out}' exists: a recorded result is not overwritten, remove it first")
+    train_log = newest_log(train_dir)
+    starts = sorted(train_dir.glob('*/*.log')) if compact else [train_log]
+    run = read_log(train_log)
+    if run['stamp'] is None and not note:
+        raise UserError(
+            f"'{train_log}' does not say which code and machine made it (tools/train.py of this "
+            'project writes that): say it in a note'
+        )
+    tests = {name: newest_log(folder) for name, folder in test_dirs.items()}
+    result = {
+        'config': config,
+        'commands': list(commands),
+        'seed': run['seed'],
+        'note': note,
+        **(about or {}),
+        'train': {
+            'seconds': sum(read_log(start)['seconds'] or 0 for start in starts),
+            'stamp': run['stamp'],
+        },
+        'test': {
+            name: {'figures': figures_of(log), 'stamp': read_log(log)['stamp']}
+            for name, log in tests.items()
+        },
+    }
+    with publish_folder(out) as partial:
+        write_json(result, partial / 'result.json')
+        _keep_logs(starts, partial / 'train.log', compact)
+        for name, log in tests.items():
+            _keep_logs([log], partial / f'test_{name.replace(" ", "_")}.log', compact)
+        lines = joined_scalars(log.parent / SCALARS for log in starts)
+        write_text(''.join(f'{line}\n' for line in lines), partial / 'scalars.json')
+        shutil.copy2(train_log.parent / 'vis_data/config.py', partial / 'config.py')
+        for picture in pictures:
+            copy = shutil.copytree if picture.is_dir() else shutil.copy2
+            copy(picture, partial / picture.name)
+        if keep_weights:
+            _copy_weights(train_dir, partial / 'weights.pth')
+    return result
+
+
+def _keep_logs(logs: Sequence[Path], out: Path, compact: bool) -> None:
+    if compact:
+        lines = [line for log in logs for line in compact_log(log.read_text(encoding='utf-8'))]
+        write_text('\n'.join(lines) + '\n', out)
+    else:
+        shutil.copy2(logs[-1], out)
+
+
+def _copy_weights(work_dir: Path, out: Path) -> None:
+    """Copy the weights and the data set's class names of the last checkpoint, nothing else."""
+    import torch
+
+    path = find_checkpoint(work_dir)
+    checkpoint = load_checkpoint(path)
+    meta = {'dataset_meta': checkpoint['meta']['dataset_meta']}
+    with atomic_write(out) as partial:
+        torch.save({'meta': meta, 'state_dict': state_dict_of(checkpoint, path)}, partial)
