@@ -22,8 +22,6 @@ SAMPLE_OPTIONS := \
 	'val_dataloader.dataset.pipeline.1.scale=(640,160)' \
 	'test_dataloader.dataset.pipeline.1.scale=(640,160)' \
 	optim_wrapper.optimizer.lr=4e-3 \
-	param_scheduler.eta_max=4e-3 \
-	param_scheduler.total_steps=700 \
 	train_cfg.max_iters=700 \
 	train_cfg.val_interval=700
 

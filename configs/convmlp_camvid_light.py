@@ -1,7 +1,6 @@
 # ConvMLP-S with a slim Semantic FPN on CamVid, for laptops.
 _base_ = './sacm_camvid_light.py'
 channels = 64
-max_lr = 1e-3
 model = dict(
     backbone=dict(
         _delete_=True,
@@ -24,5 +23,4 @@ model = dict(
         loss_decode=dict(type='CrossEntropyLoss', class_weight={{_base_.class_weight}}),
     ),
 )
-optim_wrapper = dict(optimizer=dict(lr=max_lr))
-param_scheduler = dict(eta_max=max_lr)
+optim_wrapper = dict(optimizer=dict(lr=1e-3))

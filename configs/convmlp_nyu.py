@@ -1,6 +1,5 @@
 # ConvMLP-S with the pixel-shuffle depth head on NYU Depth v2: four maps, concatenated at stride 4.
 _base_ = './sacm_nyu.py'
-max_lr = 1e-3
 model = dict(
     backbone=dict(
         _delete_=True,
@@ -12,5 +11,4 @@ model = dict(
     ),
     decode_head=dict(in_channels=[64, 128, 256, 512], in_index=[0, 1, 2, 3], upscale_factor=4),
 )
-optim_wrapper = dict(optimizer=dict(lr=max_lr))
-param_scheduler = dict(eta_max=max_lr)
+optim_wrapper = dict(optimizer=dict(lr=1e-3))

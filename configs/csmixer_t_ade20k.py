@@ -6,7 +6,5 @@ _base_ = [
     './_base_/default_runtime.py',
     './_base_/seg_runtime.py',
 ]
-max_iters = 160000
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
-param_scheduler = dict(eta_max=1e-3, total_steps=max_iters)
-train_cfg = dict(max_iters=max_iters, val_interval=16000)
+train_cfg = dict(max_iters=160000, val_interval=16000)

@@ -6,7 +6,5 @@ _base_ = [
     './_base_/default_runtime.py',
     './_base_/cls_runtime.py',
 ]
-max_epochs = 100
 optim_wrapper = dict(optimizer=dict(weight_decay=5e-3))
-param_scheduler = dict(total_steps=max_epochs)
-train_cfg = dict(max_epochs=max_epochs)
+train_cfg = dict(max_epochs=100)

@@ -7,7 +7,5 @@ _base_ = [
     './_base_/default_runtime.py',
     './_base_/seg_runtime.py',
 ]
-max_iters = 80000
 model = dict(decode_head=dict(num_classes=19))
-param_scheduler = dict(total_steps=max_iters)
-train_cfg = dict(max_iters=max_iters, val_interval=8000)
+train_cfg = dict(max_iters=80000, val_interval=8000)

@@ -6,9 +6,7 @@ _base_ = [
     './_base_/default_runtime.py',
     './_base_/seg_runtime.py',
 ]
-max_iters = 80000
 model = dict(
     backbone=dict(arch='d512-l12-k5-p8'), decode_head=dict(upscale_factor=8, num_classes=19)
 )
-param_scheduler = dict(total_steps=max_iters)
-train_cfg = dict(max_iters=max_iters, val_interval=8000)
+train_cfg = dict(max_iters=80000, val_interval=8000)

@@ -6,18 +6,16 @@ _base_ = [
     './_base_/default_runtime.py',
     './_base_/depth_runtime.py',
 ]
-max_iters = 3000  # 30 epochs
 model = dict(
     backbone=dict(arch='d256-l12-k5-p8'),
     decode_head=dict(upscale_factor=8),
     depth_head=dict(upscale_factor=8, loss_decode=dict(type='sacm_mm.SiLogLoss', lambd=0.5)),
 )
 optim_wrapper = dict(optimizer=dict(lr=3e-3))
-param_scheduler = dict(eta_max=3e-3, total_steps=max_iters)
 train_dataloader = dict(dataset=dict(data_prefix=dict(seg_map_path='labels40/train')))
 val_dataloader = dict(dataset=dict(data_prefix=dict(seg_map_path='labels40/test')))
 test_dataloader = val_dataloader
-train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+train_cfg = dict(max_iters=3000, val_interval=3000)  # 30 epochs
 val_evaluator = [
     dict(type='IoUMetric', iou_metrics=['mIoU']),
     dict(type='sacm_mm.DepthMetric', protocol='nyu_eigen'),

@@ -6,13 +6,11 @@ _base_ = [
     './_base_/default_runtime.py',
     './_base_/depth_runtime.py',
 ]
-max_iters = 3000  # 30 epochs
 silog = dict(type='sacm_mm.SiLogLoss', lambd=0.5)  # an image's scale is as hard as its shape
 model = dict(
     backbone=dict(arch='d256-l12-k5-p8'), decode_head=dict(upscale_factor=8, loss_decode=silog)
 )
 optim_wrapper = dict(optimizer=dict(lr=3e-3))
-param_scheduler = dict(eta_max=3e-3, total_steps=max_iters)
-train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+train_cfg = dict(max_iters=3000, val_interval=3000)  # 30 epochs
 val_evaluator = dict(protocol='nyu_eigen')
 test_evaluator = val_evaluator

@@ -9,6 +9,7 @@ from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
+from mmengine.registry import PARAM_SCHEDULERS as MMENGINE_PARAM_SCHEDULERS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS
 from mmengine.registry import Registry
@@ -25,5 +26,6 @@ TRANSFORMS = _child(MMENGINE_TRANSFORMS, 'sacm_mm.datasets')
 METRICS = _child(MMENGINE_METRICS, 'sacm_mm.evaluation')
 HOOKS = _child(MMENGINE_HOOKS, 'sacm_mm.engine')
 OPTIM_WRAPPERS = _child(MMENGINE_OPTIM_WRAPPERS, 'sacm_mm.engine')
+PARAM_SCHEDULERS = _child(MMENGINE_PARAM_SCHEDULERS, 'sacm_mm.engine')
 # a module, for plots of logs do without the hosts
 VISUALIZERS = _child(MMENGINE_VISUALIZERS, 'sacm_mm.visualization.depth_visualizer')

@@ -48,7 +48,6 @@ TINY_CAMVID = [
     'train_dataloader.dataset.pipeline.4.size=(32,32)',
     'train_cfg.max_iters=4',
     'train_cfg.val_interval=4',
-    'param_scheduler.total_steps=40',
     'default_hooks.checkpoint.interval=4',
     'default_hooks.logger.interval=1',
     *LOADERS,
@@ -58,7 +57,6 @@ TINY_CIFAR = [
     'model.head.in_channels=16',
     'train_dataloader.batch_size=8',
     'train_cfg.max_epochs=1',
-    'param_scheduler.total_steps=25',
     *LOADERS,
 ]
 

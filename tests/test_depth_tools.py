@@ -25,7 +25,6 @@ TINY = [
     'test_dataloader.dataset.pipeline.1.scale=(64,48)',
     'train_cfg.max_iters=2',
     'train_cfg.val_interval=2',
-    'param_scheduler.total_steps=20',
     'default_hooks.checkpoint.interval=2',
     *LOADERS,
 ]

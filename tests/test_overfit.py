@@ -21,7 +21,6 @@ eight = dict(
 train_dataloader = dict(dataset=eight)
 val_dataloader = dict(dataset=eight)
 model = dict(decode_head=dict(loss_decode=dict(class_weight=None)))
-param_scheduler = dict(total_steps=200)
 train_cfg = dict(max_iters=200, val_interval=200)
 """
 

@@ -1,12 +1,15 @@
 # CamVid (SegNet version) under $SACM_DATA/camvid: 480x360 pixels, 11 classes.
 data_root = '{{$SACM_DATA:data}}/camvid'
-crop_size = (320, 320)
+crop_size = (320, 320)  # height, width
+scale = (480, 360)
+# 1 / sqrt(share of the training pixels), mean 1: poles, signs and people cover few pixels
+class_weight = [0.34, 0.29, 1.42, 0.25, 0.66, 0.45, 1.30, 1.33, 0.58, 1.76, 2.61]
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
-    dict(type='RandomResize', scale=(480, 360), ratio_range=(0.75, 1.5), keep_ratio=True),
+    dict(type='RandomResize', scale=scale, ratio_range=(0.75, 1.5), keep_ratio=True),
     dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
-    dict(type='Pad', size=crop_size, pad_val=dict(img=(104, 116, 124), seg=255)),
+    dict(type='Pad', size=crop_size[::-1], pad_val=dict(img=(104, 116, 124), seg=255)),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PhotoMetricDistortion'),
     dict(type='PackSegInputs'),

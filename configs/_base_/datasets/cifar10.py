@@ -1,8 +1,9 @@
 # CIFAR-10 under $SACM_DATA/cifar10, as class folders or as the original archive.
 data_root = '{{$SACM_DATA:data}}/cifar10'
+crop_size = 32
 # The data set hands on loaded images.
 train_pipeline = [
-    dict(type='RandomCrop', crop_size=32, padding=4),
+    dict(type='RandomCrop', crop_size=crop_size, padding=4),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(
         type='RandAugment',
@@ -16,7 +17,7 @@ train_pipeline = [
     dict(type='PackInputs'),
 ]
 test_pipeline = [
-    dict(type='Resize', scale=(32, 32)),  # for images of one's own
+    dict(type='Resize', scale=(crop_size, crop_size)),  # for images of one's own
     dict(type='PackInputs'),
 ]
 tta_pipeline = [

@@ -1,11 +1,12 @@
 # Cityscapes with depth from disparity under $SACM_DATA/cityscapes: at 512x1024, up to 80 m.
 data_root = '{{$SACM_DATA:data}}/cityscapes'
+crop_size = (512, 1024)  # height, width
 scale = (1024, 512)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='sacm_mm.LoadCityscapesDepth'),
     dict(type='sacm_mm.RandomDepthResize', scale=scale, ratio_range=(1, 1.5), keep_ratio=True),
-    dict(type='RandomCrop', crop_size=(512, 1024)),
+    dict(type='RandomCrop', crop_size=crop_size),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PhotoMetricDistortion'),
     dict(type='PackSegInputs'),

@@ -1,9 +1,11 @@
 # ImageNet-1k under $SACM_DATA/imagenet/{train,val}/<wnid>/*, at 224x224.
 data_root = '{{$SACM_DATA:data}}/imagenet'
+crop_size = 224
+short_edge = 233  # of the test: the crop is 96 % of it
 bgr_mean = [104, 116, 124]
 train_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='RandomResizedCrop', scale=224, backend='pillow', interpolation='bicubic'),
+    dict(type='RandomResizedCrop', scale=crop_size, backend='pillow', interpolation='bicubic'),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(
         type='RandAugment',
@@ -23,8 +25,10 @@ train_pipeline = [
     ),
     dict(type='PackInputs'),
 ]
-resize = dict(type='ResizeEdge', scale=233, edge='short', backend='pillow', interpolation='bicubic')
-crop = dict(type='CenterCrop', crop_size=224)
+resize = dict(
+    type='ResizeEdge', scale=short_edge, edge='short', backend='pillow', interpolation='bicubic'
+)
+crop = dict(type='CenterCrop', crop_size=crop_size)
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     resize,

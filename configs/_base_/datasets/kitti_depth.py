@@ -1,10 +1,11 @@
 # KITTI depth, Eigen split, under $SACM_DATA/kitti: about 375x1242 pixels, up to 80 m, sparse.
 data_root = '{{$SACM_DATA:data}}/kitti'
+crop_size = (350, 700)  # height, width
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='sacm_mm.LoadDepthAnnotation', depth_rescale_factor=1 / 256),
     dict(type='sacm_mm.RandomDepthRotate', prob=0.5, degree=1.0, pad_val=(104, 116, 124)),
-    dict(type='RandomCrop', crop_size=(350, 700)),
+    dict(type='RandomCrop', crop_size=crop_size),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PhotoMetricDistortion'),
     dict(type='PackSegInputs'),

@@ -1,12 +1,14 @@
 # NYU Depth v2, labelled, under $SACM_DATA/nyu: 480x640 pixels, up to 10 m.
 data_root = '{{$SACM_DATA:data}}/nyu'
+crop_size = (480, 640)  # height, width
+scale = (640, 480)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),  # passes where the data set names no masks
     dict(type='sacm_mm.LoadDepthAnnotation', depth_rescale_factor=1e-3),
-    dict(type='sacm_mm.RandomDepthResize', scale=(640, 480), ratio_range=(1, 1.5), keep_ratio=True),
+    dict(type='sacm_mm.RandomDepthResize', scale=scale, ratio_range=(1, 1.5), keep_ratio=True),
     dict(type='sacm_mm.RandomDepthRotate', prob=0.5, degree=2.5, pad_val=(104, 116, 124)),
-    dict(type='RandomCrop', crop_size=(480, 640)),
+    dict(type='RandomCrop', crop_size=crop_size),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PhotoMetricDistortion'),
     dict(type='PackSegInputs'),
@@ -14,7 +16,7 @@ train_pipeline = [
 # The truth is loaded after the resize: predictions are scored at the original size.
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(640, 480), keep_ratio=True),
+    dict(type='Resize', scale=scale, keep_ratio=True),
     dict(type='LoadAnnotations'),
     dict(type='sacm_mm.LoadDepthAnnotation', depth_rescale_factor=1e-3),
     dict(type='PackSegInputs'),
@@ -24,7 +26,7 @@ tta_pipeline = [
     dict(
         type='TestTimeAug',
         transforms=[
-            [dict(type='Resize', scale=(640, 480), keep_ratio=True)],
+            [dict(type='Resize', scale=scale, keep_ratio=True)],
             [dict(type='RandomFlip', prob=p, direction='horizontal') for p in (0.0, 1.0)],
             [dict(type='LoadAnnotations')],
             [dict(type='sacm_mm.LoadDepthAnnotation', depth_rescale_factor=1e-3)],

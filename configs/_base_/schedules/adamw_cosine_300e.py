@@ -1,5 +1,4 @@
 # The common recipe of hierarchical backbones on ImageNet-1k, for batches of 8 x 128.
-max_epochs = 300
 warmup_epochs = 20
 optim_wrapper = dict(
     type='OptimWrapper',
@@ -7,7 +6,7 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=5.0),
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
 )
-param_scheduler = [
+param_scheduler = [  # the second as long as the loop
     dict(
         type='LinearLR',
         start_factor=1e-3,
@@ -20,8 +19,7 @@ param_scheduler = [
         eta_min=1e-5,
         by_epoch=True,
         begin=warmup_epochs,
-        end=max_epochs,
         convert_to_iter_based=True,
     ),
 ]
-train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=1)
+train_cfg = dict(by_epoch=True, max_epochs=300, val_interval=1)

@@ -4,9 +4,7 @@ _base_ = [
     '../../_base_/models/sa_convmixer_seg.py',
     '../../_base_/datasets/camvid.py',
 ]
-# 1 / sqrt(share of the training pixels), mean 1: poles, signs and people cover few pixels
-class_weight = [0.34, 0.29, 1.42, 0.25, 0.66, 0.45, 1.30, 1.33, 0.58, 1.76, 2.61]
-loss = dict(type='CrossEntropyLoss', class_weight=class_weight)
+loss = dict(type='CrossEntropyLoss', class_weight={{_base_.class_weight}})
 model = dict(
     backbone=dict(arch='d256-l8-k5-p5'),
     decode_head=dict(in_channels=256, num_classes=11, loss_decode=loss),
