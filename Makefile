@@ -26,7 +26,7 @@ SAMPLE_OPTIONS := \
 	train_cfg.val_interval=700
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train compare test check clean
+.PHONY: help setup train study test check clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [PYTHON=python3.11]'
@@ -58,18 +58,18 @@ train: setup ## generate sample images, train on them, evaluate and draw the pre
 	$(BIN)/python tools/test.py $(SAMPLE_CONFIG) $(SAMPLE_RUN) --work-dir $(SAMPLE_RUN)/test \
 		--grid $(SAMPLE_RUN)/grid.png --cfg-options $(SAMPLE_OPTIONS)
 
-# The real thing, on data under $SACM_DATA: make compare STUDY=camvid_seg
+# The real thing, on data under $SACM_DATA: make study STUDY=camvid_seg
 STUDY ?=
 BUDGET ?= $(if $(STUDY),laptop,tiny)
 JOBS ?= $(if $(STUDY),1,2)
-COMPARED := $(or $(STUDY),camvid_seg)
+STUDIED := $(or $(STUDY),camvid_seg)
 
-compare: export SACM_DATA := $(if $(STUDY),$(SACM_DATA),$(SAMPLE_DATA))
-compare: setup ## train backbones side by side and report: on sample images, or STUDY=camvid_seg
+study: export SACM_DATA := $(if $(STUDY),$(SACM_DATA),$(SAMPLE_DATA))
+study: setup ## train backbones side by side and report: on sample images, or STUDY=camvid_seg
 	$(if $(STUDY),,$(BIN)/python tools/make_sample_data.py camvid --out $(SAMPLE_DATA) --train 24 --val 8)
 	@# a run that fails is in the report, with its reason
-	-$(BIN)/python tools/benchmark.py train $(COMPARED) --budget $(BUDGET) --jobs $(JOBS)
-	$(BIN)/python tools/benchmark.py report $(COMPARED) --budget $(BUDGET)
+	-$(BIN)/python tools/study.py run $(STUDIED) --budget $(BUDGET) --jobs $(JOBS)
+	$(BIN)/python tools/study.py report $(STUDIED) --budget $(BUDGET)
 
 test: setup ## run the quick tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile

@@ -6,8 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sacm_mm.comparison.gather import describe
 from sacm_mm.core.files import write_json
+from sacm_mm.studies.gather import describe
 
 STAMP = {
     'sacm_mm': '0.1.0', 'commit': 'c' * 40, 'python': '3.11.7', 'torch': '2.15.0',
@@ -44,8 +44,8 @@ def write_run(study, folder: Path, row: str, seed: int, value: float) -> None:
     write_json(config, folder / 'config.json')
     write_json(
         {
-            'config': f'configs/comparison/{study.name}.py',
-            'commands': [f'python tools/benchmark.py train {study.name} --rows {row}'],
+            'config': f'configs/studies/{study.name}.py',
+            'commands': [f'python tools/study.py run {study.name} --networks {row}'],
             'seed': seed,
             'note': '',
             'study': study.name,

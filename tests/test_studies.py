@@ -1,59 +1,166 @@
-"""Studies compare what they say: one recipe for all rows, and only the network differs."""
+"""Studies fix everything but the network, and say what is wrong with them at once."""
 
-from pathlib import Path
+import re
+from importlib.util import find_spec
+from itertools import islice
 
 import pytest
 
-from sacm_mm import UserError
-from sacm_mm.comparison.study import BUDGETS, load_study
+from sacm_mm import UserError, convert_stem
+from sacm_mm.core.configs import read_config
+from sacm_mm.studies.actions import list_studies
+from sacm_mm.studies.recipe import config_diff, model_of, recipe_of
+from sacm_mm.studies.runs import check_builds
+from sacm_mm.studies.study import choose_networks, load_study
 
-STUDIES = sorted((Path(__file__).resolve().parents[1] / 'configs/comparison').glob('*.py'))
+STUDIES = list_studies()
+# A backbone's widths, and what passes its maps on to the head.
+FOLLOWS = re.compile(
+    r'(backbone|neck)\b|(decode_head|head)\.(in_channels|in_index|upscale_factor)\b'
+)
 every_study = pytest.mark.parametrize('path', STUDIES, ids=lambda path: path.stem)
 
 
+def every_budget():
+    for path in STUDIES:
+        for budget in read_config(path).budgets:
+            yield pytest.param(path, budget, id=f'{path.stem}-{budget}')
+
+
 def test_there_are_studies():
-    assert {path.stem for path in STUDIES} >= {
-        'camvid_seg', 'cifar10_cls', 'nyu_depth', 'voc_seg', 'ade20k_seg', 'imagenet_cls',
-        'stem_camvid', 'stem_cifar10', 'head_camvid',
-    }  # fmt: skip
+    assert len(STUDIES) >= 9
 
 
-@every_study
-@pytest.mark.parametrize('budget', BUDGETS)
-def test_budgets_change_no_rows_but_by_name(path, budget):
-    study = load_study(str(path), budget)
-    assert study.rows and study.seeds and study.steps > 0
-    assert set(study.keep_weights) <= set(load_study(str(path), 'full').rows)
+def expanded(study):
+    """Every network's config, but of those that need a package that is not installed."""
+    for network in study.networks.values():
+        if not str(network.backbone).startswith('timm:') or find_spec('timm'):
+            yield network, study.expand(network, 0)
 
 
-@every_study
-def test_everything_but_the_model_is_fixed(path):
-    study = load_study(str(path), 'tiny')
+def check_that_only_the_network_differs(study, networks):
     models, recipes = [], []
-    for row in study.rows.values():
-        cfg = study.expand(row, 0).to_dict()
-        cfg.pop('custom_imports')  # where the backbone's code is
-        models.append(cfg.pop('model'))
-        recipes.append(cfg)
+    for network, cfg in networks:
+        check_builds(cfg)
+        models.append(model_of(cfg))
+        recipes.append(recipe_of(cfg))
+        if not network.model:  # else it says itself what differs
+            differ = config_diff(models[-1], model_of({'model': study.cfg.model}))
+            assert [line for line in differ if not FOLLOWS.match(line)] == []
     assert all(model not in models[:i] for i, model in enumerate(models))
-    assert all(recipe == recipes[0] for recipe in recipes)
+    assert all(config_diff(recipe, recipes[0]) == [] for recipe in recipes)
 
 
 @every_study
-def test_seeds_change_nothing_else(path):
+def test_everything_is_fixed_but_the_network(path):
+    """The first two of each study; the slow test has all of them."""
     study = load_study(str(path), 'tiny')
-    row = next(iter(study.rows.values()))
-    one, two = (study.expand(row, seed).to_dict() for seed in (1, 2))
+    check_that_only_the_network_differs(study, islice(expanded(study), 2))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(('path', 'budget'), every_budget())
+def test_everything_is_fixed_under_every_budget(path, budget):
+    study = load_study(str(path), budget)
+    assert study.networks and study.seeds and study.steps > 0
+    check_that_only_the_network_differs(study, expanded(study))
+
+
+def test_seeds_change_nothing_else():
+    study = load_study('stem_camvid', 'tiny')
+    one, two = (study.expand(study.networks['conv'], seed).to_dict() for seed in (1, 2))
     assert (one.pop('randomness'), two.pop('randomness')) == ({'seed': 1}, {'seed': 2})
     assert one == two
 
 
-def test_mistakes_are_named(tmp_path):
-    with pytest.raises(UserError, match='camvid_seg'):
-        load_study('camvid_segg')
-    with pytest.raises(UserError, match="no budget 'huge': it has full, laptop, tiny"):
+def test_a_budget_has_its_own_image_size():
+    assert load_study('nyu_depth', 'full').size == (240, 320)
+    assert load_study('nyu_depth', 'laptop').size == (120, 160)
+    assert load_study('camvid_seg', 'laptop').size == load_study('camvid_seg', 'full').size
+
+
+@pytest.mark.parametrize('glorot', [False, True])
+def test_what_the_stems_start_from(glorot):
+    """PyTorch's default counts inputs only: the same draw; Glorot's counts outputs too."""
+    import torch
+    from mmengine.registry import MODELS
+
+    from sacm_mm.swap.meta import quiet
+
+    study = load_study('stem_camvid', 'tiny')
+    states = []
+    for name in ('conv', 'pixel-unshuffle'):
+        cfg = model_of(study.expand(study.networks[f'{name}-glorot' if glorot else name], 0))
+        torch.manual_seed(0)
+        with quiet():
+            model = MODELS.build(cfg['backbone'])
+            model.init_weights()
+        states.append(model.state_dict())
+    converted = convert_stem(states[0], 'pixel_unshuffle')
+    key = 'stem.proj.weight'
+    assert torch.equal(converted[key], states[1][key]) is not glorot
+    if glorot:  # sqrt(6 / (75 + 256 * 25)) and sqrt(6 / (75 + 256))
+        ratio = states[1][key].abs().max() / converted[key].abs().max()
+        assert ratio == pytest.approx(((75 + 6400) / (75 + 256)) ** 0.5, rel=0.01)
+
+
+def test_mistakes_in_names_are_answered():
+    with pytest.raises(UserError, match='did you mean stem_camvid'):
+        load_study('stem_camvit')
+    with pytest.raises(UserError, match=r"no budget 'huge': it has .*full.*laptop.*tiny"):
         load_study('camvid_seg', 'huge')
-    config = tmp_path / 'no_study.py'
-    config.write_text('model = dict()\n')
+    with pytest.raises(UserError, match="no network 'convv'"):
+        choose_networks(load_study('stem_camvid', 'tiny'), ['convv'])
     with pytest.raises(UserError, match='is no study'):
+        load_study(str(STUDIES[0].parents[1] / 'sacm_voc.py'))
+
+
+# As short as a study can be: no seed, no scope, one budget of another name than ours.
+OWN = """
+model = dict(type='mmpretrain.ImageClassifier', backbone=dict(type='mmpretrain.ResNet', depth=18))
+train_dataloader = test_dataloader = dict(batch_size=2)
+test_evaluator = dict(type='mmpretrain.Accuracy')
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=100)
+optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.1))
+param_scheduler = [dict(type='LinearLR', begin=0, end=10), dict(type='PolyLR', begin=10, end=100)]
+budgets = dict(short=dict(steps=20))
+study = dict(
+    title='t', about='a', metric='accuracy/top1', metric_name='top-1', unit='%',
+    higher_is_better=True, size=(32, 32), networks=dict(resnet18=dict(label='ResNet-18')),
+)
+"""
+
+
+def test_a_study_of_ones_own(tmp_path):
+    config = tmp_path / 'own.py'
+    config.write_text(OWN)
+    study = load_study(str(config))
+    assert (study.budget, study.steps) == ('short', 20)
+    cfg = study.expand(study.networks['resnet18'], 3)
+    assert cfg.randomness.seed == 3 and cfg.train_cfg.val_interval == 20
+    assert [(s.begin, s.end) for s in cfg.param_scheduler] == [(0, 2), (2, 20)]
+
+
+def test_all_that_is_wrong_with_a_study_is_said_at_once(tmp_path):
+    config = tmp_path / 'own.py'
+    config.write_text(
+        "train_cfg = dict(by_epoch=True, max_epochs=3)\nbudgets = dict(quick=dict(steps='many'))\n"
+        "study = dict(titel='t', metric='mIoU', unit='%', size=64, keep_weights=['resnet'],\n"
+        "    networks={'ResNet': 'resnet', 'resnet18': dict(budgets=['quik'])})\n"
+    )
+    with pytest.raises(UserError) as caught:
+        load_study(str(config))
+    said = str(caught.value)
+    for part in (
+        'model is missing', 'test_evaluator is missing', 'train_cfg.max_iters is missing',
+        'study.title is missing', 'study.titel is no field: it is title?',
+        'study.about is missing', 'study.metric_name is missing',
+        'study.higher_is_better is missing', 'study.size is 64, not (height, width)',
+        "budgets.quick.steps is 'many'", "'ResNet' is no name", "networks.ResNet is 'resnet'",
+        'networks.resnet18.label is missing', "names 'quik', which is no budget: it is quick?",
+        "keep_weights names 'resnet', which is no network",
+    ):  # fmt: skip
+        assert part in said
+    config.write_text(OWN.replace('budgets = dict(short=dict(steps=20))', 'budgets = dict()'))
+    with pytest.raises(UserError, match=r'budgets = dict\(laptop=.* is missing'):
         load_study(str(config))

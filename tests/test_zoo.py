@@ -12,8 +12,8 @@ from kept_study import write_study
 from model_zoo import made_files, stale, study_table
 
 from sacm_mm import UserError
-from sacm_mm.comparison.report import write_report
-from sacm_mm.comparison.study import load_study
+from sacm_mm.studies.report import write_report
+from sacm_mm.studies.study import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Measure and compare networks: what they cost, and what they learn under one recipe.
+"""Measure networks: what they cost, and how fast they are.
 
 Example: python tools/benchmark.py complexity mmpretrain:resnet/18 --size 224
 """
@@ -17,8 +17,6 @@ VERBS = {
     'loader': 'training steps with and without the data pipeline',
     'roofline': 'draw the speed of a CSV under what the machine can do',
     'gpu': 'measure what the fused GPU kernels gain',
-    'train': 'train and test every row of a comparison',
-    'report': 'gather the runs of a comparison: tables, plots, one page',
 }
 
 

@@ -32,9 +32,7 @@ def find_config(name: str) -> Path:
 
 def find_study(name: str) -> Path:
     """Find the config of a study: a path, or a name such as ``camvid_seg``."""
-    folder = config_folder()
-    studies = next((f for f in (folder / 'studies', folder / 'comparison') if f.is_dir()), folder)
-    return _find(name, 'study', studies)
+    return _find(name, 'study', config_folder() / 'studies')
 
 
 def _find(name: str, kind: str, folder: Path) -> Path:

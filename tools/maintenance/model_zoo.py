@@ -19,8 +19,8 @@ from typing import Any
 import yaml
 
 from sacm_mm.cli.common import run_tool
-from sacm_mm.comparison.front import front
 from sacm_mm.core.errors import UserError
+from sacm_mm.studies.pareto import pareto_front
 
 COSTS = 'results/complexity.csv'
 TOOL = 'tools/maintenance/model_zoo.py'
@@ -66,8 +66,8 @@ def measure(root: Path) -> None:
     """Count the networks that ``results/zoo.yml`` lists."""
     from mmengine.config import Config
 
-    from sacm_mm.comparison.costs import complexity
     from sacm_mm.core.files import write_csv
+    from sacm_mm.studies.costs import complexity
 
     rows: list[dict[str, Any]] = []
     for model in yaml.safe_load((root / 'results/zoo.yml').read_text(encoding='utf-8'))['models']:
@@ -212,7 +212,7 @@ def _best_trades(study: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) ->
     for key, name in costs.items():
         known = [row for row in rows if row[key]]
         points = [(float(row[key]), float(row['mean'])) for row in known]
-        best = [known[i]['label'] for i in front(points, study['higher_is_better'])]
+        best = [known[i]['label'] for i in pareto_front(points, study['higher_is_better'])]
         if best:
             lines.append(f'- No other is better for fewer {name}: {"; ".join(best)}.')
     return [*(line.replace('fewer latency', 'a lower latency') for line in lines), '']

@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'networks',
         nargs='+',
         metavar='NETWORK',
-        help='a study (camvid_seg) for all its rows, a config (sacm_voc.py), or a backbone by '
+        help='a study (camvid_seg) for all its networks, a config (sacm_voc.py), or a backbone by '
         'name (mmpretrain:resnet/18)',
     )
     parser.add_argument(
@@ -22,14 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         help="height and width in pixels, or one number for both (default: the study's, else 224)",
     )
-    parser.add_argument('--budget', choices=['full', 'laptop', 'tiny'], default='laptop')
+    parser.add_argument('--budget', help='of studies (default: laptop)')
     parser.add_argument(
         '--latency',
         action='store_true',
-        help='time the rows of studies anew, in turn, and keep that for the report',
+        help='time the networks of studies anew, in turn, and keep that for the report',
     )
     parser.add_argument(
-        '--runs', type=Path, default=Path('work_dirs/comparison'), help='folder of the runs'
+        '--runs', type=Path, default=Path('work_dirs/studies'), help='folder of the runs'
     )
     parser.add_argument('--out', type=Path, help='write a CSV')
 
@@ -40,8 +40,8 @@ def run(args: argparse.Namespace) -> None:
     if args.size and len(args.size) > 2:
         raise UserError('--size takes a height and a width, or one number for both')
 
-    from sacm_mm.comparison.costs import cost_rows
     from sacm_mm.core.files import write_csv
+    from sacm_mm.studies.costs import cost_rows
 
     rows: list[dict] = []
     for row in cost_rows(args.networks, args.size, args.budget, args.runs, args.latency):

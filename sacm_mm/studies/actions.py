@@ -1,0 +1,90 @@
+"""What is done with a study: run it, report it, list it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sacm_mm.core.configs import config_folder
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import check_writable
+from sacm_mm.studies.results import Comparison
+from sacm_mm.studies.runs import WORK_DIRS, Run, all_runs
+from sacm_mm.studies.study import Study, choose_networks
+
+
+def plan_runs(
+    study: Study,
+    networks: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+    root: Path = WORK_DIRS,
+) -> list[Run]:
+    """List the runs of the named networks, or of all, with these seeds, or the study's."""
+    return all_runs(study, choose_networks(study, networks), seeds or study.seeds, root)
+
+
+def run_study(
+    study: Study,
+    networks: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+    jobs: int = 1,
+    devices: Sequence[str] = (),
+    root: Path = WORK_DIRS,
+) -> list[Run]:
+    """Train and test what is not done, then measure what the networks cost.
+
+    Args:
+        study: The study.
+        networks: Names; all by default.
+        seeds: Seeds; the study's by default.
+        jobs: Runs at a time.
+        devices: Devices that the jobs are spread over, such as ``('cuda:0', 'cuda:1')``.
+        root: Folder of the runs of all studies.
+
+    Raises:
+        UserError: There is no such network, or runs failed: the others are done.
+    """
+    from sacm_mm.studies.costs import keep_costs
+    from sacm_mm.studies.progress import TableProgress
+    from sacm_mm.studies.training import train_all
+
+    check_writable(root)
+    runs = plan_runs(study, networks, seeds, root)
+    with TableProgress(runs) as progress:
+        failed = train_all(runs, jobs, devices, progress)
+    keep_costs(study, choose_networks(study, networks), root)
+    if failed:
+        names = ', '.join(run.name for run in failed)
+        raise UserError(f'{len(failed)} of {len(runs)} runs failed ({names}); the others are done')
+    return runs
+
+
+def report_folder(name: str, budget: str | None, root: Path = WORK_DIRS) -> Path:
+    """Return where a report goes: beside the runs for a look at the machinery, else to results."""
+    return root / name / budget / 'report' if budget == 'tiny' else Path('results', name)
+
+
+def report_study(study: Study, out: Path | None = None, root: Path = WORK_DIRS) -> Comparison:
+    """Take the finished runs in, then write the report.
+
+    Args:
+        study: The study.
+        out: Folder of the report, by default as ``report_folder`` says.
+        root: Folder of the runs of all studies.
+
+    Raises:
+        UserError: No run counts, or the folder holds results of another recipe.
+    """
+    from sacm_mm.studies.gather import gather
+    from sacm_mm.studies.report import write_report
+
+    out = out or report_folder(study.name, study.budget, root)
+    check_writable(out)
+    for name in gather(study, root, out):
+        print(f'took in {name}')
+    return write_report(out)
+
+
+def list_studies() -> list[Path]:
+    """List the configs of the studies that come with the package."""
+    return sorted((config_folder() / 'studies').glob('*.py'))

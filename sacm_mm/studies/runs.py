@@ -1,0 +1,151 @@
+"""The runs of a study: where each lies, its config, and how far it has come."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmengine.config import Config
+
+from sacm_mm.core.checkpoints import find_checkpoint
+from sacm_mm.core.configs import write_config
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import write_json
+from sacm_mm.core.run_log import figures_of, newest_log, steps_done
+from sacm_mm.studies.recipe import config_diff, model_of, recipe_of
+from sacm_mm.studies.study import Network, Study
+
+WORK_DIRS = Path('work_dirs/studies')
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row with one seed."""
+
+    study: Study
+    network: Network
+    seed: int
+    root: Path = WORK_DIRS
+
+    @property
+    def name(self) -> str:
+        """Names the run in the results."""
+        return f'{self.network.name}_seed{self.seed}'
+
+    @property
+    def folder(self) -> Path:
+        """Everything of the run is in here."""
+        return study_folder(self.study, self.root) / self.network.name / f'seed{self.seed}'
+
+    @property
+    def config(self) -> Path:
+        """The expanded config."""
+        return self.folder / 'config.py'
+
+    @property
+    def train_dir(self) -> Path:
+        """Work dir of the training."""
+        return self.folder / 'train'
+
+    @property
+    def test_dir(self) -> Path:
+        """Work dir of the test."""
+        return self.folder / 'test'
+
+    @property
+    def done(self) -> bool:
+        """Whether it is trained and tested."""
+        return (self.folder / 'done.json').is_file()
+
+    @property
+    def command(self) -> str:
+        """What a reader types to have this run."""
+        return (
+            f'python tools/study.py run {self.study.name} --budget {self.study.budget} '
+            f'--networks {self.network.name} --seeds {self.seed}'
+        )
+
+    def prepare(self) -> None:
+        """Write the config, or make sure that what is there is of this recipe.
+
+        Raises:
+            UserError: The backbone does not fit, or the folder holds a run of another recipe.
+        """
+        cfg = self.study.expand(self.network, self.seed)
+        check_builds(cfg)
+        self.check_recipe(cfg)
+        if not self.config.is_file():
+            write_config(cfg, self.config)
+        (self.folder / 'failed.json').unlink(missing_ok=True)
+
+    def check_recipe(self, cfg: Mapping) -> None:
+        """Compare the folder's config with the study's.
+
+        Raises:
+            UserError: They differ.
+        """
+        if not self.config.is_file():
+            return
+        before = Config.fromfile(self.config)
+        differ = config_diff(recipe_of(before), recipe_of(cfg)) + config_diff(
+            model_of(before), model_of(cfg)
+        )
+        if differ:
+            raise UserError(
+                f"'{self.folder}' is of another recipe ({differ[0]}): remove it to run it anew"
+            )
+
+    def steps_done(self) -> int:
+        """Training iterations so far, by the log."""
+        return steps_done(self.train_dir)
+
+    def resumes(self) -> bool:
+        """Whether there is a checkpoint to go on from; without one what is there is removed."""
+        try:
+            find_checkpoint(self.train_dir)
+        except UserError:
+            shutil.rmtree(self.train_dir, ignore_errors=True)
+            return False
+        return True
+
+    def finish(self) -> float:
+        """Mark a tested run as done and return its figure.
+
+        Raises:
+            UserError: The test did not give the study's figure.
+        """
+        figures = figures_of(newest_log(self.test_dir))
+        if self.study.metric not in figures:
+            raise UserError(
+                f'the test gave no {self.study.metric}: it gave {", ".join(figures) or "nothing"}'
+            )
+        write_json(figures, self.folder / 'done.json')
+        return figures[self.study.metric]
+
+    def fail(self, reason: str) -> None:
+        """Record why the run is not done."""
+        write_json({'row': self.network.name, 'seed': self.seed, 'reason': reason},
+                   self.folder / 'failed.json')  # fmt: skip
+
+
+def study_folder(study: Study, root: Path) -> Path:
+    """Return the folder of a study's runs under its budget."""
+    return root / study.name / study.budget
+
+
+def check_builds(cfg: Mapping) -> None:
+    """Build the model once, without weights.
+
+    Raises:
+        UserError: It does not build; the reason is the host's.
+    """
+    from sacm_mm.swap.meta import build_part
+
+    build_part(cfg['model'], cfg['default_scope'])
+
+
+def all_runs(study: Study, rows: Sequence[Network], seeds: Sequence[int], root: Path) -> list[Run]:
+    """List runs seed by seed, so that every row has one before any has two."""
+    return [Run(study, row, seed, root) for seed in seeds for row in rows]

@@ -1,0 +1,178 @@
+"""A study: one config with everything fixed, and the networks that are put into it in turn."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from sacm_mm.core.configs import find_study, read_config
+from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.studies.recipe import PARTS
+from sacm_mm.studies.schema import mistakes_in
+
+DEFAULT_BUDGET = 'laptop'
+
+
+@dataclass(frozen=True)
+class Network:
+    """One of the networks that a study compares.
+
+    Attributes:
+        name: Names its runs; lower case.
+        label: What readers see.
+        backbone: As ``sacm_mm.find_backbone`` takes it; None keeps the config's.
+        model: Merged into the config's model before the backbone is put in, such as another head.
+    """
+
+    name: str
+    label: str
+    backbone: str | Mapping | None = None
+    model: Mapping = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study under one budget; ``schema.py`` says how its config is written.
+
+    Attributes:
+        name: Name of its config.
+        path: Its config.
+        title: Its heading.
+        about: What is compared, and how to read it.
+        metric: Key of the figure in the results of a test.
+        metric_name: What readers see.
+        unit: Of that figure, or an empty string.
+        higher_is_better: Which way is good.
+        size: Height and width of the images that costs are counted and timed at.
+        seeds: Seeds that are run by default.
+        budget: One of the config's.
+        cfg: The config with the budget applied.
+        networks: By name, in their order.
+        keep_weights: Networks whose weights of the first seed are kept with the result.
+    """
+
+    name: str
+    path: Path
+    title: str
+    about: str
+    metric: str
+    metric_name: str
+    unit: str
+    higher_is_better: bool
+    size: tuple[int, int]
+    seeds: tuple[int, ...]
+    budget: str
+    cfg: Config
+    networks: Mapping[str, Network]
+    keep_weights: Sequence[str] = ()
+
+    @property
+    def steps(self) -> int:
+        """Training iterations of a run."""
+        return self.cfg.train_cfg.max_iters
+
+    def expand(self, network: Network, seed: int) -> Config:
+        """Write the config of one run.
+
+        Raises:
+            UserError: The backbone is unknown or does not fit.
+        """
+        cfg = copy.deepcopy(self.cfg)
+        cfg.setdefault('default_scope', 'mmengine')
+        cfg.setdefault('randomness', {})
+        cfg.randomness.seed = seed
+        try:
+            if network.model:
+                cfg.merge_from_dict(dict(model=copy.deepcopy(dict(network.model))))
+            if network.backbone is not None:
+                from sacm_mm.swap import swap_backbone
+
+                cfg = swap_backbone(cfg, network.backbone)
+        except UserError as error:
+            raise UserError(f"network '{network.name}' of {self.name}: {error}") from error
+        except (KeyError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"network '{network.name}' of {self.name} does not fit its config: "
+                f'{one_line(error)}'
+            ) from error
+        return Config({key: cfg[key] for key in PARTS if key in cfg})
+
+
+def load_study(name: str, budget: str | None = None) -> Study:
+    """Load a study by name (``camvid_seg``) or by the path of its config.
+
+    Args:
+        name: See above.
+        budget: One of its budgets; by default ``laptop``, or the first where there is none of
+            this name.
+
+    Raises:
+        UserError: There is none, it is malformed (all mistakes are listed), or it has no such
+            budget.
+    """
+    path = find_study(name)
+    cfg = read_config(path)
+    if 'study' not in cfg and 'budgets' not in cfg:
+        raise UserError(f"'{path}' is no study: it has no study = dict(networks=..., ...)")
+    mistakes = mistakes_in(cfg.to_dict())
+    if mistakes:
+        raise UserError(f"study '{path}': {'; '.join(mistakes)} (docs/studies.md describes all)")
+    about, budgets = cfg.pop('study').to_dict(), cfg.pop('budgets')
+    if budget is None:
+        budget = DEFAULT_BUDGET if DEFAULT_BUDGET in budgets else next(iter(budgets))
+    if budget not in budgets:
+        raise UserError(
+            f"study '{path.stem}' has no budget '{budget}': it has {', '.join(budgets)}"
+        )
+    size = _apply_budget(cfg, dict(budgets[budget]), path) or about['size']
+    networks = {
+        name: Network(name, spec['label'], spec.get('backbone'), spec.get('model', {}))
+        for name, spec in about.pop('networks').items()
+        if budget in spec.get('budgets', budgets)
+    }
+    about |= {'size': tuple(size), 'seeds': tuple(about.get('seeds', (0,)))}
+    return Study(path.stem, path, budget=budget, cfg=cfg, networks=networks, **about)
+
+
+def _apply_budget(cfg: Config, changes: dict[str, Any], path: Path) -> Sequence[int] | None:
+    """Change the config as a budget says; return the size of images that it names."""
+    size = changes.pop('size', None)
+    if 'steps' in changes:
+        _set_steps(cfg, changes.pop('steps'))
+    try:
+        cfg.merge_from_dict(changes)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise UserError(f"study '{path}': its budget does not fit: {one_line(error)}") from error
+    return size
+
+
+def _set_steps(cfg: Config, steps: int) -> None:
+    """Set the length of the training; the schedules keep their shape."""
+    before = cfg.train_cfg.get('max_iters') or steps
+    cfg.train_cfg.max_iters = cfg.train_cfg.val_interval = steps
+    schedulers = cfg.get('param_scheduler') or []
+    for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
+        for key in ('begin', 'end', 'T_max', 'total_steps'):
+            if isinstance(scheduler.get(key), int):
+                scheduler[key] = round(scheduler[key] * steps / before)
+        if 'milestones' in scheduler:
+            scheduler.milestones = [round(m * steps / before) for m in scheduler.milestones]
+
+
+def choose_networks(study: Study, names: Sequence[str] | None) -> list[Network]:
+    """Return the named networks, or all.
+
+    Raises:
+        UserError: There is no such network.
+    """
+    unknown = [name for name in names or () if name not in study.networks]
+    if unknown:
+        raise UserError(
+            f"study {study.name} has no network '{unknown[0]}': it has {', '.join(study.networks)}"
+        )
+    return [study.networks[name] for name in names or study.networks]
