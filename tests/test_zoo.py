@@ -42,7 +42,7 @@ def test_the_check_says_what_is_stale(project, run_tool):
     path = project / 'results/camvid_light/result.json'
     path.write_text(re.sub(r'"mIoU": [\d.]+', '"mIoU": 12.34', path.read_text(), count=1))
     error = run_tool('maintenance/model_zoo', '--check', '--root', project).error
-    assert 'configs/sa_convmixer/metafile.yml, README.md is not what results/ says' in error
+    assert 'configs/metafile.yml, README.md is not what results/ says' in error
     assert run_tool('maintenance/model_zoo', '--root', project).code == 0
     assert 'mIoU 12.34' in (project / 'README.md').read_text()
     assert run_tool('maintenance/model_zoo', '--check', '--root', project).code == 0

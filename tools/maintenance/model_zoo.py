@@ -23,6 +23,7 @@ from sacm_mm.core.errors import UserError
 from sacm_mm.studies.pareto import pareto_front
 
 COSTS = 'results/complexity.csv'
+METAFILE = Path('configs/metafile.yml')
 TOOL = 'tools/maintenance/model_zoo.py'
 _BLOCK = re.compile(r'(<!-- (zoo|study): ?(\w*) -->\n)(.*?)(<!-- end -->)', re.DOTALL)
 _TASKS = {
@@ -42,12 +43,10 @@ def made_files(root: Path) -> dict[Path, str]:
     zoo = yaml.safe_load((root / 'results/zoo.yml').read_text(encoding='utf-8'))
     costs = _costs(root)
     entries = {model['name']: _entry(model, root, costs) for model in zoo['models']}
-    files: dict[Path, str] = {}
-    for collection in zoo['collections']:
-        own = [entries[m['name']] for m in zoo['models'] if m['collection'] == collection['name']]
-        files[Path('configs', collection['folder'], 'metafile.yml')] = _metafile(collection, own)
-    index = {'Import': [str(path) for path in files]}
-    files[Path('model-index.yml')] = _MADE + _dump(index)
+    files = {
+        METAFILE: _metafile(zoo['collections'], list(entries.values())),
+        Path('model-index.yml'): _MADE + _dump({'Import': [str(METAFILE)]}),
+    }
     readme = (root / 'README.md').read_text(encoding='utf-8')
     files[Path('README.md')] = fill(readme, zoo['models'], entries, root)
     return files
@@ -124,14 +123,17 @@ def _measured(model: Mapping[str, Any], root: Path) -> dict[str, float]:
     return found
 
 
-def _metafile(collection: Mapping[str, Any], entries: Sequence[Mapping]) -> str:
-    about = {
-        'Name': collection['name'],
-        'Metadata': {'Architecture': collection['architecture']},
-        'Paper': {'Title': collection['paper']['title'], 'URL': collection['paper']['url']},
-        'README': '../../README.md',
-    }
-    return _MADE + _dump({'Collections': [about], 'Models': list(entries)})
+def _metafile(collections: Sequence[Mapping], entries: Sequence[Mapping]) -> str:
+    about = [
+        {
+            'Name': collection['name'],
+            'Metadata': {'Architecture': collection['architecture']},
+            'Paper': {'Title': collection['paper']['title'], 'URL': collection['paper']['url']},
+            'README': '../README.md',
+        }
+        for collection in collections
+    ]
+    return _MADE + _dump({'Collections': about, 'Models': list(entries)})
 
 
 def _dump(content: Any) -> str:
