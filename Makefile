@@ -10,17 +10,14 @@ SAMPLE_RUN := work_dirs/sample
 SAMPLE_CONFIG := configs/sacm_voc.py
 
 # What cuts the published VOC2012 setting down to minutes on two CPU cores: a smaller network, half
-# the resolution (resize, crop and pad of the training pipeline, resize of the others), fewer steps.
+# the resolution, fewer steps.
 SAMPLE_OPTIONS := \
 	model.backbone.arch=d128-l8-k7-p4 \
 	model.decode_head.in_channels=128 \
 	model.decode_head.upscale_factor=4 \
-	'train_dataloader.dataset.pipeline.2.scale=(640,160)' \
-	'train_dataloader.dataset.pipeline.2.ratio_range=(0.75,1.5)' \
-	'train_dataloader.dataset.pipeline.3.crop_size=(160,160)' \
-	'train_dataloader.dataset.pipeline.4.size=(160,160)' \
-	'val_dataloader.dataset.pipeline.1.scale=(640,160)' \
-	'test_dataloader.dataset.pipeline.1.scale=(640,160)' \
+	'scale=(640,160)' \
+	'crop_size=(160,160)' \
+	'zoom=(0.75,1.5)' \
 	optim_wrapper.optimizer.lr=4e-3 \
 	train_cfg.max_iters=700 \
 	train_cfg.val_interval=700

@@ -44,7 +44,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar='KEY=VALUE',
         help='change settings of the config, for instance train_cfg.max_iters=1000 or '
-        'train_dataloader.dataset.pipeline.2.scale="(640,320)"',
+        'crop_size="(320,640)"',
     )
     parser.add_argument(
         '--launcher',

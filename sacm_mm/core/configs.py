@@ -12,6 +12,7 @@ from pathlib import Path
 from pprint import pformat
 from typing import TYPE_CHECKING, Any
 
+from sacm_mm.core.config_variables import read_with
 from sacm_mm.core.errors import UserError, causes, one_line
 from sacm_mm.core.files import write_text
 
@@ -94,27 +95,60 @@ def host_config(name: str) -> Path | None:
     raise UserError(f"{host} has no stock config '{rest}': did you mean {hint}?")
 
 
-def load_config(name: str, options: Sequence[str] = ()) -> Config:
-    """Load a config by path, or one of this package's by name, and apply ``KEY=VALUE`` options.
+def load_config(name: str, options: Sequence[str] | Mapping[str, Any] = ()) -> Config:
+    """Load a config by path, or one of this package's by name, and change it.
+
+    Args:
+        name: Path or name.
+        options: ``KEY=VALUE`` texts, or values by key. A key is dotted (``train_cfg.max_iters``),
+            or a variable of the config (``crop_size``): all that was made from it follows.
 
     Raises:
         UserError: There is no such config, it does not parse, or an option is malformed.
     """
+    path = find_config(name)
+    changes = options if isinstance(options, Mapping) else _parse(options, path)
+    cfg = read_config(path)
+    try:
+        variables = {k: v for k, v in changes.items() if k in cfg and not isinstance(v, Mapping)}
+        if variables:
+            before, cfg = cfg, _read(path, variables)
+            _check_followed(before, cfg, variables, path)
+        cfg.merge_from_dict(dict(changes))
+    except UserError:
+        raise
+    except Exception as error:  # values are handed to the config's own code
+        raise UserError(f'--cfg-options do not fit config {path}: {one_line(error)}') from error
+    return cfg
+
+
+def _check_followed(
+    before: Config, after: Config, variables: Mapping[str, Any], path: Path
+) -> None:
+    """Refuse another value for what nothing is made from: it would do nothing, and not say so."""
+    from mmengine.runner import Runner
+
+    read = {*inspect.signature(Runner.__init__).parameters, 'find_unused_parameters'}
+    plain = [key for key in variables if key not in read and before[key] != after[key]]
+    if plain and all(before.get(key) == after[key] for key in after if key not in variables):
+        raise UserError(
+            f"nothing in config '{path}' is made from its '{plain[0]}': change the settings "
+            'themselves, as in model.backbone.arch=...'
+        )
+
+
+def _parse(options: Sequence[str], path: Path) -> dict[str, Any]:
     from mmengine.config import DictAction
 
-    path = find_config(name)
     malformed = [option for option in options if '=' not in option]
     if malformed:
         raise UserError(f"option '{malformed[0]}' is not KEY=VALUE")
-    cfg = read_config(path)
-    if options:
-        parser = argparse.ArgumentParser(exit_on_error=False)  # the host's reading of values
-        parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
-        try:
-            cfg.merge_from_dict(parser.parse_args(['--cfg-options', *options]).cfg_options)
-        except (KeyError, TypeError, AssertionError, IndexError, argparse.ArgumentError) as error:
-            raise UserError(f'--cfg-options do not fit config {path}: {one_line(error)}') from error
-    return cfg
+    parser = argparse.ArgumentParser(exit_on_error=False)  # the host's reading of values
+    parser.add_argument('--cfg-options', nargs='*', action=DictAction, default={})
+    try:
+        return parser.parse_args(['--cfg-options', *options]).cfg_options
+    except (AssertionError, argparse.ArgumentError) as error:
+        raise UserError(f'--cfg-options do not fit config {path}: {one_line(error)}') from error
 
 
 def read_config(path: str | Path) -> Config:
@@ -122,14 +156,18 @@ def read_config(path: str | Path) -> Config:
 
     Types are names, in configs of pure Python (``read_base``) too, where they are classes.
     """
-    from mmengine.config import Config
-
     try:
-        return _plain(Config.fromfile(path))
+        return _read(Path(path), {})
     except ImportError as error:
         raise UserError(_missing_import(Path(path), error)) from error
     except Exception as error:  # a config runs any code
         raise UserError(f"config '{path}' does not load: {one_line(error)}") from error
+
+
+def _read(path: Path, variables: Mapping[str, Any]) -> Config:
+    from mmengine.config import Config
+
+    return _plain(read_with(path, variables) if variables else Config.fromfile(path))
 
 
 def _plain(cfg: Config) -> Config:

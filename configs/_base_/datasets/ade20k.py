@@ -2,10 +2,11 @@
 data_root = '{{$SACM_DATA:data}}/ade/ADEChallengeData2016'
 crop_size = (320, 320)  # height, width
 scale = (1280, 320)  # the shorter side, the paper's size
+zoom = (0.5, 2.0)  # of the training images
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
-    dict(type='RandomResize', scale=scale, ratio_range=(0.5, 2.0), keep_ratio=True),
+    dict(type='RandomResize', scale=scale, ratio_range=zoom, keep_ratio=True),
     dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
     dict(type='Pad', size=crop_size[::-1], pad_val=dict(img=(104, 116, 124), seg=255)),
     dict(type='RandomFlip', prob=0.5),

@@ -2,10 +2,11 @@
 _base_ = ['./ade20k.py']
 crop_size = (512, 512)  # height, width
 scale = (2048, 512)
+zoom = (0.5, 2.0)  # of the training images
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
-    dict(type='RandomResize', scale=scale, ratio_range=(0.5, 2.0), keep_ratio=True),
+    dict(type='RandomResize', scale=scale, ratio_range=zoom, keep_ratio=True),
     dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
     dict(type='Pad', size=crop_size[::-1], pad_val=dict(img=(104, 116, 124), seg=255)),
     dict(type='RandomFlip', prob=0.5),

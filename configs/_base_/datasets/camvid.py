@@ -4,10 +4,11 @@ crop_size = (320, 320)  # height, width
 scale = (480, 360)
 # 1 / sqrt(share of the training pixels), mean 1: poles, signs and people cover few pixels
 class_weight = [0.34, 0.29, 1.42, 0.25, 0.66, 0.45, 1.30, 1.33, 0.58, 1.76, 2.61]
+zoom = (0.75, 1.5)  # of the training images
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
-    dict(type='RandomResize', scale=scale, ratio_range=(0.75, 1.5), keep_ratio=True),
+    dict(type='RandomResize', scale=scale, ratio_range=zoom, keep_ratio=True),
     dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
     dict(type='Pad', size=crop_size[::-1], pad_val=dict(img=(104, 116, 124), seg=255)),
     dict(type='RandomFlip', prob=0.5),

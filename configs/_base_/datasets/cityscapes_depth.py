@@ -2,10 +2,11 @@
 data_root = '{{$SACM_DATA:data}}/cityscapes'
 crop_size = (512, 1024)  # height, width
 scale = (1024, 512)
+zoom = (1, 1.5)  # of the training images
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='sacm_mm.LoadCityscapesDepth'),
-    dict(type='sacm_mm.RandomDepthResize', scale=scale, ratio_range=(1, 1.5), keep_ratio=True),
+    dict(type='sacm_mm.RandomDepthResize', scale=scale, ratio_range=zoom, keep_ratio=True),
     dict(type='RandomCrop', crop_size=crop_size),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PhotoMetricDistortion'),

@@ -2,11 +2,12 @@
 data_root = '{{$SACM_DATA:data}}/nyu'
 crop_size = (480, 640)  # height, width
 scale = (640, 480)
+zoom = (1, 1.5)  # of the training images
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),  # passes where the data set names no masks
     dict(type='sacm_mm.LoadDepthAnnotation', depth_rescale_factor=1e-3),
-    dict(type='sacm_mm.RandomDepthResize', scale=scale, ratio_range=(1, 1.5), keep_ratio=True),
+    dict(type='sacm_mm.RandomDepthResize', scale=scale, ratio_range=zoom, keep_ratio=True),
     dict(type='sacm_mm.RandomDepthRotate', prob=0.5, degree=2.5, pad_val=(104, 116, 124)),
     dict(type='RandomCrop', crop_size=crop_size),
     dict(type='RandomFlip', prob=0.5),

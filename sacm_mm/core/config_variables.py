@@ -1,0 +1,80 @@
+"""Other values for the variables of a config: everything that was made from them follows.
+
+A config names its sizes once (``crop_size = (320, 320)``), and its pipelines refer to that.
+mmengine merges options into what a file has made already, where another ``crop_size`` would change
+nothing. Here the assignment itself gets the new value, in the file and in its bases.
+"""
+
+from __future__ import annotations
+
+import ast
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+
+def read_with(path: Path, values: Mapping[str, Any]) -> Config:
+    """Read a config with other values for its variables.
+
+    Args:
+        path: The config.
+        values: New values by name; names that it assigns nowhere are passed over.
+    """
+    from mmengine.config import Config
+
+    with tempfile.TemporaryDirectory() as folder:
+        cfg = Config.fromfile(_copy(path, Path(folder), values))
+    return Config(
+        cfg._cfg_dict, cfg_text=cfg.text, filename=str(path), env_variables=cfg.env_variables
+    )
+
+
+def _copy(path: Path, folder: Path, values: Mapping[str, Any]) -> Path:
+    """Write a config and its bases with the new values, each into a folder of its own."""
+    from mmengine.config import Config
+
+    folder.mkdir(exist_ok=True)
+    target = folder / path.name
+    if path.suffix != '.py' or Config._is_lazy_import(str(path)):
+        return path  # another language, which has other ways to share values
+    Config._substitute_predefined_vars(str(path), str(target))
+    text = target.read_bytes()
+    replaced: dict[ast.expr, str] = {}
+    for name, node in _assignments(text):
+        if name == '_base_':
+            bases = ast.literal_eval(node)
+            bases = [bases] if isinstance(bases, str) else bases
+            copies = [
+                base if '::' in base else str(_copy(path.parent / base, folder / str(i), values))
+                for i, base in enumerate(bases)
+            ]
+            replaced[node] = repr(copies)
+        elif name in values:
+            replaced[node] = repr(values[name])
+    target.write_bytes(_replace(text, replaced))
+    return target
+
+
+def _assignments(text: bytes) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the names that a file assigns at its top level, and the expressions."""
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    yield target.id, node.value
+
+
+def _replace(text: bytes, replaced: dict[ast.expr, str]) -> bytes:
+    starts = [0]
+    for line in text.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    for node, value in reversed(replaced.items()):  # from the end, so that places before it stay
+        assert node.end_lineno is not None and node.end_col_offset is not None
+        start = starts[node.lineno - 1] + node.col_offset
+        end = starts[node.end_lineno - 1] + node.end_col_offset
+        text = text[:start] + value.encode() + text[end:]
+    return text

@@ -1,0 +1,66 @@
+"""A variable of a config gets another value, and what was made from it follows."""
+
+import pytest
+
+from sacm_mm import UserError
+from sacm_mm.core.configs import load_config
+
+BASE = """size = (
+    4,  # 'ä'
+    4,
+)
+name = '{{fileBasename}}'
+x = size
+"""
+
+
+def steps_of(cfg, split='train'):
+    return {step.type: step for step in cfg[f'{split}_dataloader'].dataset.pipeline}
+
+
+def test_sizes_follow_their_names():
+    cfg = load_config('sacm_voc.py', ['crop_size=(96,128)', 'scale=(640,160)'])
+    train = steps_of(cfg)
+    assert train['RandomCrop'].crop_size == (96, 128)
+    assert train['Pad'].size == (128, 96), 'width, height'
+    assert train['RandomResize'].scale == (640, 160)
+    assert steps_of(cfg, 'test')['Resize'].scale == (640, 160)
+    assert cfg.tta_pipeline[1].transforms[0][0].scale == (640, 160)
+    assert cfg.crop_size == (96, 128)
+
+
+def test_all_else_stays():
+    before = load_config('sacm_camvid_fpn.py')
+    same = load_config('sacm_camvid_fpn.py', {'crop_size': before.crop_size})
+    assert same.to_dict() == before.to_dict()
+    assert same.filename.endswith('sacm_camvid_fpn.py')
+    # over two bases, and from a parent's list into a child's loss
+    other = load_config('sacm_camvid_fpn.py', {'class_weight': [1.0] * 11})
+    assert other.model.decode_head.loss_decode.class_weight == [1.0] * 11
+
+
+def test_it_works_together_with_dotted_options_in_any_place(tmp_path):
+    (tmp_path / 'base.py').write_text(BASE)
+    (tmp_path / 'child.py').write_text("_base_ = ['./base.py']\nsize = 5\npart = dict(y=size)\n")
+    cfg = load_config(str(tmp_path / 'child.py'), ['size=7', 'part.z=1'])
+    assert (cfg.size, cfg.x, cfg.part.y, cfg.part.z, cfg.name) == (7, 7, 7, 1, 'base.py')
+
+
+def test_a_value_that_the_config_cannot_use_is_said_in_one_line():
+    with pytest.raises(UserError, match=r'do not fit .*sacm_voc.py: .*not subscriptable'):
+        load_config('sacm_voc.py', ['crop_size=64'])
+
+
+def test_a_variable_that_nothing_is_made_from_is_refused(tmp_path):
+    cfg = load_config('sacm_voc.py')
+    cfg.dump(tmp_path / 'written.py')  # as into a work dir: values only
+    path = str(tmp_path / 'written.py')
+    with pytest.raises(UserError, match="is made from its 'crop_size'"):
+        load_config(path, ['crop_size=(64,64)'])
+    assert load_config(path, ['crop_size=(320,320)', 'resume=True']).resume
+
+
+def test_it_works_on_stock_configs():
+    name = 'mmseg:fcn/fcn_r18-d8_4xb2-80k_cityscapes-512x1024.py'
+    cfg = load_config(name, ['crop_size=(64,64)'])
+    assert steps_of(cfg)['RandomCrop'].crop_size == (64, 64)
