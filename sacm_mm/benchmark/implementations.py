@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from sacm_mm.core.errors import UserError
 from sacm_mm.deploy import load_exported, optimize
 from sacm_mm.deploy.runtimes import RUNTIMES, SUFFIXES
-from sacm_mm.models.backbones.sa_convmixer import SAConvMixer, parse_arch
+from sacm_mm.models.backbones.sa_convmixer import OPTIONS, SAConvMixer, parse_arch
 from sacm_mm.ops import fuse
 
 NAMES = ('plain', 'fast', 'checkpointed', 'mmpretrain', 'timm')
@@ -83,6 +83,11 @@ def network(name: str, arch: str) -> nn.Module:
     sizes = parse_arch(arch)
     if name in ('plain', 'fast', 'checkpointed'):
         return SAConvMixer(arch, with_cp=name == 'checkpointed')
+    if name in ('mmpretrain', 'timm') and set(sizes) & set(OPTIONS):
+        raise UserError(
+            f"{name}'s ConvMixer has no {', '.join(key for key in OPTIONS if key in sizes)}: "
+            'leave it out, or take an arch without'
+        )
     if name == 'mmpretrain':
         from mmpretrain.models.backbones import ConvMixer
 

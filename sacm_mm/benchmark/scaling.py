@@ -12,7 +12,7 @@ from sacm_mm.benchmark.implementations import Setting, build
 from sacm_mm.benchmark.measure import interleave
 from sacm_mm.benchmark.memory import call_memory
 from sacm_mm.core.machine import stamp
-from sacm_mm.models.backbones.sa_convmixer import parse_arch
+from sacm_mm.models.backbones.sa_convmixer import arch_name, parse_arch
 
 KINDS = {  # what is measured -> implementation and mode
     'forward': ('plain', 'forward'),
@@ -52,9 +52,7 @@ def sweeps(
     arch = parse_arch(base.arch)
 
     def changed(**change: int) -> Setting:
-        a = {**arch, **change}
-        name = f'd{a["embed_dims"]}-l{a["depth"]}-k{a["kernel_size"]}-p{a["patch_size"]}'
-        return replace(base, arch=name)
+        return replace(base, arch=arch_name({**arch, **change}))
 
     return [
         Sweep(

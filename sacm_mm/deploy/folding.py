@@ -21,6 +21,7 @@ from mmpretrain.models.necks import GlobalAveragePooling
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from sacm_mm.models.backbones.mixing import RepDepthwise, SqueezeExcite
 from sacm_mm.models.backbones.sa_convmixer import MixerBlock, PatchEmbed, SAConvMixer, convert_stem
 from sacm_mm.models.heads.pixel_shuffle_base import PixelShuffleBase
 
@@ -40,8 +41,12 @@ def fold(model: nn.Module, blocks: bool = True) -> nn.Module:
     model = copy.deepcopy(model).requires_grad_(False)
     model.eval()  # mmpretrain.ConvMixer's returns None
     _fold_into_heads(model)
-    for backbone in _backbones(model) if blocks else ():
-        backbone.blocks = nn.ModuleList(map(_folded, backbone.blocks))
+    for backbone in _backbones(model):
+        for block in backbone.blocks:
+            if isinstance(block, MixerBlock):
+                _merge(block)
+        if blocks:
+            backbone.blocks = nn.ModuleList(map(_folded, backbone.blocks))
     return model
 
 
@@ -104,10 +109,16 @@ class FoldedBlock(nn.Module):
         return self.norm2(self.act(self.pointwise(x)))
 
 
+def _merge(block: MixerBlock) -> None:
+    """Turn the several kernels that a block was trained with into one, in place."""
+    if isinstance(block.depthwise, RepDepthwise) and block.depthwise.merges:
+        block.depthwise = block.depthwise.merged().requires_grad_(False)
+
+
 def _folded(block: nn.Module) -> nn.Module:
-    if isinstance(block, MixerBlock) and is_affine(block.norm1):
-        return FoldedBlock(block)
-    return block
+    if not isinstance(block, MixerBlock) or not is_affine(block.norm1):
+        return block
+    return block if isinstance(block.squeeze, SqueezeExcite) else FoldedBlock(block)
 
 
 def is_affine(norm: nn.Module) -> bool:

@@ -24,7 +24,9 @@ def fusible(backbone: nn.Module, example: Tensor) -> bool:
     norms = [backbone.stem.norm]
     acts = [backbone.stem.act]
     for block in backbone.blocks:
-        if not isinstance(block, FoldedBlock):
+        if not isinstance(block, FoldedBlock) or not isinstance(block.depthwise, nn.Conv2d):
+            return False
+        if block.depthwise.dilation != (1, 1):
             return False
         norms.append(block.norm2)
         acts.append(block.act)

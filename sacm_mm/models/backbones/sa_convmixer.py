@@ -18,6 +18,7 @@ from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.models.backbones.mixing import RepDepthwise, SqueezeExcite
 from sacm_mm.models.backbones.staged import StagedBackbone
 from sacm_mm.models.defaults import BATCH_NORM, GELU
 from sacm_mm.ops import DepthwiseConv2d, mixer_cpu, mixer_gpu
@@ -36,46 +37,96 @@ PUBLISHED_ARCHS = (
 )
 
 
-_ARCH_NAME = re.compile(r'd(\d+)-l(\d+)-k(\d+)-p(\d+)')
+_ARCH_NAME = re.compile(r'd(\d+)-l(\d+)-k(\d+)-p(\d+)(?:-dil([1-9]+))?(-rep)?(-se)?')
 _ARCH_KEYS = ('embed_dims', 'depth', 'kernel_size', 'patch_size')
+OPTIONS = ('dilations', 'reparam', 'squeeze')
 _EMBEDS = ('pixel_unshuffle', 'conv')
 
 
-def parse_arch(arch: str | Mapping[str, int]) -> dict[str, int]:
+def parse_arch(arch: str | Mapping[str, Any]) -> dict[str, Any]:
     """Read an architecture: ``'d512-l12-k5-p5'`` is dim 512, 12 layers, kernel 5, patch 5.
+
+    What may follow is ours, in this order: ``-dil1248`` cycles these dilations of the depthwise
+    kernels over the blocks, ``-rep`` trains each kernel as several small ones, ``-se`` gates the
+    channels of each block's depthwise half by their mean over the whole map.
 
     Args:
         arch: Such a name, or a mapping with ``embed_dims``, ``depth``, ``kernel_size`` and
-            ``patch_size`` (the keys of ``mmpretrain.ConvMixer``).
+            ``patch_size`` (the keys of ``mmpretrain.ConvMixer``), and where wanted ``dilations``
+            (a sequence of integers), ``reparam=True`` and ``squeeze=True``.
+
+    Returns:
+        The four sizes, and those options that are on.
 
     Raises:
         UserError: The name is malformed, a key is missing or unknown, a number is not a positive
-            integer or the kernel is even.
+            integer, the kernel is even or cannot be reparametrised.
     """
     if isinstance(arch, str):
         match = _ARCH_NAME.fullmatch(arch)
         if not match:
             raise UserError(
-                f"unknown arch '{arch}': a name is d<dim>-l<layers>-k<kernel>-p<patch>, "
-                f'for example {", ".join(PUBLISHED_ARCHS)}; or give a dict with '
-                f'{", ".join(_ARCH_KEYS)}'
+                f"unknown arch '{arch}': a name is d<dim>-l<layers>-k<kernel>-p<patch>, then where "
+                f'wanted -dil<dilations>, -rep, -se; for example {", ".join(PUBLISHED_ARCHS)}; '
+                f'or give a dict with {", ".join(_ARCH_KEYS)}'
             )
-        sizes = dict(zip(_ARCH_KEYS, map(int, match.groups())))
+        sizes: dict[str, Any] = dict(zip(_ARCH_KEYS, map(int, match.groups()[:4])))
+        dilations, reparam, squeeze = match.groups()[4:]
+        options = dict(
+            dilations=tuple(map(int, dilations or '1')),
+            reparam=reparam is not None,
+            squeeze=squeeze is not None,
+        )
     elif isinstance(arch, Mapping):
-        if set(arch) != set(_ARCH_KEYS):
+        if not set(_ARCH_KEYS) <= set(arch) <= {*_ARCH_KEYS, *OPTIONS}:
             raise UserError(
-                f'an arch dict has exactly the keys {", ".join(_ARCH_KEYS)}, '
-                f'but got {", ".join(sorted(map(str, arch))) or "none"}'
+                f'an arch dict has exactly the keys {", ".join(_ARCH_KEYS)}, and where wanted '
+                f'{", ".join(OPTIONS)}, but got {", ".join(sorted(map(str, arch))) or "none"}'
             )
-        sizes = dict(arch)
+        sizes = {key: arch[key] for key in _ARCH_KEYS}
+        options = {key: arch[key] for key in OPTIONS if key in arch}
     else:
         raise UserError(f'arch must be a name or a dict, but got {type(arch).__name__}')
     for key, value in sizes.items():
-        if not isinstance(value, int) or value < 1:
+        if not _is_size(value):
             raise UserError(f'arch {key} must be a positive integer, but got {value!r}')
     if sizes['kernel_size'] % 2 == 0:
         raise UserError(f'arch kernel_size must be odd, but got {sizes["kernel_size"]}')
-    return sizes
+    return {**sizes, **_checked_options(options, sizes['kernel_size'])}
+
+
+def _checked_options(options: dict[str, Any], kernel_size: int) -> dict[str, Any]:
+    """Return those options that are on; dilations as a tuple."""
+    dilations = options.get('dilations', (1,))
+    if isinstance(dilations, str) or not isinstance(dilations, Sequence) or not dilations:
+        raise UserError(f'arch dilations must be a list of integers, but got {dilations!r}')
+    if not all(map(_is_size, dilations)):
+        raise UserError(f'arch dilations must be positive integers, but got {list(dilations)}')
+    on: dict[str, Any] = {}
+    if any(d > 1 for d in dilations):
+        on['dilations'] = tuple(dilations)
+    for key in ('reparam', 'squeeze'):
+        value = options.get(key, False)
+        if not isinstance(value, bool):
+            raise UserError(f'arch {key} must be True or False, but got {value!r}')
+        if value:
+            on[key] = True
+    if 'reparam' in on and kernel_size not in RepDepthwise.BRANCHES:
+        sizes = ', '.join(map(str, RepDepthwise.BRANCHES))
+        raise UserError(f'arch kernels of {kernel_size} have no -rep: take one of {sizes}')
+    return on
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def arch_name(sizes: Mapping[str, Any]) -> str:
+    """Write what ``parse_arch`` reads, as far as a name can say it."""
+    name = 'd{embed_dims}-l{depth}-k{kernel_size}-p{patch_size}'.format_map(sizes)
+    if 'dilations' in sizes:
+        name += f'-dil{"".join(map(str, sizes["dilations"]))}'
+    return name + '-rep' * sizes.get('reparam', False) + '-se' * sizes.get('squeeze', False)
 
 
 class PatchEmbed(nn.Module):
@@ -128,32 +179,60 @@ class PatchEmbed(nn.Module):
 class MixerBlock(nn.Module):
     """``y = x + BN(GELU(depthwise(x)))``, then ``BN(GELU(pointwise(y)))``.
 
-    (N, C, H, W) -> (N, C, H, W). Source: section 3.2, ConvMixer's block; drop path on the residual
-    branch is ours and off by default.
+    (N, C, H, W) -> (N, C, H, W). Source: section 3.2, ConvMixer's block. Drop path and
+    squeeze-excitation on the residual branch, dilated and reparametrised kernels are ours and off
+    by default.
     """
 
     def __init__(
-        self, channels: int, kernel_size: int, drop_path: float, norm_cfg: dict, act_cfg: dict
+        self,
+        channels: int,
+        kernel_size: int,
+        drop_path: float,
+        norm_cfg: dict,
+        act_cfg: dict,
+        dilation: int = 1,
+        reparam: bool = False,
+        squeeze: bool = False,
     ) -> None:
         super().__init__()
-        self.depthwise = DepthwiseConv2d(channels, kernel_size)
+        self.depthwise: Any  # DepthwiseConv2d, or RepDepthwise with ``reparam``
+        if reparam:
+            self.depthwise = RepDepthwise(channels, kernel_size, dilation, norm_cfg)
+        else:
+            self.depthwise = DepthwiseConv2d(channels, kernel_size, dilation=dilation)
         self.norm1 = build_norm_layer(norm_cfg, channels)[1]
         self.pointwise = nn.Conv2d(channels, channels, 1)
         self.norm2 = build_norm_layer(norm_cfg, channels)[1]
         self.act = build_activation_layer(act_cfg)
+        self.squeeze = SqueezeExcite(channels) if squeeze else nn.Identity()
         self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
         self.fused = False
 
+    @property
+    def standard(self) -> bool:
+        """Whether it is the paper's block: the kernels know no dilation, branches or gate."""
+        conv = self.depthwise
+        plain = isinstance(conv, DepthwiseConv2d) and conv.dilation == (1, 1)
+        return plain and isinstance(self.squeeze, nn.Identity)
+
     def forward(self, x: Tensor) -> Tensor:
         """Mix (N, C, H, W) -> (N, C, H, W); by fused kernels where they compute the same."""
-        size = self.depthwise.weight.shape[-1]
-        if self.fused and mixer_cpu.fits(x, self.act, self.norm1, self.norm2, kernel_size=size):
+        if (
+            self.fused
+            and self.standard
+            and mixer_cpu.fits(
+                x, self.act, self.norm1, self.norm2, kernel_size=self.depthwise.weight.shape[-1]
+            )
+        ):
             return self._on_cpu(x)
         kept = not self.training or isinstance(self.drop_path, nn.Identity)
-        if kept and mixer_gpu.fuses(x, self.depthwise, self.act, self.norm1):
+        fuses = kept and self.standard
+        if fuses and mixer_gpu.fuses(x, self.depthwise, self.act, self.norm1):
             x = mixer_gpu.residual_depthwise(x, self.depthwise, self.norm1)
         else:
-            x = x + self.drop_path(self.norm1(self.act(self.depthwise(x))))
+            branch = self.squeeze(self.norm1(self.act(self.depthwise(x))))
+            x = x + self.drop_path(branch)
         if mixer_gpu.fuses(x, self.pointwise, self.act, self.norm2):
             return mixer_gpu.pointwise_norm(x, self.pointwise, self.norm2)
         return self.norm2(self.act(self.pointwise(x)))
@@ -176,7 +255,8 @@ class SAConvMixer(StagedBackbone):
     Source: section 3. Padding to the patch, drop path, freezing and checkpointing are ours.
 
     Args:
-        arch: A name such as ``'d512-l12-k5-p5'`` or a dict, see ``parse_arch``.
+        arch: A name such as ``'d512-l12-k5-p5'`` or ``'d256-l8-k5-p5-dil1248'``, or a dict; see
+            ``parse_arch``.
         in_channels: Channels of the image.
         embed: ``'pixel_unshuffle'`` (the paper) or ``'conv'`` (ConvMixer's patch embedding).
         out_indices: Blocks whose outputs are returned, 0 to depth - 1, negatives from the end.
@@ -201,7 +281,7 @@ class SAConvMixer(StagedBackbone):
 
     def __init__(
         self,
-        arch: str | Mapping[str, int] = 'd512-l12-k5-p5',
+        arch: str | Mapping[str, Any] = 'd512-l12-k5-p5',
         in_channels: int = 3,
         embed: str = 'pixel_unshuffle',
         out_indices: int | Sequence[int] = (-1,),
@@ -226,8 +306,19 @@ class SAConvMixer(StagedBackbone):
             in_channels, self.embed_dims, self.patch_size, embed, norm_cfg, act_cfg
         )
         rates = np.linspace(0, drop_path_rate, self.depth).tolist()
+        dilations = sizes.get('dilations', (1,))
+        options = {key: sizes[key] for key in ('reparam', 'squeeze') if key in sizes}
         self.blocks = nn.ModuleList(
-            MixerBlock(self.embed_dims, self.kernel_size, rate, norm_cfg, act_cfg) for rate in rates
+            MixerBlock(
+                self.embed_dims,
+                self.kernel_size,
+                rate,
+                norm_cfg,
+                act_cfg,
+                dilation=dilations[i % len(dilations)],
+                **options,
+            )
+            for i, rate in enumerate(rates)
         )
         self.freeze()
 
