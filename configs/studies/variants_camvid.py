@@ -1,5 +1,7 @@
 # What helps a small SA-ConvMixer? On CamVid's val, so that test stays unseen.
 _base_ = './_base_/camvid.py'
+blocks = [1, 3, 5, 7]
+four_blocks = dict(in_channels=[128] * 4, in_index=[0, 1, 2, 3])
 study = dict(
     title='Variants of SA-ConvMixer: CamVid, val',
     about='SA-ConvMixer 128/8/5/5 and one change at a time, tested on the 101 images of val: '
@@ -15,9 +17,50 @@ study = dict(
         'base': dict(label='128/8/5/5'),
         'four-blocks': dict(
             label='four blocks',
+            model=dict(backbone=dict(out_indices=blocks), decode_head=four_blocks),
+        ),
+        'dil': dict(
+            label='dilations 1, 2, 4, 8', model=dict(backbone=dict(arch='d128-l8-k5-p5-dil1248'))
+        ),
+        'dil-four-blocks': dict(
+            label='dilations, four blocks',
             model=dict(
-                backbone=dict(out_indices=(1, 3, 5, 7)),
-                decode_head=dict(in_channels=[128] * 4, in_index=[0, 1, 2, 3]),
+                backbone=dict(arch='d128-l8-k5-p5-dil1248', out_indices=blocks),
+                decode_head=four_blocks,
+            ),
+        ),
+        'rep-four-blocks': dict(
+            label='reparametrised kernels, four blocks',
+            model=dict(
+                backbone=dict(arch='d128-l8-k5-p5-rep', out_indices=blocks),
+                decode_head=four_blocks,
+            ),
+        ),
+        'se-four-blocks': dict(
+            label='squeeze-excitation, four blocks',
+            model=dict(
+                backbone=dict(arch='d128-l8-k5-p5-se', out_indices=blocks), decode_head=four_blocks
+            ),
+        ),
+        'dil-se-four-blocks': dict(
+            label='dilations, squeeze-excitation, four blocks',
+            model=dict(
+                backbone=dict(arch='d128-l8-k5-p5-dil1248-se', out_indices=blocks),
+                decode_head=four_blocks,
+            ),
+        ),
+        'patch-4-dil-four-blocks': dict(
+            label='patch 4, dilations, four blocks',
+            model=dict(
+                backbone=dict(arch='d128-l8-k5-p4-dil1248', out_indices=blocks),
+                decode_head=dict(upscale_factor=4, **four_blocks),
+            ),
+        ),
+        'patch-8-dil-four-blocks': dict(
+            label='256 channels, patch 8, dilations, four blocks',
+            model=dict(
+                backbone=dict(arch='d256-l8-k5-p8-dil1248', out_indices=blocks),
+                decode_head=dict(upscale_factor=8, in_channels=[256] * 4, in_index=[0, 1, 2, 3]),
             ),
         ),
     },
