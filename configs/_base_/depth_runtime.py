@@ -3,5 +3,3 @@ _base_ = ['./seg_runtime.py']
 visualizer = dict(type='sacm_mm.DepthLocalVisualizer')
 val_evaluator = dict(_delete_=True, type='sacm_mm.DepthMetric')
 test_evaluator = val_evaluator
-# averages with the mirrored image, as NYU's protocol asks
-tta_model = dict(type='sacm_mm.DenseTTAModel')
