@@ -10,7 +10,10 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='sacm_mm.CheckpointHook', interval=1, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    visualization=dict(type='VisualizationHook', enable=False),
+    seed_steps=dict(type='sacm_mm.SeedStepsHook'),
+    finite=dict(type='sacm_mm.StopOnNonFiniteHook'),
+    signals=dict(type='sacm_mm.StopOnSignalHook'),
+    visualization=dict(type='sacm_mm.ClsVisualizationHook', enable=False),
 )
 val_cfg = dict()
 test_cfg = dict()

@@ -12,10 +12,13 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='sacm_mm.CheckpointHook', by_epoch=False, interval=2000, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    seed_steps=dict(type='sacm_mm.SeedStepsHook'),
+    finite=dict(type='sacm_mm.StopOnNonFiniteHook'),
+    signals=dict(type='sacm_mm.StopOnSignalHook'),
     visualization=dict(type='SegVisualizationHook'),
 )
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
 test_evaluator = val_evaluator
-tta_model = dict(type='SegTTAModel')
+tta_model = dict(type='sacm_mm.DenseTTAModel')

@@ -1,22 +1,36 @@
 """Hooks, samplers, schedules and optimiser wrappers, registered on import."""
 
 from .checkpoint import CheckpointHook
-from .exact_resume import ReplayedInfiniteSampler, SeedStepsHook
+from .class_pictures import ClsVisualizationHook
+from .exact_resume import (
+    DefaultSampler,
+    InfiniteSampler,
+    ReplayedInfiniteSampler,
+    SeedStepsHook,
+)
 from .fast_training import FastTrainingHook
 from .keep_samples import KeepSamplesHook
 from .one_cycle import OneCycleLR
 from .optim_wrapper import BFloat16OptimWrapper
 from .picture_grid import PictureGridHook
 from .progress_bar import ProgressBarHook
+from .safe_training import StopOnNonFiniteHook, StopOnSignalHook
+from .save_predictions import SavePredictionsHook
 
 __all__ = [
     'BFloat16OptimWrapper',
     'CheckpointHook',
+    'ClsVisualizationHook',
+    'DefaultSampler',
     'FastTrainingHook',
+    'InfiniteSampler',
     'KeepSamplesHook',
     'OneCycleLR',
     'PictureGridHook',
     'ProgressBarHook',
     'ReplayedInfiniteSampler',
+    'SavePredictionsHook',
     'SeedStepsHook',
+    'StopOnNonFiniteHook',
+    'StopOnSignalHook',
 ]

@@ -1,12 +1,21 @@
-"""Checkpoints that are written whole or not at all."""
+"""Checkpoints that are whole or not there, that run no code, and of which one always stays."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import torch
+from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
+from mmengine.logging import HistoryBuffer
+from mmengine.runner import Runner
 
-from sacm_mm.core.files import write_bytes
+from sacm_mm.core.files import write_bytes, write_text
 from sacm_mm.registry import HOOKS
+
+_CURVE = 'learning curve'  # marks a HistoryBuffer that was written as plain values
 
 
 class AtomicLocalBackend(LocalBackend):
@@ -20,13 +29,82 @@ class AtomicLocalBackend(LocalBackend):
 register_backend('sacm_mm_atomic', AtomicLocalBackend, force=True)
 
 
+class _RemovesLater:
+    """A storage backend that notes what is to be removed, for when the new file is there."""
+
+    def __init__(self, backend: Any) -> None:
+        self.backend = backend
+        self.outdated: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.backend, name)
+
+    def remove(self, path: str) -> None:
+        """Note a file."""
+        self.outdated.append(path)
+
+
 @HOOKS.register_module()
 class CheckpointHook(MMEngineCheckpointHook):
-    """The host's hook, writing atomically.
+    """The host's hook, safe against kills and full disks, and without pickled objects.
 
-    The host writes in place, so a kill in the middle leaves a truncated file under the final name.
+    The host writes in place, removes the old checkpoint before the new one is there, truncates
+    ``last_checkpoint`` before it is written, and pickles learning curves and the one-cycle
+    schedule's function, which only a loader that runs code can read.
     """
 
     def __init__(self, *args, backend_args: dict | None = None, **kwargs) -> None:
         backend_args = backend_args or {'backend': 'sacm_mm_atomic'}
         super().__init__(*args, backend_args=backend_args, **kwargs)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Leave nothing but numbers, text and tensors in a checkpoint."""
+        for key in ('meta', 'message_hub', 'param_schedulers'):
+            if key in checkpoint:
+                checkpoint[key] = _plain(checkpoint[key])
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Make learning curves of the values that ``before_save_checkpoint`` wrote."""
+        scalars = checkpoint.get('message_hub', {}).get('log_scalars', {})
+        for key, value in scalars.items():
+            if isinstance(value, Mapping) and _CURVE in value:
+                log, counts, length = value[_CURVE]
+                scalars[key] = HistoryBuffer(log.numpy(), counts.numpy(), length)
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        self._keeping_the_old(super()._save_checkpoint_with_step, runner, step, meta)
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        self._keeping_the_old(super()._save_best_checkpoint, runner, metrics)
+
+    def _keeping_the_old(self, save: Callable, runner: Runner, *args: Any) -> None:
+        """Call a method of the host that saves; remove what is outdated when that is done."""
+        backend: Any = self.file_backend  # type: ignore[has-type]
+        later = self.file_backend = _RemovesLater(backend)
+        try:
+            save(runner, *args)
+        finally:
+            self.file_backend = backend
+        if not is_main_process():
+            return
+        if self.last_ckpt is not None:  # again: the host's way may leave it empty
+            write_text(str(self.last_ckpt), Path(runner.work_dir, 'last_checkpoint'))
+        for path in later.outdated:
+            if backend.isfile(path):
+                backend.remove(path)
+
+
+def _plain(value: Any) -> Any:
+    """Copy what a checkpoint says beside the weights, without objects that need code to be read."""
+    if isinstance(value, HistoryBuffer):
+        log, counts = value.data
+        return {_CURVE: (torch.from_numpy(log), torch.from_numpy(counts), value.max_length)}
+    if isinstance(value, Mapping):
+        # the one-cycle schedule holds a function, and makes it anew
+        return {key: _plain(item) for key, item in value.items() if not callable(item)}
+    if isinstance(value, (list, tuple)):
+        items = map(_plain, value)
+        return list(items) if isinstance(value, list) else tuple(items)
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value.copy())
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,25 +1,65 @@
-"""Training that comes out the same whether it was interrupted or not."""
+"""Training that comes out the same whether it was interrupted or not.
 
-import random
-from collections.abc import Sequence
+Each image that is drawn has a number, and what its augmentation draws follows from the run's seed
+and that number; what the network draws (dropout, drop path) follows from the seed and the step.
+So a run can go on from any step, with any number of workers, and nothing is loaded again.
+"""
+
+from collections.abc import Iterator, Sequence, Sized
 from typing import Any
 
-import numpy as np
-import torch
+from mmengine.dataset import DefaultSampler as MMEngineDefaultSampler
 from mmengine.dataset import InfiniteSampler as MMEngineInfiniteSampler
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 
+from sacm_mm.datasets.seeding import Draw, seed_everything, seed_pipeline
 from sacm_mm.registry import DATA_SAMPLERS, HOOKS
+
+
+def _seed(dataset: Sized) -> None:
+    if not seed_pipeline(dataset):
+        print_log(
+            f'Resuming is not exact: {type(dataset).__name__} hides which image is drawn',
+            logger='current',
+        )
+
+
+@DATA_SAMPLERS.register_module()
+class InfiniteSampler(MMEngineInfiniteSampler):
+    """The host's sampler, whose indices carry the seeds of their augmentation."""
+
+    def __init__(self, dataset: Sized, *args: Any, **kwargs: Any) -> None:
+        super().__init__(dataset, *args, **kwargs)
+        _seed(dataset)
+
+    def _indices_of_rank(self) -> Iterator[int]:
+        for place, index in enumerate(super()._indices_of_rank()):
+            yield Draw(index, self.seed, place * self.world_size + self.rank)
+
+
+@DATA_SAMPLERS.register_module()
+class DefaultSampler(MMEngineDefaultSampler):
+    """The host's sampler of epochs, whose indices carry the seeds of their augmentation."""
+
+    def __init__(self, dataset: Sized, *args: Any, **kwargs: Any) -> None:
+        super().__init__(dataset, *args, **kwargs)
+        _seed(dataset)
+
+    def __iter__(self) -> Iterator[int]:
+        first = self.epoch * self.total_size
+        for place, index in enumerate(super().__iter__()):
+            yield Draw(index, self.seed, first + place * self.world_size + self.rank)
 
 
 @DATA_SAMPLERS.register_module()
 class ReplayedInfiniteSampler(MMEngineInfiniteSampler):
     """The host's sampler, whose data are loaded again on the way to where a run resumes.
 
-    The host skips them, and the augmentation of what follows draws other numbers. Needs workers, so
-    that the numbers of the data and of the network do not mix.
+    What the recorded studies were trained with; ``InfiniteSampler`` needs no replay. It needs
+    workers, so that the numbers of the data and of the network do not mix.
     """
 
     @property
@@ -36,7 +76,4 @@ class SeedStepsHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: Sequence | None = None
     ) -> None:
         """Seed the step."""
-        seed = (runner.seed * 1_000_003 + runner.iter * 1009 + get_rank()) % 2**32
-        random.seed(seed)
-        np.random.seed(seed)
-        torch.manual_seed(seed)
+        seed_everything(runner.seed * 1_000_003 + runner.iter * 1009 + get_rank())

@@ -68,7 +68,7 @@ class SiLogLoss(DepthLoss):
         variance = _means((d - mean[:, None, None, None]).square(), valid)
         square = variance + (1 - self.lambd) * mean.square()
         # At 0 the root has no slope. Away from it that of the error is bounded.
-        nonzero = square > 0
+        nonzero = ~(square <= 0)  # nan stays nan
         error = torch.where(nonzero, torch.where(nonzero, square, 1).sqrt(), 0)
         return _mean_of_images(error, valid)
 

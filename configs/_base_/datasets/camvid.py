@@ -35,7 +35,7 @@ train_dataloader = dict(
     batch_size=4,
     num_workers=2,
     persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
+    sampler=dict(type='sacm_mm.InfiniteSampler', shuffle=True),
     dataset=dict(
         type='sacm_mm.CamVidDataset',
         data_root=data_root,

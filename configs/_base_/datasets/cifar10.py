@@ -34,7 +34,7 @@ train_dataloader = dict(
     batch_size=128,
     num_workers=2,
     persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
+    sampler=dict(type='sacm_mm.DefaultSampler', shuffle=True),
     collate_fn=dict(type='default_collate'),
     dataset=dict(
         type='sacm_mm.CIFAR10Dataset', data_root=data_root, split='train', pipeline=train_pipeline

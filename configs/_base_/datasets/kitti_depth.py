@@ -30,7 +30,7 @@ train_dataloader = dict(
     batch_size=8,
     num_workers=2,
     persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
+    sampler=dict(type='sacm_mm.InfiniteSampler', shuffle=True),
     dataset=dict(
         type='sacm_mm.KITTIDepthDataset',
         data_root=data_root,

@@ -43,7 +43,7 @@ train_dataloader = dict(
     batch_size=8,
     num_workers=2,
     persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
+    sampler=dict(type='sacm_mm.InfiniteSampler', shuffle=True),
     dataset=dataset_train,
 )
 val_dataloader = dict(

@@ -1,0 +1,91 @@
+"""A run that is stopped and goes on ends at the very weights of one that is not."""
+
+import pickle
+import shutil
+
+import pytest
+import torch
+from conftest import CAMVID, TINY_CAMVID, TINY_CIFAR
+
+from sacm_mm.core.checkpoints import load_checkpoint
+from sacm_mm.datasets.seeding import Draw
+
+EMA_CONFIG = """
+_base_ = ['{base}']
+custom_hooks = [dict(type='sacm_mm.ProgressBarHook'), dict(type='EMAHook', momentum=0.1)]
+"""
+
+
+def weights(path):
+    checkpoint = load_checkpoint(path)
+    return {**checkpoint['state_dict'], **checkpoint.get('ema_state_dict', {})}
+
+
+def assert_same(straight, resumed):
+    first, second = weights(straight), weights(resumed)
+    assert first.keys() == second.keys() and first
+    assert [key for key in first if not torch.equal(first[key], second[key])] == []
+
+
+def test_a_draw_keeps_its_seed_on_the_way_to_a_worker():
+    draw = pickle.loads(pickle.dumps(Draw(3, 1, 7)))
+    assert (draw, draw.seed) == (3, Draw(3, 1, 7).seed)
+    assert len({Draw(0, seed, number).seed for seed in range(3) for number in range(100)}) == 300
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        ['model.backbone.drop_path_rate=0.5'],
+        pytest.param(['train_dataloader.num_workers=1'], marks=pytest.mark.slow),
+        pytest.param(
+            ['train_dataloader.num_workers=2', 'train_dataloader.persistent_workers=True'],
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=['no workers, drop path', 'one worker', 'persistent workers'],
+)
+def test_iterations(run_tool, tmp_path, data, options):
+    options = [
+        *TINY_CAMVID,
+        'default_hooks.checkpoint.interval=3',
+        *options,
+        'train_cfg.max_iters=6',
+    ]
+    straight, resumed = tmp_path / 'straight', tmp_path / 'resumed'
+    assert run_tool('train', CAMVID, '--work-dir', straight, '--cfg-options', *options).code == 0
+    resumed.mkdir()
+    shutil.copy2(straight / 'iter_3.pth', resumed)
+    done = run_tool('train', CAMVID, '--work-dir', resumed, '--resume', '--cfg-options', *options)
+    assert done.code == 0
+    assert_same(straight / 'iter_6.pth', resumed / 'iter_6.pth')
+
+
+@pytest.mark.slow
+def test_averaged_weights(run_tool, tmp_path, data):
+    from sacm_mm.core.configs import find_config
+
+    config = tmp_path / 'ema.py'
+    config.write_text(EMA_CONFIG.format(base=find_config(CAMVID)))
+    options = [*TINY_CAMVID, 'default_hooks.checkpoint.interval=3', 'train_cfg.max_iters=6']
+    straight, resumed = tmp_path / 'straight', tmp_path / 'resumed'
+    assert run_tool('train', config, '--work-dir', straight, '--cfg-options', *options).code == 0
+    resumed.mkdir()
+    shutil.copy2(straight / 'iter_3.pth', resumed)
+    done = run_tool('train', config, '--work-dir', resumed, '--resume', '--cfg-options', *options)
+    assert done.code == 0
+    assert_same(straight / 'iter_6.pth', resumed / 'iter_6.pth')
+
+
+def test_epochs(run_tool, tmp_path, cifar_root, monkeypatch):
+    monkeypatch.setenv('SACM_DATA', str(cifar_root))
+    options = [*TINY_CIFAR, 'train_cfg.max_epochs=3', 'train_cfg.val_interval=3']
+    options += ['default_hooks.checkpoint.max_keep_ckpts=3']
+    straight, resumed = tmp_path / 'straight', tmp_path / 'resumed'
+    config = 'sacm_cifar10_light.py'
+    assert run_tool('train', config, '--work-dir', straight, '--cfg-options', *options).code == 0
+    resumed.mkdir()
+    shutil.copy2(straight / 'epoch_1.pth', resumed)
+    done = run_tool('train', config, '--work-dir', resumed, '--resume', '--cfg-options', *options)
+    assert done.code == 0
+    assert_same(straight / 'epoch_3.pth', resumed / 'epoch_3.pth')
