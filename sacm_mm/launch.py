@@ -141,24 +141,13 @@ def _draw_predictions(cfg: Config, args: Namespace) -> None:
 
 
 def _save_predictions(cfg: Config, out: str) -> None:
-    evaluators = cfg.test_evaluator
-    evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
     if cfg.get('default_scope') == 'mmpretrain':
-        savers: list[dict[str, Any]] = [dict(type='DumpResults', out_file_path=out)]
-    else:  # folders of PNGs: masks, depth in millimetres
-        kinds = {e.type.endswith('DepthMetric') for e in evaluators}
-        savers = [
-            dict(
-                type='DepthMetric' if depth else 'IoUMetric',
-                format_only=True,
-                output_dir=str(Path(out, 'depth' if depth else 'classes'))
-                if len(kinds) > 1
-                else out,
-                **(dict(depth_scale_factor=1000.0) if depth else {}),
-            )
-            for depth in sorted(kinds)
-        ]
-    cfg.test_evaluator = [*evaluators, *savers]
+        evaluators = cfg.test_evaluator
+        evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
+        cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=out)]
+    else:
+        saver = dict(type='sacm_mm.SavePredictionsHook', out=out)
+        cfg.custom_hooks = [*cfg.get('custom_hooks', []), saver]
 
 
 def build_runner(cfg: Config, loaders: tuple[str, ...]) -> Runner:

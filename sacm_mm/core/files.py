@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -238,6 +239,34 @@ def refuse_overwrite(path: str | os.PathLike, overwrite: bool = False) -> None:
         raise UserError(
             f"'{path}' exists and is not overwritten: choose another name, or give --overwrite"
         )
+
+
+def output_names(sources: Sequence[str | os.PathLike], suffix: str) -> dict[str, Path]:
+    """Choose a file name for what is made of each source, so that no two are the same.
+
+    Folders below the one that holds all sources are kept. ``a.jpg`` gives ``a.png``; where there is
+    an ``a.bmp`` beside it, they give ``a.jpg.png`` and ``a.bmp.png``.
+
+    Args:
+        sources: Files, each once.
+        suffix: Of the new files, such as ``'.png'``.
+
+    Returns:
+        By source as it is given, the relative path of the new file.
+    """
+    paths = {os.fspath(source): Path(source) for source in sources}
+    if not paths:
+        return {}
+    root = os.path.commonpath([path.absolute().parent for path in paths.values()])
+    inside = {source: path.absolute().relative_to(root) for source, path in paths.items()}
+    # upper and lower case are one file on some disks
+    short = Counter(str(path.with_suffix('')).lower() for path in inside.values())
+    return {
+        source: path.with_name(path.name + suffix)
+        if short[str(path.with_suffix('')).lower()] > 1
+        else path.with_suffix(suffix)
+        for source, path in inside.items()
+    }
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Keep what a model predicts for a few test images, to show networks side by side later."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from sacm_mm.core.files import write_image, write_json
 from sacm_mm.registry import HOOKS
 
 _WIDTH = 320  # pixels: enough for a strip of five
@@ -66,6 +66,7 @@ class KeepSamplesHook(Hook):
                 row[kind] = self._write(f'{number}.{kind}.png', labels.astype(np.uint8))
             if f'{kind}_depth_map' in sample:
                 metres = sample.get(f'{kind}_depth_map').data.squeeze(0).float().cpu().numpy()
+                # for people to look at: beyond 65.5 m all is far
                 depth = np.clip(np.nan_to_num(metres) * 1000, 0, 65535).astype(np.uint16)
                 row[f'{kind}_depth'] = self._write(f'{number}.{kind}_depth.png', depth)
         if 'pred_score' in sample:
@@ -80,7 +81,7 @@ class KeepSamplesHook(Hook):
             way = cv2.INTER_AREA if name.endswith('.jpg') else cv2.INTER_NEAREST
             size = (_WIDTH, round(height * _WIDTH / width))
             image = cv2.resize(image, size, interpolation=way)
-        assert cv2.imwrite(str(self._folder / name), image)
+        write_image(image, self._folder / name)
         return name
 
     def after_test(self, runner: Runner) -> None:
@@ -93,4 +94,4 @@ class KeepSamplesHook(Hook):
             'palette': [list(map(int, colour)) for colour in meta.get('palette') or ()],
             'samples': self._kept,
         }
-        (self._folder / 'samples.json').write_text(json.dumps(about, indent=1) + '\n')
+        write_json(about, self._folder / 'samples.json')

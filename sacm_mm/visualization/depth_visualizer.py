@@ -6,6 +6,7 @@ from mmengine.dist import master_only
 from mmseg.structures import SegDataSample
 from mmseg.visualization import SegLocalVisualizer
 
+from sacm_mm.core.files import write_image
 from sacm_mm.registry import VISUALIZERS
 
 from .depth import DepthPicture, DepthStyle, draw_picture
@@ -69,7 +70,7 @@ class DepthLocalVisualizer(SegLocalVisualizer):
         if show:
             self.show(drawn, win_name=name, wait_time=wait_time)
         if out_file is not None:
-            mmcv.imwrite(mmcv.rgb2bgr(drawn), out_file)
+            write_image(mmcv.rgb2bgr(drawn), out_file)
         else:
             self.add_image(name, drawn, step)
 
