@@ -8,6 +8,8 @@ from .depth_transforms import (
     RandomDepthResize,
     RandomDepthRotate,
 )
+from .folders import FolderClsDataset, FolderDepthDataset, FolderSegDataset
+from .picture_transforms import LoadPicture, RandomExposure
 from .segmentation import (
     ADE20KDataset,
     CamVidDataset,
@@ -25,13 +27,18 @@ __all__ = [
     'CheckedSegDataset',
     'CityscapesDataset',
     'CityscapesDepthDataset',
+    'FolderClsDataset',
+    'FolderDepthDataset',
+    'FolderSegDataset',
     'KITTIDepthDataset',
     'LoadAnnotations',
     'LoadCityscapesDepth',
     'LoadDepthAnnotation',
     'LoadImageFromFile',
+    'LoadPicture',
     'NYUDataset',
     'RandomDepthResize',
     'RandomDepthRotate',
+    'RandomExposure',
     'VOCDataset',
 ]

@@ -4,6 +4,7 @@ from sacm_mm.deploy import hosting  # noqa: F401
 
 from . import (  # noqa: F401
     backbones,
+    data_preprocessor,
     depth_estimator,
     heads,
     joint_estimator,

@@ -1,0 +1,98 @@
+"""``dataset.yaml``: what a data set is, for people, for ``sacm check`` and for the data classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sacm_mm.core.errors import UserError, one_line
+
+NAME = 'dataset.yaml'
+_HEAD = """\
+# What this data set is, written by 'sacm data'. Names and colours of classes may be edited here:
+# training, prediction and the next run of 'sacm data' take them from here.
+"""
+
+
+@dataclass(frozen=True)
+class Category:
+    """A class: its name, its colour in pictures, and what stands for it in the source."""
+
+    name: str
+    colour: tuple[int, int, int]
+    code: str
+
+    @property
+    def hex(self) -> str:
+        """The colour as ``#rrggbb``."""
+        return '#{:02x}{:02x}{:02x}'.format(*self.colour)
+
+
+def to_text(content: dict[str, Any]) -> str:
+    """Write the file's text."""
+
+    class Dumper(yaml.SafeDumper):
+        """Short lists on one line."""
+
+    def sequence(dumper: yaml.SafeDumper, values: list) -> yaml.Node:
+        flat = all(not isinstance(v, (dict, list)) for v in values)
+        return dumper.represent_sequence('tag:yaml.org,2002:seq', values, flow_style=flat)
+
+    def mapping(dumper: yaml.SafeDumper, values: dict) -> yaml.Node:
+        flat = {'name', 'colour', 'code'} == set(values)
+        return dumper.represent_mapping('tag:yaml.org,2002:map', values.items(), flow_style=flat)
+
+    Dumper.add_representer(list, sequence)
+    Dumper.add_representer(dict, mapping)
+    text = yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return _HEAD + text
+
+
+def read_dataset_file(folder: Path) -> dict[str, Any]:
+    """Read a data set's file.
+
+    Raises:
+        UserError: It is missing, damaged, or what was edited does not fit.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        raise UserError(
+            f"'{folder}' is no data set: it has no {NAME}; make one with 'sacm data', see its "
+            '--help'
+        )
+    try:
+        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError(f"cannot read '{path}' ({one_line(error)}): mend it") from error
+    if not isinstance(content, dict) or 'task' not in content:
+        raise UserError(f"'{path}' names no task: write it anew with 'sacm data'")
+    return content
+
+
+def categories(content: dict[str, Any], path: Path) -> list[Category]:
+    """Return the classes of a file's content.
+
+    Raises:
+        UserError: A name is missing or occurs twice, or a colour is none.
+    """
+    found: list[Category] = []
+    for entry in content.get('classes') or []:
+        name = str((entry or {}).get('name') or '').strip() if isinstance(entry, dict) else ''
+        if not name:
+            raise UserError(f"class {len(found)} of '{path}' has no name: give it one")
+        if name in [c.name for c in found]:
+            raise UserError(f"class '{name}' occurs twice in '{path}': names must differ")
+        text = str(entry.get('colour', ''))
+        try:
+            if len(text) != 7 or not text.startswith('#'):
+                raise ValueError
+            colour = (int(text[1:3], 16), int(text[3:5], 16), int(text[5:], 16))
+        except ValueError as error:
+            raise UserError(
+                f"colour '{text}' of class '{name}' in '{path}' is none: write '#rrggbb'"
+            ) from error
+        found.append(Category(name, colour, str(entry.get('code', name))))
+    return found

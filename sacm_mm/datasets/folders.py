@@ -1,0 +1,204 @@
+"""Data sets of one's own: folders of pictures of any kind, as ``sacm data`` writes them.
+
+They know a folder by its ``dataset.yaml``, or are told classes and folders like any other.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine import fileio
+from mmpretrain.datasets import BaseDataset as MMPretrainDataset
+
+from sacm_mm.core.errors import UserError
+from sacm_mm.registry import DATASETS
+
+from . import dataset_file
+from .depth import CheckedDepthDataset
+from .picture_files import find_pictures
+from .segmentation import CheckedSegDataset
+from .transforms import use_checked_loaders
+
+_HOW_TO_GET = "name a folder that 'sacm data' wrote as data_root, or set data_prefix"
+
+
+class _FolderMixin:
+    """Lists pictures of any suffix, in folders of any depth."""
+
+    HOW_TO_GET = _HOW_TO_GET
+    data_prefix: dict
+    data_root: str
+    ann_file: str
+
+    def _list_samples(self) -> list[dict]:
+        if self.ann_file:  # a list of names, as the hosts read it
+            return super()._list_samples()  # type: ignore[misc]
+        folder = Path(self.data_prefix['img_path'])
+        return [self._sample(path, path.relative_to(folder)) for path in find_pictures(folder)]
+
+    def _sample(self, path: Path, name: Path) -> dict:
+        raise NotImplementedError
+
+
+def _known(data_root: str, split: str | None, task: str, options: dict) -> dict:
+    """Take classes and folders from ``dataset.yaml`` where they are not given.
+
+    Raises:
+        UserError: There is no such file, it is of another task, or the part does not exist.
+    """
+    if split is None:
+        return {'data_root': data_root, **options}
+    folder = Path(data_root)
+    content = dataset_file.read_dataset_file(folder)
+    if content['task'] != task:
+        raise UserError(
+            f"'{folder}' is a data set of {content['task']}, not of {task}: take the ready config "
+            'in it'
+        )
+    counts = content.get('counts') or {}
+    if not counts.get(split):
+        there = ', '.join(part for part in counts if counts[part])
+        raise UserError(f"'{folder}' has no part '{split}': it has {there}")
+    classes = dataset_file.categories(content, folder / dataset_file.NAME)
+    meta: dict[str, Any] = {}
+    if classes:
+        meta = dict(
+            classes=tuple(c.name for c in classes), palette=[list(c.colour) for c in classes]
+        )
+    prefix = {'img_path': f'images/{split}'}
+    if task == 'segmentation':
+        prefix['seg_map_path'] = f'masks/{split}'
+    if task == 'depth':
+        prefix['depth_map_path'] = f'depth/{split}'
+    return {
+        'data_root': data_root,
+        **options,
+        'metainfo': {**meta, **(options.get('metainfo') or {})},
+        'data_prefix': {**prefix, **(options.get('data_prefix') or {})},
+    }
+
+
+@DATASETS.register_module()
+class FolderSegDataset(_FolderMixin, CheckedSegDataset):
+    """Pictures of any kind and suffix, and masks of the same names; 255 is ignored.
+
+    With ``split`` it reads a folder that ``sacm data`` wrote: ``<data_root>/images/<split>``,
+    ``masks/<split>`` and ``dataset.yaml``, which has the classes. Without, it takes ``metainfo``
+    and ``data_prefix`` like any data set of the host, in stock configs too. Subclass it for data
+    that is laid out in another way, and override ``METAINFO`` or ``_list_samples``.
+
+    Args:
+        data_root: Folder of the data set.
+        split: Part of a folder of ``sacm data``: train, val or test.
+        seg_map_suffix: Ending of the masks in place of the pictures'.
+        **kwargs: ``mmseg.BaseSegDataset``'s.
+
+    Raises:
+        UserError: A folder, list, picture or mask is missing, or ``split`` does not exist.
+    """
+
+    def __init__(
+        self,
+        data_root: str = '',
+        split: str | None = None,
+        seg_map_suffix: str = '.png',
+        **kwargs,
+    ) -> None:
+        kwargs = _known(data_root, split, 'segmentation', kwargs)
+        super().__init__(seg_map_suffix=seg_map_suffix, **kwargs)
+
+    def _sample(self, path: Path, name: Path) -> dict:
+        info = dict(
+            img_path=str(path), label_map=self.label_map,
+            reduce_zero_label=self.reduce_zero_label, seg_fields=[],
+        )  # fmt: skip
+        if masks := self.data_prefix.get('seg_map_path'):
+            info['seg_map_path'] = str(Path(masks, name).with_suffix(self.seg_map_suffix))
+        return info
+
+
+@DATASETS.register_module()
+class FolderDepthDataset(_FolderMixin, CheckedDepthDataset):
+    """Pictures of any kind and suffix, and 16-bit depth maps of the same names; 0 is invalid.
+
+    Layout with ``split``: ``<data_root>/{images,depth}/<split>``, see ``FolderSegDataset``.
+
+    Args:
+        data_root: Folder of the data set.
+        split: Part of a folder of ``sacm data``: train, val or test.
+        **kwargs: ``CheckedDepthDataset``'s.
+
+    Raises:
+        UserError: A folder, list, picture or map is missing, or ``split`` does not exist.
+    """
+
+    METAINFO: dict = {'classes': (), 'palette': []}
+
+    def __init__(self, data_root: str = '', split: str | None = None, **kwargs) -> None:
+        super().__init__(**_known(data_root, split, 'depth', kwargs))
+
+    def _sample(self, path: Path, name: Path) -> dict:
+        info: dict[str, Any] = dict(
+            img_path=str(path), seg_fields=[], label_map=None, reduce_zero_label=False
+        )
+        if 'depth_map_path' not in self.data_prefix:
+            raise UserError(f"data_prefix of {type(self).__name__} has no 'depth_map_path'")
+        for key, suffix in (
+            ('depth_map_path', self.depth_map_suffix),
+            ('seg_map_path', self.seg_map_suffix),
+        ):
+            if folder := self.data_prefix.get(key):
+                info[key] = str(Path(folder, name).with_suffix(suffix))
+        return info
+
+
+@DATASETS.register_module()
+class FolderClsDataset(MMPretrainDataset):
+    """Pictures of any kind and suffix in folders of their classes' names.
+
+    Layout with ``split``: ``<data_root>/images/<split>/<class>/*``, see ``FolderSegDataset``;
+    without, ``<data_root>/<data_prefix>/<class>/*``.
+
+    Args:
+        data_root: Folder of the data set.
+        split: Part of a folder of ``sacm data``: train, val or test.
+        pipeline: Transforms; the hosts' loaders are replaced by those that name what is wrong.
+        **kwargs: ``mmpretrain.BaseDataset``'s.
+
+    Raises:
+        UserError: A folder is missing or empty, or is none of the classes.
+    """
+
+    def __init__(
+        self,
+        data_root: str = '',
+        split: str | None = None,
+        pipeline: Sequence = (),
+        **kwargs,
+    ) -> None:
+        if isinstance(kwargs.get('data_prefix'), str):
+            kwargs['data_prefix'] = dict(img_path=kwargs['data_prefix'])
+        kwargs = _known(data_root, split, 'classification', kwargs)
+        super().__init__(ann_file='', pipeline=use_checked_loaders(list(pipeline)), **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """List the pictures and their labels."""
+        root = Path(self.data_prefix.get('img_path') or self.data_root)
+        if not fileio.isdir(str(root)):
+            raise UserError(f"data folder '{root}' does not exist: {_HOW_TO_GET}")
+        folders = sorted(
+            p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith('.')
+        )
+        classes = list(self.metainfo.get('classes') or folders)
+        unknown = sorted(set(folders) - set(classes))
+        if unknown:
+            raise UserError(f"folder '{root / unknown[0]}' is none of the classes {classes}")
+        self._metainfo['classes'] = tuple(classes)
+        found = [
+            dict(img_path=str(path), gt_label=label)
+            for label, name in enumerate(classes)
+            for path in (find_pictures(root / name) if name in folders else ())
+        ]
+        if not found:
+            raise UserError(f"no pictures in '{root}': it needs one folder a class")
+        return found

@@ -1,0 +1,34 @@
+"""The host's preprocessor for dense tasks, for any number of channels."""
+
+from collections.abc import Sequence
+
+import torch
+from mmseg.models import SegDataPreProcessor as MMSegDataPreProcessor
+
+from sacm_mm.core.errors import UserError
+from sacm_mm.registry import MODELS
+
+
+@MODELS.register_module()
+class SegDataPreProcessor(MMSegDataPreProcessor):
+    """Normalize and batch pictures (C, H, W) of any C; the host's takes one or three channels.
+
+    Args:
+        mean: Of each channel, or one for all.
+        std: Of each channel, or one for all.
+        **kwargs: ``mmseg.SegDataPreProcessor``'s.
+
+    Raises:
+        UserError: ``mean`` and ``std`` have different lengths.
+    """
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], **kwargs) -> None:
+        super().__init__(**kwargs)
+        if len(mean) != len(std):
+            raise UserError(
+                f'data_preprocessor has {len(mean)} values of mean and {len(std)} of std: give '
+                'one for each channel'
+            )
+        self._enable_normalize = True
+        self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), False)
+        self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), False)
