@@ -70,7 +70,11 @@ setup(
     keywords='computer vision, semantic segmentation, image classification, ConvMixer, OpenMMLab',
     packages=find_packages(include=['sacm_mm', 'sacm_mm.*']),
     include_package_data=False,  # configs and tools come through BuildWithMim alone
-    package_data={'sacm_mm.ops': ['csrc/*.cpp'], 'sacm_mm.deploy': ['*.cpp']},
+    package_data={
+        'sacm_mm.ops': ['csrc/*.cpp'],
+        'sacm_mm.deploy': ['*.cpp'],
+        'sacm_mm.own_data': ['templates/*.j2'],
+    },
     python_requires='>=3.10',
     install_requires=read_requirements('runtime'),
     extras_require={part: read_requirements(part) for part in ('export', 'dev')},

@@ -22,6 +22,7 @@ _PUBLIC = {
     'DepthMetric': 'sacm_mm.evaluation.depth_metric',
     'swap_backbone': 'sacm_mm.swap.swapping',
     'UserError': 'sacm_mm.core.errors',
+    'config_folder': 'sacm_mm.core.configs',
 }
 
 __all__ = ['__version__', *_PUBLIC]

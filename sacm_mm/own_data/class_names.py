@@ -1,0 +1,193 @@
+"""Names and colours of classes: from files that people keep them in, or a first guess."""
+
+from __future__ import annotations
+
+import colorsys
+import csv
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from PIL import ImageColor
+
+from sacm_mm.core.errors import UserError, one_line
+
+Colour = tuple[int, int, int]
+
+# files that tools put beside masks
+_BESIDE = (
+    'labelmap.txt', 'label_colors.txt', 'label_colours.txt', 'class_dict.csv', 'palette.txt',
+    'palette.json', 'palette.yaml', 'classes.txt', 'labels.txt', 'class_names.txt', 'obj.names',
+)  # fmt: skip
+_HEX = re.compile(r'#([0-9a-fA-F]{6})\b')
+_TRIPLE = re.compile(r'(?<![\d.])(\d{1,3})[\s,;]+(\d{1,3})[\s,;]+(\d{1,3})(?![\d.])')
+
+
+def read_names(text: str) -> list[tuple[str, Colour | None]]:
+    """Read ``--classes``: a file of names, with colours or not, or the names with commas between.
+
+    Raises:
+        UserError: There are none, one occurs twice, or the file cannot be read.
+    """
+    path = Path(text)
+    if path.is_file():
+        named = read_palette_file(path)
+    elif path.suffix.lower() in ('.txt', '.csv', '.json', '.yaml', '.yml', '.names'):
+        raise UserError(f"file of class names '{text}' does not exist")
+    else:
+        named = [(name.strip(), None) for name in text.split(',') if name.strip()]
+    if not named:
+        raise UserError(f"'{text}' names no classes: write sky,road,car or the name of a file")
+    names = [name for name, _ in named]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"class '{twice[0]}' is named twice in '{text}': names must differ")
+    return named
+
+
+def read_palette_file(path: Path) -> list[tuple[str, Colour | None]]:
+    """Read names, and colours where there are any, of a text, CSV, JSON or YAML file.
+
+    A line is ``name r g b``, ``r g b name``, ``name:r,g,b::`` (CVAT), ``#rrggbb name`` or a name.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    try:
+        text = path.read_text(encoding='utf-8-sig')
+        if path.suffix.lower() in ('.json', '.yaml', '.yml'):
+            return _structured(_load(path, text))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"cannot read class names of '{path}': {one_line(error)}") from error
+    except Exception as error:  # PyYAML's
+        raise UserError(f"cannot read class names of '{path}': {one_line(error)}") from error
+    named = []
+    for line in text.splitlines():
+        line = line.strip()
+        if line.startswith('#') and not _HEX.match(line):
+            continue
+        if entry := _entry_of_line(line):
+            named.append(entry)
+    return named
+
+
+def palette_beside(folder: Path) -> Path | None:
+    """Find a file of names that a tool put into the folder of the masks, or beside it."""
+    for place in (folder, folder.parent):
+        for path in sorted(place.glob('*')):
+            if path.name.lower() in _BESIDE and path.is_file():
+                return path
+    return None
+
+
+def _load(path: Path, text: str) -> object:
+    if path.suffix.lower() == '.json':
+        return json.loads(text)
+    import yaml
+
+    return yaml.safe_load(text)
+
+
+def _structured(content: object) -> list[tuple[str, Colour | None]]:
+    if isinstance(content, dict):
+        for key in ('classes', 'names', 'labels', 'categories'):
+            if key in content:
+                return _structured(content[key])
+        if all(isinstance(key, int) for key in content):  # YOLO: {0: name}
+            return [(str(content[key]), None) for key in sorted(content)]
+        return [(str(name), _colour(value)) for name, value in content.items()]
+    if isinstance(content, list):
+        return [
+            (str(item['name']), _colour(item.get('colour') or item.get('color')))
+            if isinstance(item, dict)
+            else (str(item), None)
+            for item in content
+        ]
+    raise ValueError('it must hold a list of names, or names with colours')
+
+
+def _colour(value: object) -> Colour | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return ImageColor.getrgb(value)[:3]
+    r, g, b = (int(v) for v in value)  # type: ignore[attr-defined]
+    return r, g, b
+
+
+def _entry_of_line(line: str) -> tuple[str, Colour | None] | None:
+    colour: Colour | None = None
+    rest = line
+    if found := _HEX.search(line):
+        colour = ImageColor.getrgb(found.group())[:3]
+        rest = line.replace(found.group(), ' ')
+    elif (triple := _TRIPLE.search(line)) and all(int(v) < 256 for v in triple.groups()):
+        r, g, b = map(int, triple.groups())
+        colour = (r, g, b)
+        rest = f'{line[: triple.start()]} {line[triple.end() :]}'
+    if colour is not None:
+        rest = rest.rstrip(':').replace(':', ' ')
+    (name,) = next(csv.reader([rest.strip(' \t,;')]), [''])[:1] or ['']
+    name = name.strip(' \t,;"\'')
+    if not name or (colour is None and re.fullmatch(r'(name|class|label)[\w, ]*', name.lower())):
+        return None
+    return name, colour
+
+
+def guess_names(colours: Sequence[Colour]) -> tuple[list[str], str]:
+    """Name colours: after a known data set that has all of them, or as CSS names them.
+
+    Returns:
+        Names that all differ, and the data set, or nothing.
+    """
+    known = _known_palette(colours)
+    if known:
+        return known
+    names: list[str] = []
+    for colour in colours:
+        name = 'background' if colour == (0, 0, 0) else _css_name(colour)
+        number = 2
+        unique = name
+        while unique in names:
+            unique, number = f'{name}_{number}', number + 1
+        names.append(unique)
+    return names, ''
+
+
+def _css_name(colour: Colour) -> str:
+    def distance(name: str) -> int:
+        other = ImageColor.getrgb(name)
+        return sum((a - b) ** 2 for a, b in zip(colour, other))
+
+    return min(sorted(ImageColor.colormap), key=distance)
+
+
+def _known_palette(colours: Iterable[Colour]) -> tuple[list[str], str] | None:
+    wanted = [c for c in colours if c != (0, 0, 0)]
+    if len(wanted) < 3:  # any set has two of them
+        return None
+    from mmseg.utils import get_classes, get_palette
+
+    from sacm_mm.datasets.segmentation import CamVidDataset
+
+    sets = {'CamVid': (CamVidDataset.METAINFO['classes'], CamVidDataset.METAINFO['palette'])}
+    for name in ('cityscapes', 'voc', 'ade', 'potsdam', 'loveda'):
+        sets[name] = (get_classes(name), get_palette(name))
+    for name, (classes, palette) in sets.items():
+        by_colour = {tuple(c): str(n) for n, c in zip(classes, palette)}
+        if all(c in by_colour for c in wanted):
+            void = 'background' if name == 'voc' else 'void'
+            return [by_colour.get(tuple(c), void) for c in colours], name
+    return None
+
+
+def spread_colours(number: int) -> list[Colour]:
+    """Make colours that differ: black for the first class, then all around the circle of hues."""
+    colours: list[Colour] = [(0, 0, 0)]
+    for i in range(1, number):
+        hue = (i * 0.61803398875) % 1  # the golden ratio: neighbours never look alike
+        value = (1.0, 0.75, 0.55)[i % 3]
+        r, g, b = colorsys.hsv_to_rgb(hue, 0.85 if i % 2 else 0.6, value)
+        colours.append((round(r * 255), round(g * 255), round(b * 255)))
+    return colours[:number]

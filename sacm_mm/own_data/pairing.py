@@ -1,0 +1,237 @@
+"""Bring pictures and what belongs to them together by their names."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from sacm_mm.core.errors import UserError
+from sacm_mm.datasets.picture_files import find_pictures
+
+from .samples import count, listed, split_of
+
+
+@dataclass
+class Pairs:
+    """Pictures with the files that belong to them.
+
+    Attributes:
+        found: Name, picture and partner.
+        notes: How they were brought together.
+        warnings: What has no partner.
+    """
+
+    found: list[tuple[str, Path, Path]]
+    notes: list[str]
+    warnings: list[str]
+
+
+def existing_folder(path: str | Path, what: str) -> Path:
+    """Return a folder as a path.
+
+    Raises:
+        UserError: It is not there, or is a file.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return path
+    if path.suffix.lower() in ('.zip', '.tar', '.gz', '.tgz') and path.is_file():
+        raise UserError(f"{what} '{path}' is an archive: unpack it and name the folder")
+    raise UserError(f"{what} folder '{path}' does not exist: name the folder that holds them")
+
+
+def list_pictures(folder: Path, what: str, skip: tuple[Path, ...] = ()) -> dict[str, Path]:
+    """List a folder's pictures by their names: paths in it without suffix.
+
+    Raises:
+        UserError: There are none, or two have one name.
+    """
+    by_name: dict[str, Path] = {}
+    for path in find_pictures(folder, skip):
+        name = path.relative_to(folder).with_suffix('').as_posix()
+        if name in by_name:
+            raise UserError(
+                f"{what} '{by_name[name]}' and '{path}' have one name, '{name}': rename one or "
+                'take it out'
+            )
+        by_name[name] = path
+    if not by_name:
+        raise UserError(f"no {what} in '{folder}': it needs files such as .jpg, .png or .tif")
+    return by_name
+
+
+def pair_by_name(
+    pictures: dict[str, Path], partners: dict[str, Path], what: str, pattern: str | None = None
+) -> Pairs:
+    """Find the partner of each picture: of the same name, or of one that differs in the same way.
+
+    Args:
+        pictures: By name.
+        partners: Masks or depth maps by name.
+        what: What the partners are, for messages.
+        pattern: How a partner is named, such as ``depth_{id}.png``, where ``{id}`` is the name of
+            the picture or the number in it; None finds out.
+
+    Raises:
+        UserError: No picture has a partner, or the pattern has no ``{id}``.
+    """
+    if pattern is not None:
+        matched, how = _by_pattern(pictures, partners, pattern)
+    else:
+        matched, how = _found_out(pictures, partners)
+    if not matched:
+        raise UserError(
+            f"no {what} fits a picture by its name: '{next(iter(pictures.values()))}' and "
+            f"'{next(iter(partners.values()))}'; give both the same names, or say how they differ "
+            f'with --pattern, such as "{{id}}_{what.split()[0]}.png"'
+        )
+    pairs = Pairs([(name, pictures[name], partners[other]) for name, other in matched.items()], [],
+                  [])  # fmt: skip
+    if how:
+        pairs.notes.append(how)
+    without = [pictures[name].name for name in pictures if name not in matched]
+    if without:
+        pairs.warnings.append(
+            f'{count(len(without), "picture has", "pictures have")} no {what} and '
+            f'{"is" if len(without) == 1 else "are"} left out: {listed(without)}'
+        )
+    used = set(matched.values())
+    alone = [partners[name].name for name in partners if name not in used]
+    if alone:
+        pairs.warnings.append(
+            f'{count(len(alone), f"{what} has", f"{what}s have")} no picture and '
+            f'{"is" if len(alone) == 1 else "are"} left out: {listed(alone)}'
+        )
+    return pairs
+
+
+def _by_pattern(
+    pictures: dict[str, Path], partners: dict[str, Path], pattern: str
+) -> tuple[dict[str, str], str]:
+    if pattern.count('{id}') != 1:
+        raise UserError(f"--pattern '{pattern}' must hold {{id}} once, such as depth_{{id}}.png")
+    head, tail = _folded(Path(pattern).with_suffix('').as_posix()).split('{id}')
+    folded = _by_folded_name(partners)
+    matched = {}
+    for name in pictures:
+        folder, _, stem = _folded(name).rpartition('/')
+        number = re.search(r'\d+(?!.*\d)', stem)
+        for key in (stem, *([number.group()] if number else [])):
+            other = folded.get('/'.join(filter(None, (folder, f'{head}{key}{tail}'))))
+            if other:
+                matched[name] = other
+                break
+    return matched, f'names: {pattern}'
+
+
+def _found_out(pictures: dict[str, Path], partners: dict[str, Path]) -> tuple[dict[str, str], str]:
+    folded = _by_folded_name(partners)
+    same = {
+        name: name if name in partners else folded[_folded(name)]
+        for name in pictures
+        if name in partners or _folded(name) in folded
+    }
+    best, how = same, ''
+    rules = Counter(_affixes(pictures, list(folded)))
+    for (drop, head, tail), _ in rules.most_common(3):
+        matched = {}
+        for name in pictures:
+            folder, _, stem = _folded(name).rpartition('/')
+            other = f'{head}{stem.removesuffix(drop)}{tail}'
+            other = folded.get('/'.join(filter(None, (folder, other))), '')
+            if other and stem.endswith(drop):
+                matched[name] = other
+        if len(matched) > len(best):
+            best, how = matched, f'names: {{id}}{drop} belongs to {head}{{id}}{tail}'
+    if len(best) < min(len(pictures), len(partners)) / 2:
+        numbered = _by_number(pictures, partners)
+        if len(numbered) > len(best):
+            best, how = numbered, 'names: brought together by the number in them'
+    return best, how
+
+
+def _folded(name: str) -> str:
+    """Make names comparable that differ in case, or in how a system writes umlauts."""
+    return unicodedata.normalize('NFC', name).casefold()
+
+
+def _by_folded_name(partners: dict[str, Path]) -> dict[str, str]:
+    """Index names by what they fold to; those that fold to the same are left out."""
+    times = Counter(map(_folded, partners))
+    return {_folded(name): name for name in partners if times[_folded(name)] == 1}
+
+
+def _affixes(pictures: dict[str, Path], others: list[str]) -> list[tuple[str, str, str]]:
+    """Guess from a few pictures what is dropped from their names, and put around them."""
+    stems = {name.rpartition('/')[2] for name in others}
+    rules = []
+    for name in list(pictures)[:20]:
+        stem = _folded(name).rpartition('/')[2]
+        for drop in ('', *_endings(stem)):
+            core = stem.removesuffix(drop)
+            if len(core) < 1:
+                continue
+            for other in stems:
+                if other != stem and core in other:
+                    head, _, tail = other.partition(core)
+                    # a digit beside it would be another picture: 1 in 10
+                    if not (head[-1:].isdigit() or tail[:1].isdigit()):
+                        rules.append((drop, head, tail))
+            if rules:
+                break
+    return rules
+
+
+def _endings(stem: str) -> list[str]:
+    """What may be dropped from a picture's name: its last word, as in ``a_leftImg8bit``."""
+    found = re.search(r'[_\-. ][^_\-. \d][^_\-. ]*$', stem)
+    return [found.group()] if found else []
+
+
+def _by_number(pictures: dict[str, Path], partners: dict[str, Path]) -> dict[str, str]:
+    """Pair ``rgb_012`` with ``depth_12`` where each number occurs once on both sides."""
+    keys = [_numbers(pictures), _numbers(partners)]
+    return {keys[0][key]: keys[1][key] for key in keys[0] if key in keys[1]}
+
+
+def _numbers(names: dict[str, Path]) -> dict[tuple[str, int], str]:
+    by_key: dict[tuple[str, int], str] = {}
+    twice = set()
+    for name in names:
+        folder, _, stem = name.rpartition('/')
+        found = re.findall(r'\d+', stem)
+        if not found:
+            continue
+        key = (folder, int(found[-1]))
+        if key in by_key:
+            twice.add(key)
+        by_key[key] = name
+    return {key: name for key, name in by_key.items() if key not in twice}
+
+
+def ready_splits(names: list[str]) -> dict[str, str]:
+    """Tell the parts of names whose first or second folder is one, such as ``train/a``.
+
+    Returns:
+        The part of each name; empty unless there is one for training and another one.
+    """
+    for level in (0, 1):
+        parts = {}
+        for name in names:
+            folders = name.split('/')[:-1]
+            part = split_of(folders[level]) if len(folders) > level else None
+            if part:
+                parts[name] = part
+        if len(parts) == len(names) and {'train'} < set(parts.values()):
+            return parts
+    return {}
+
+
+def without_split(name: str) -> str:
+    """Take the folder that names the part out of a name: ``train/a`` -> ``a``."""
+    folders = name.split('/')
+    kept = [f for i, f in enumerate(folders) if i > 1 or i == len(folders) - 1 or not split_of(f)]
+    return '/'.join(kept)

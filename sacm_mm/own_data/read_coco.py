@@ -1,0 +1,237 @@
+"""Read COCO: a JSON file of instances, and the photos; polygons and run lengths."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sacm_mm.core.errors import UserError, one_line
+
+from .pairing import existing_folder, list_pictures
+from .samples import SPLITS, Sample, Source, count, listed, split_of
+from .shapes import DrawnMask, Shape, ShapeWishes, check_ring, finish_shapes, rectangle
+
+
+def read_coco(annotations: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
+    """Read a COCO data set.
+
+    Args:
+        annotations: Its JSON file; or a folder that holds one for each part, such as
+            ``instances_train.json`` or Roboflow's ``train/_annotations.coco.json``.
+        photos: Folder of the photos; None takes the folder of the annotations.
+        wishes: What the user wants of the classes.
+
+    Raises:
+        UserError: Something is missing or not COCO; the message names it.
+    """
+    files = _annotation_files(annotations)
+    folder = existing_folder(photos or (annotations if annotations.is_dir() else
+                                        annotations.parent), 'photos')  # fmt: skip
+    on_disk = _PictureIndex(folder)
+    samples: list[Sample] = []
+    labels: dict[int, str] = {}
+    boxes, missing = 0, []
+    for file, split in files:
+        content = _load(file)
+        names = _categories(content, file)
+        labels.update(names)
+        by_image = _shapes(content, file, names, wishes)
+        boxes += by_image.boxes
+        for image in content['images']:
+            sample = _sample(image, file, by_image.shapes, on_disk, split)
+            if sample is None:
+                missing.append(image['file_name'])
+            else:
+                samples.append(sample)
+    if not samples:
+        raise UserError(
+            f"none of the {len(missing)} photos that '{files[0][0]}' names is in '{folder}', such "
+            f"as '{missing[0] if missing else ''}': name their folder second"
+        )
+    _check_unique(samples, annotations)
+    notes = [f'COCO: {listed([f.name for f, _ in files])}, {count(len(samples), "photo")}']
+    source = finish_shapes(samples, [labels[key] for key in sorted(labels)], wishes, notes)
+    if missing:
+        source.warnings.append(
+            f'{count(len(missing), "photo is", "photos are")} named but not there, and left out: '
+            f'{listed(missing)}'
+        )
+    unused = on_disk.unused(samples)
+    if unused:
+        source.warnings.append(
+            f'{count(len(unused), "photo has", "photos have")} no entry and '
+            f'{"is" if len(unused) == 1 else "are"} left out: {listed(unused)}'
+        )
+    if boxes:
+        source.warnings.append(
+            f'{count(boxes, "object has", "objects have")} a box but no polygon and '
+            f'{"is" if boxes == 1 else "are"} left out: --boxes takes boxes for areas'
+        )
+    return source
+
+
+class _PictureIndex:
+    """Finds a photo by the name that an annotation gives it, with or without its folders."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.pictures = list_pictures_by_path(folder)
+        self.by_base: dict[str, list[Path]] = defaultdict(list)
+        for path in self.pictures.values():
+            self.by_base[path.name].append(path)
+
+    def find(self, name: str, near: Path, split: str | None) -> Path | None:
+        """Return the photo: in the folder, beside the annotation, or the only one of the name."""
+        name = name.replace('\\', '/')
+        for place in (self.folder, near):
+            if (place / name).is_file():
+                return place / name
+        found = self.by_base.get(Path(name).name, [])
+        if len(found) > 1 and split:
+            found = [p for p in found if split_of(p.parent.name.rstrip('0123456789')) == split]
+        return found[0] if len(found) == 1 else None
+
+    def unused(self, samples: list[Sample]) -> list[str]:
+        used = {sample.picture.resolve() for sample in samples}
+        return [name for name, path in self.pictures.items() if path.resolve() not in used]
+
+
+def list_pictures_by_path(folder: Path) -> dict[str, Path]:
+    """List pictures by their paths in a folder, with suffix."""
+    return {p.relative_to(folder).as_posix(): p for p in list_pictures(folder, 'photos').values()}
+
+
+def _annotation_files(annotations: Path) -> list[tuple[Path, str | None]]:
+    if annotations.is_file():
+        return [(annotations, None)]
+    folder = existing_folder(annotations, 'annotations')
+    by_split: dict[str, Path] = {}
+    for path in sorted(folder.rglob('*.json')):
+        words = path.stem.lower().replace('-', '_').replace('.', '_').split('_')
+        words = [word.rstrip('0123456789') for word in (*words, path.parent.name.lower())]
+        if 'instances' not in words and 'coco' not in words and len(words) > 3:
+            continue
+        split = next((split_of(word) for word in words if split_of(word)), None)
+        kind = path.stem.split('_')[0]
+        if split and kind not in ('captions', 'person', 'panoptic', 'stuff', 'image', 'labels'):
+            if split in by_split:
+                raise UserError(
+                    f"'{by_split[split]}' and '{path}' are both for {split}: name one file"
+                )
+            by_split[split] = path
+    if not by_split:
+        raise UserError(
+            f"no COCO file for train or val in '{folder}': name the JSON file, such as "
+            f'{folder}/instances.json'
+        )
+    return [(by_split[split], split) for split in SPLITS if split in by_split]
+
+
+def load_json(path: Path, what: str) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        UserError: It cannot be read; the message names it and the line.
+    """
+    try:
+        return json.loads(path.read_text(encoding='utf-8-sig'))
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {what} '{path}' ({one_line(error)}): mend or remove it"
+                        ) from error  # fmt: skip
+
+
+def _load(path: Path) -> dict[str, Any]:
+    content = load_json(path, 'annotations')
+    wanted = ('images', 'annotations', 'categories')
+    if not isinstance(content, Mapping) or any(
+        not isinstance(content.get(key), list) for key in wanted
+    ):
+        raise UserError(
+            f"'{path}' is no COCO file of instances: it needs the lists images, annotations and "
+            'categories'
+        )
+    for image in content['images']:
+        if not isinstance(image, Mapping) or 'id' not in image or not image.get('file_name'):
+            raise UserError(f"'{path}' has an image without id or file_name: add them")
+    return dict(content)
+
+
+def _categories(content: Mapping[str, Any], path: Path) -> dict[int, str]:
+    names = {}
+    for category in content['categories']:
+        if not isinstance(category, Mapping) or 'id' not in category or not category.get('name'):
+            raise UserError(f"'{path}' has a category without id or name: add them")
+        names[category['id']] = str(category['name'])
+    return names
+
+
+class _Shapes:
+    def __init__(self) -> None:
+        self.shapes: dict[Any, list[Shape]] = defaultdict(list)
+        self.boxes = 0
+
+
+def _shapes(
+    content: Mapping[str, Any], path: Path, names: Mapping[int, str], wishes: ShapeWishes
+) -> _Shapes:
+    found = _Shapes()
+    images = {image['id'] for image in content['images']}
+    for number, entry in enumerate(content['annotations']):
+        what = f"annotation {entry.get('id', number)} of '{path}'"
+        if entry.get('image_id') not in images:
+            raise UserError(f'{what} is of image {entry.get("image_id")}, which is not listed')
+        if entry.get('category_id') not in names:
+            raise UserError(
+                f'{what} is of category {entry.get("category_id")}, which is not listed: add it '
+                'to categories'
+            )
+        label = names[entry['category_id']]
+        shape = _shape(entry, label, what, wishes.boxes)
+        if shape is None:
+            found.boxes += 1
+        else:
+            found.shapes[entry['image_id']].append(shape)
+    return found
+
+
+def _shape(entry: Mapping[str, Any], label: str, what: str, boxes: bool) -> Shape | None:
+    segmentation = entry.get('segmentation')
+    if isinstance(segmentation, Mapping) and 'counts' in segmentation:
+        return Shape(label, rle=segmentation)
+    if isinstance(segmentation, list) and segmentation:
+        rings = segmentation if isinstance(segmentation[0], (list, tuple)) else [segmentation]
+        return Shape(label, tuple(check_ring(ring, what) for ring in rings))
+    box = entry.get('bbox')
+    if boxes and isinstance(box, list) and len(box) == 4:
+        x, y, w, h = map(float, box)
+        return Shape(label, (rectangle(x, y, x + w, y + h),))
+    return None
+
+
+def _sample(
+    image: Mapping[str, Any], path: Path, shapes: Mapping[Any, list[Shape]],
+    on_disk: _PictureIndex, split: str | None,
+) -> Sample | None:  # fmt: skip
+    picture = on_disk.find(image['file_name'], path.parent, split)
+    if picture is None:
+        return None
+    size = None
+    if image.get('height') and image.get('width'):
+        size = (int(image['height']), int(image['width']))
+    name = Path(image['file_name'].replace('\\', '/')).with_suffix('').as_posix().lstrip('/')
+    name = '/'.join(part for part in name.split('/') if part not in ('..', '.'))
+    mask = DrawnMask(shapes.get(image['id'], []), size, str(path))
+    return Sample(f'{split}/{name}' if split else name, picture, mask, split=split)
+
+
+def _check_unique(samples: list[Sample], path: Path) -> None:
+    names = [sample.name for sample in samples]
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UserError(f"'{path}' lists the photo '{twice}' twice: give each one entry")
+
+
+__all__ = ['load_json', 'read_coco']

@@ -1,0 +1,180 @@
+"""Read CVAT's own format, "CVAT for images 1.1": one XML file and the photos."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.datasets.picture_files import find_pictures
+
+from .class_names import Colour
+from .pairing import existing_folder
+from .samples import Sample, Source, count, listed, split_of
+from .shapes import DrawnMask, Shape, ShapeWishes, check_ring, ellipse, finish_shapes, rectangle
+
+_NO_AREA = ('polyline', 'points', 'cuboid', 'skeleton', 'tag')
+
+
+def read_cvat(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
+    """Read an unpacked export.
+
+    Args:
+        folder: Where it was unpacked; or its XML file.
+        photos: Folder of the photos, for an export without them.
+        wishes: What the user wants of the classes.
+
+    Raises:
+        UserError: Something is missing or not CVAT's; the message names it.
+    """
+    path = _find_xml(folder)
+    root = _parse(path)
+    labels, colours = _labels(root)
+    place = existing_folder(photos or path.parent, 'photos')
+    pictures = find_pictures(place)
+    if not pictures:
+        raise UserError(f"no photos in '{place}': export with 'Save images', or name their folder")
+    samples: list[Sample] = []
+    skipped: Counter[str] = Counter()
+    missing: list[str] = []
+    for image in root.iter('image'):
+        name, subset = image.get('name', ''), image.get('subset')
+        picture = _find_picture(name, subset, pictures, place)
+        if picture is None:
+            missing.append(name)
+            continue
+        shapes = []
+        for number, element in enumerate(image, 1):
+            what = f"shape {number} of image '{name}' in '{path}'"
+            shape = _shape(element, what, wishes.boxes)
+            if shape is not None:
+                shapes.append(shape)
+            elif element.tag in (*_NO_AREA, 'box'):
+                skipped[element.tag] += 1
+        size = (_number(image, 'height', name, path), _number(image, 'width', name, path))
+        stem = Path(name.replace('\\', '/')).with_suffix('').as_posix()
+        split = split_of(subset) if subset else None
+        full = f'{subset}/{stem}' if subset and subset != 'default' else stem
+        mask = DrawnMask(shapes, size, str(path))
+        samples.append(Sample(full, picture, mask, split=split))
+    if not samples:
+        raise UserError(
+            f"none of the photos that '{path}' names is in '{place}', such as "
+            f"'{missing[0] if missing else 'any'}': name their folder second"
+        )
+    if any(sample.split is None for sample in samples):
+        samples = [Sample(s.name, s.picture, s.mask) for s in samples]
+    notes = [f'CVAT: {path.name}, {count(len(samples), "photo")}']
+    source = finish_shapes(samples, labels, wishes, notes, colours)
+    if missing:
+        source.warnings.append(
+            f'{count(len(missing), "photo is", "photos are")} named but not there, and left out: '
+            f'{listed(missing)}'
+        )
+    if skipped:
+        kinds = ', '.join(f'{number} {kind}' for kind, number in skipped.items())
+        hint = '; --boxes takes boxes for areas' if skipped['box'] else ''
+        source.warnings.append(f'shapes without area are left out: {kinds}{hint}')
+    return source
+
+
+def _find_xml(folder: Path) -> Path:
+    if folder.is_file() and folder.suffix.lower() == '.xml':
+        return folder
+    existing_folder(folder, 'CVAT')
+    found = sorted(folder.rglob('*.xml'))
+    if len(found) == 1:
+        return found[0]
+    named = folder / 'annotations.xml'
+    if named in found:
+        return named
+    raise UserError(
+        f"'{folder}' holds {len(found)} XML files: name the one of the export, annotations.xml"
+    )
+
+
+def _parse(path: Path) -> ElementTree.Element:
+    try:
+        text = path.read_bytes()
+        if b'<!ENTITY' in text:  # it would be expanded without end
+            raise UserError(f"'{path}' declares entities, which no export of CVAT does")
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        raise UserError(f"cannot read '{path}' ({one_line(error)}): export it anew") from error
+    if root.tag != 'annotations':
+        raise UserError(f"'{path}' is no export of CVAT: export as 'CVAT for images 1.1'")
+    if root.find('image') is None:
+        kind = 'of a video' if root.find('track') is not None else 'without images'
+        raise UserError(f"'{path}' is an export {kind}: export it as 'CVAT for images 1.1'")
+    return root
+
+
+def _labels(root: ElementTree.Element) -> tuple[list[str], dict[str, Colour]]:
+    names, colours = [], {}
+    for label in root.iterfind('.//labels/label'):
+        name, colour = label.findtext('name'), label.findtext('color') or ''
+        if name:
+            names.append(name)
+            if len(colour) == 7 and colour.startswith('#'):
+                colours[name] = (int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:], 16))
+    return names, colours
+
+
+def _find_picture(name: str, subset: str | None, pictures: list[Path], place: Path) -> Path | None:
+    name = name.replace('\\', '/')
+    for folder in (place, place / 'images', *([place / 'images' / subset] if subset else [])):
+        path = folder / name
+        right = subset is None or subset in path.parts or folder != place
+        if path.is_file() and right:
+            return path
+    same = [path for path in pictures if path.as_posix().endswith(f'/{name}')]
+    if len(same) > 1 and subset:
+        same = [path for path in same if subset in path.parts]
+    return same[0] if len(same) == 1 else None
+
+
+def _number(element: ElementTree.Element, key: str, name: str, path: Path) -> int:
+    try:
+        return int(float(element.get(key, '')))
+    except ValueError as error:
+        raise UserError(f"image '{name}' of '{path}' has no {key}: export it anew") from error
+
+
+def _shape(element: ElementTree.Element, what: str, boxes: bool) -> Shape | None:
+    kind = element.tag
+    if kind not in ('polygon', 'ellipse', 'mask') and not (kind == 'box' and boxes):
+        return None
+    label = element.get('label') or ''
+    if not label:
+        raise UserError(f'{what} has no label: give it one')
+    try:
+        order = int(element.get('z_order') or 0)
+        if kind == 'polygon':
+            text = element.get('points', '')
+            points = [tuple(map(float, pair.split(','))) for pair in text.split(';') if pair]
+            return Shape(label, (check_ring(points, what),), order=order)
+        if kind == 'ellipse':
+            x, y, rx, ry = (float(element.attrib[key]) for key in ('cx', 'cy', 'rx', 'ry'))
+            return Shape(label, (ellipse(x, y, rx, ry),), order=order)
+        if kind == 'box':
+            corners = [float(element.attrib[key]) for key in ('xtl', 'ytl', 'xbr', 'ybr')]
+            return Shape(label, (rectangle(*corners),), order=order)
+        return Shape(label, patch=_patch(element), order=order)
+    except UserError:
+        raise
+    except (ValueError, KeyError) as error:
+        raise UserError(f'{what}, a {kind}, is damaged ({one_line(error)}): mend it') from error
+
+
+def _patch(element: ElementTree.Element) -> tuple[np.ndarray, int, int]:
+    """Decode a brush mask: run lengths of 0 and 1 by turns, row by row."""
+    width, height = (round(float(element.attrib[key])) for key in ('width', 'height'))
+    runs = [int(run) for run in element.attrib['rle'].replace(';', ',').split(',')]
+    if sum(runs) != width * height:
+        raise ValueError(f'its runs cover {sum(runs)} of {width * height} pixels')
+    flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    left, top = (round(float(element.attrib[key])) for key in ('left', 'top'))
+    return flat.reshape(height, width), left, top

@@ -1,0 +1,123 @@
+"""Read a folder of photos and a folder of masks that are pictures; and VOC, which is that too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sacm_mm.core.errors import UserError
+
+from .categories import Wishes, decide_classes
+from .class_names import palette_beside, read_palette_file
+from .mask_files import MaskFile, scan_masks
+from .pairing import Pairs, existing_folder, list_pictures, pair_by_name, ready_splits
+from .samples import SPLITS, Sample, Source
+
+
+def read_folder(photos: Path, masks: Path, wishes: Wishes, pattern: str | None = None) -> Source:
+    """Read photos with masks of the same or similar names.
+
+    Args:
+        photos: Folder of the photos; folders in it named train, val or test are kept as parts.
+        masks: Folder of the masks.
+        wishes: What the user wants of the classes.
+        pattern: How a mask is named, such as ``{id}_mask.png``; None finds out.
+
+    Raises:
+        UserError: Something is missing, cannot be read or does not fit; the message names it.
+    """
+    existing_folder(photos, 'photos')
+    existing_folder(masks, 'masks')
+    if photos.resolve() == masks.resolve():
+        pairs = _pair_in_one_folder(photos, pattern)
+    else:
+        inside = (masks,) if masks.resolve().is_relative_to(photos.resolve()) else ()
+        also = (photos,) if photos.resolve().is_relative_to(masks.resolve()) else ()
+        pictures = list_pictures(photos, 'photos', inside)
+        pairs = pair_by_name(pictures, list_pictures(masks, 'masks', also), 'mask', pattern)
+    return _source(pairs, masks, wishes, {})
+
+
+def read_voc(root: Path, wishes: Wishes) -> Source:
+    """Read PASCAL VOC's layout: JPEGImages, SegmentationClass and ImageSets/Segmentation.
+
+    Raises:
+        UserError: A folder is missing, or a list names a photo that is not there.
+    """
+    existing_folder(root, 'VOC')
+    if not (root / 'SegmentationClass').is_dir():
+        found = [p.parent for p in sorted(root.rglob('SegmentationClass')) if p.is_dir()]
+        if len(found) != 1:
+            raise UserError(
+                f"'{root}' has no folder SegmentationClass: VOC's boxes are no masks; name the "
+                'folder that holds JPEGImages and SegmentationClass'
+            )
+        root = found[0]
+    photos = existing_folder(root / 'JPEGImages', 'photos')
+    pictures = list_pictures(photos, 'photos')
+    masks = list_pictures(root / 'SegmentationClass', 'masks')
+    splits = _lists(root / 'ImageSets' / 'Segmentation', pictures)
+    if splits:
+        pictures = {name: path for name, path in pictures.items() if name in splits}
+    else:  # most photos of VOC have boxes alone
+        pictures = {name: path for name, path in pictures.items() if name in masks} or pictures
+    pairs = pair_by_name(pictures, masks, 'mask')
+    return _source(pairs, root / 'SegmentationClass', wishes, splits)
+
+
+def _lists(folder: Path, pictures: dict[str, Path]) -> dict[str, str]:
+    splits: dict[str, str] = {}
+    for split in SPLITS:
+        path = folder / f'{split}.txt'
+        for name in path.read_text(encoding='utf-8').split('\n') if path.is_file() else ():
+            name = name.strip()
+            if not name:
+                continue
+            if name not in pictures:
+                raise UserError(f"'{path}' lists '{name}', of which there is no photo: take it out")
+            if splits.setdefault(name, split) != split:
+                raise UserError(f"'{name}' is listed in {splits[name]} and in {split}: choose one")
+    return splits if 'train' in splits.values() else {}
+
+
+def _pair_in_one_folder(folder: Path, pattern: str | None) -> Pairs:
+    """Pair ``a.jpg`` with ``a_mask.png`` beside it: masks are what the pattern fits."""
+    if pattern is None or pattern.count('{id}') != 1:
+        raise UserError(
+            f"photos and masks are both in '{folder}': say how masks are named with --pattern, "
+            'such as "{id}_mask.png"'
+        )
+    head, tail = pattern.split('{id}')
+    every = [p for p in sorted(folder.rglob('*')) if p.is_file()]
+    masks = {p for p in every if p.name.startswith(head) and p.name.endswith(tail)}
+    pictures = {n: p for n, p in list_pictures_apart(folder, masks).items() if p not in masks}
+    partners = {p.relative_to(folder).with_suffix('').as_posix(): p for p in masks}
+    if not pictures or not partners:
+        raise UserError(f"nothing in '{folder}' is named as '{pattern}', or everything is")
+    return pair_by_name(pictures, dict(sorted(partners.items())), 'mask', pattern)
+
+
+def list_pictures_apart(folder: Path, apart: set[Path]) -> dict[str, Path]:
+    """List a folder's pictures that are not in ``apart``, by name."""
+    from sacm_mm.datasets.picture_files import find_pictures
+
+    found = [p for p in find_pictures(folder) if p not in apart]
+    return {p.relative_to(folder).with_suffix('').as_posix(): p for p in found}
+
+
+def _source(pairs: Pairs, masks: Path, wishes: Wishes, splits: dict[str, str]) -> Source:
+    notes = list(pairs.notes)
+    if not wishes.named and not wishes.earlier:
+        beside = palette_beside(masks)
+        if beside:
+            named = read_palette_file(beside)
+            wishes = Wishes(named, wishes.ignored, (), wishes.tolerance)
+            notes.append(f'class names: {beside}')
+    scan = scan_masks([mask for _, _, mask in pairs.found])
+    decided = decide_classes(scan, wishes)
+    splits = splits or ready_splits([name for name, _, _ in pairs.found])
+    samples = []
+    for name, picture, mask in pairs.found:
+        truth = MaskFile(mask, scan.coloured, decided.numbers)
+        samples.append(Sample(name, picture, truth, split=splits.get(name)))
+    notes = [*scan.notes, *notes, *decided.notes]
+    return Source('segmentation', samples, decided.classes, notes, pairs.warnings)

@@ -1,0 +1,116 @@
+"""Read labelme: a JSON file beside each photo."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from sacm_mm.core.errors import UserError
+
+from .pairing import existing_folder
+from .read_coco import load_json
+from .samples import Sample, Source, count, listed
+from .shapes import DrawnMask, Shape, ShapeWishes, check_ring, ellipse, finish_shapes, rectangle
+
+_NO_AREA = ('line', 'linestrip', 'point', 'points')
+
+
+def read_labelme(folder: Path, wishes: ShapeWishes) -> Source:
+    """Read a folder of labelme files and their photos, and the folders in it.
+
+    Raises:
+        UserError: There are none, or one is not labelme's; the message names it.
+    """
+    existing_folder(folder, 'labelme')
+    files = [p for p in sorted(folder.rglob('*.json')) if not p.name.startswith('.')]
+    if not files:
+        raise UserError(f"no labelme files in '{folder}': it needs .json files beside the photos")
+    samples: list[Sample] = []
+    skipped: Counter[str] = Counter()
+    missing: list[str] = []
+    for path in files:
+        content = load_json(path, 'labelme file')
+        if not isinstance(content, Mapping) or not isinstance(content.get('shapes'), list):
+            raise UserError(f"'{path}' is no labelme file: it has no list 'shapes'; take it out")
+        picture = _find_picture(path, content)
+        if picture is None:
+            missing.append(path.name)
+            continue
+        shapes = []
+        for number, entry in enumerate(content['shapes'], 1):
+            shape = _shape(entry, f"shape {number} of '{path}'")
+            if isinstance(shape, str):
+                skipped[shape] += 1
+            else:
+                shapes.append(shape)
+        size = None
+        if content.get('imageHeight') and content.get('imageWidth'):
+            size = (int(content['imageHeight']), int(content['imageWidth']))
+        name = path.relative_to(folder).with_suffix('').as_posix()
+        samples.append(Sample(name, picture, DrawnMask(shapes, size, str(path))))
+    if not samples:
+        raise UserError(
+            f"none of the photos of the labelme files in '{folder}' is there, such as that of "
+            f"'{missing[0]}': put each beside its file"
+        )
+    source = finish_shapes(samples, [], wishes, [f'labelme: {count(len(samples), "file")}'])
+    if missing:
+        source.warnings.append(
+            f'{count(len(missing), "file has", "files have")} no photo and '
+            f'{"is" if len(missing) == 1 else "are"} left out: {listed(missing)}'
+        )
+    if skipped:
+        kinds = ', '.join(f'{number} {kind}' for kind, number in skipped.items())
+        source.warnings.append(f'shapes without area are left out: {kinds}')
+    return source
+
+
+def _find_picture(path: Path, content: Mapping[str, Any]) -> Path | None:
+    """Find the photo: where the file says, or beside it under its name or its own."""
+    named = str(content.get('imagePath') or '').replace('\\', '/')
+    candidates = [path.parent / named, path.parent / Path(named).name] if named else []
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    beside = [p for p in sorted(path.parent.glob('*')) if p.stem == path.stem and p != path]
+    return next((p for p in beside if p.suffix.lower() != '.json' and p.is_file()), None)
+
+
+def _shape(entry: Any, what: str) -> Shape | str:
+    """Return a shape, or the kind of one that has no area."""
+    if not isinstance(entry, Mapping) or not entry.get('label') or 'points' not in entry:
+        raise UserError(f'{what} has no label or no points: mend it')
+    label, points = str(entry['label']), entry['points']
+    kind = entry.get('shape_type') or 'polygon'
+    if kind in _NO_AREA:
+        return str(kind)
+    if kind == 'polygon':
+        return Shape(label, (check_ring(points, what),))
+    pair = np.asarray(points, np.float64).reshape(-1, 2) if points else np.zeros((0, 2))
+    if len(pair) < 2:
+        raise UserError(f'{what}, a {kind}, has {len(pair)} points: it needs two, mend it')
+    (x0, y0), (x1, y1) = pair[0], pair[1]
+    if kind == 'rectangle':
+        x, y = pair[:, 0], pair[:, 1]  # two corners, or four since version 6
+        return Shape(label, (rectangle(x.min(), y.min(), x.max(), y.max()),))
+    if kind == 'circle':
+        radius = float(np.hypot(x1 - x0, y1 - y0))
+        return Shape(label, (ellipse(x0, y0, radius, radius),))
+    if kind == 'mask':
+        return Shape(label, patch=(_decode(entry.get('mask'), what), round(x0), round(y0)))
+    raise UserError(f"{what} is of the unknown kind '{kind}': draw it as a polygon")
+
+
+def _decode(text: Any, what: str) -> np.ndarray:
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(text))) as image:
+            return np.asarray(image.convert('L')) > 0
+    except Exception as error:  # each decoder has exceptions of its own
+        raise UserError(f'{what} holds a mask that does not decode: draw it anew') from error

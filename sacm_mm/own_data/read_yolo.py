@@ -1,0 +1,151 @@
+"""Read YOLO's polygons: a text file of lines ``class x1 y1 x2 y2 ...`` for each photo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sacm_mm.core.errors import UserError
+from sacm_mm.datasets.picture_files import find_pictures
+
+from .class_names import read_palette_file
+from .pairing import existing_folder, ready_splits
+from .samples import Sample, Source, count, listed
+from .shapes import DrawnMask, Shape, ShapeWishes, check_ring, finish_shapes, rectangle
+
+_NAME_FILES = ('data.yaml', 'dataset.yaml', 'data.yml', 'obj.names', 'classes.txt', 'labels.txt')
+_NO_LABELS = frozenset(('classes.txt', 'labels.txt', 'train.txt', 'val.txt', 'test.txt',
+                        'readme.txt', 'readme.roboflow.txt', 'readme.dataset.txt'))  # fmt: skip
+
+
+def read_yolo(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
+    """Read a folder as Ultralytics lays it out, or photos and text files side by side.
+
+    Args:
+        folder: What holds ``images`` and ``labels``, in either order with train and val.
+        photos: Folder of the photos where they are elsewhere.
+        wishes: What the user wants of the classes.
+
+    Raises:
+        UserError: Something is missing or not YOLO's polygons; the message names file and line.
+    """
+    existing_folder(folder, 'YOLO')
+    names = _names(folder, wishes)
+    place = photos or folder
+    pictures = find_pictures(existing_folder(place, 'photos'))
+    if not pictures:
+        raise UserError(f"no photos in '{place}': name their folder second")
+    texts = {_key(p, folder): p for p in sorted(folder.rglob('*.txt'))
+             if p.name.lower() not in _NO_LABELS}  # fmt: skip
+    if not texts:
+        raise UserError(f"no label files (.txt) in '{folder}': it needs one for each photo")
+    samples, bare = [], []
+    boxes = 0
+    used = set()
+    for picture in pictures:
+        key = _key(picture, place)
+        text = texts.get(key)
+        if text is None:
+            bare.append(picture.name)
+            continue
+        used.add(key)
+        shapes, without = _read_lines(text, names, wishes.boxes)
+        boxes += without
+        samples.append(Sample(key, picture, _RelativeMask(shapes, None, str(text))))
+    if not samples:
+        raise UserError(
+            f"no label file fits a photo by its name: '{pictures[0]}' and "
+            f"'{next(iter(texts.values()))}'; give both the same names"
+        )
+    splits = ready_splits([sample.name for sample in samples])
+    samples = [Sample(s.name, s.picture, s.mask, split=splits.get(s.name)) for s in samples]
+    notes = [f'YOLO: {count(len(samples), "photo")} with labels']
+    source = finish_shapes(samples, [names[key] for key in sorted(names)], wishes, notes)
+    if bare:
+        source.warnings.append(
+            f'{count(len(bare), "photo has", "photos have")} no label file and '
+            f'{"is" if len(bare) == 1 else "are"} left out: {listed(bare)}; an empty file says '
+            'that there is nothing in it'
+        )
+    alone = [texts[key].name for key in texts if key not in used]
+    if alone:
+        source.warnings.append(f'{count(len(alone), "label file has", "label files have")} no '
+                               f'photo: {listed(alone)}')  # fmt: skip
+    if boxes:
+        source.warnings.append(
+            f'{count(boxes, "line is a box", "lines are boxes")}, not a polygon, and left out: '
+            '--boxes takes boxes for areas'
+        )
+    return source
+
+
+def _key(path: Path, folder: Path) -> str:
+    """Return what a photo and its labels share: the path without images, labels and suffix."""
+    parts = path.relative_to(folder).with_suffix('').parts
+    kept = [p for p in parts[:-1] if p.lower() not in ('images', 'labels', 'obj_train_data')]
+    return '/'.join((*kept, parts[-1]))
+
+
+def _names(folder: Path, wishes: ShapeWishes) -> dict[int, str]:
+    for place in (folder, folder.parent):
+        for file in _NAME_FILES:
+            path = place / file
+            if path.is_file():
+                named = read_palette_file(path)
+                return {number: name for number, (name, _) in enumerate(named)}
+    if wishes.named:
+        return {number: name for number, (name, _) in enumerate(wishes.named)}
+    raise UserError(
+        f"'{folder}' has no data.yaml or classes.txt: the numbers in the labels need names, give "
+        'them with --classes'
+    )
+
+
+def _read_lines(path: Path, names: Mapping[int, str], boxes: bool) -> tuple[list[Shape], int]:
+    try:
+        lines = path.read_text(encoding='utf-8-sig').splitlines()
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read labels '{path}': replace the file or take it out") from error
+    shapes, without = [], 0
+    for number, line in enumerate(lines, 1):
+        words = line.split()
+        if not words:
+            continue
+        what = f"line {number} of '{path}'"
+        try:
+            label, values = int(float(words[0])), np.array(words[1:], np.float64)
+        except ValueError as error:
+            raise UserError(f'{what} is not "class x1 y1 x2 y2 ...": mend it') from error
+        if label not in names:
+            raise UserError(f'{what} is of class {label}, but the names are 0 to {len(names) - 1}')
+        if len(values) and (values.min() < -0.01 or values.max() > 1.01):
+            raise UserError(
+                f'{what} holds {values.max():g}: positions are shares of width and height, 0 to 1'
+            )
+        if len(values) == 4:
+            if boxes:
+                x, y, w, h = values
+                shapes.append(
+                    Shape(names[label], (rectangle(x - w / 2, y - h / 2, x + w / 2, y + h / 2),))
+                )
+            else:
+                without += 1
+            continue
+        if len(values) % 2:
+            raise UserError(f'{what} has {len(values)} numbers after the class: they come in pairs')
+        shapes.append(Shape(names[label], (check_ring(values, what),)))
+    return shapes, without
+
+
+class _RelativeMask(DrawnMask):
+    """Shapes whose corners are shares of the picture's width and height."""
+
+    def draw(self, picture: Path, size: tuple[int, int]) -> np.ndarray:
+        """Draw it as classes (H, W), uint8."""
+        scale = np.array([size[1], size[0]], np.float64)
+        scaled: Any = [Shape(s.label, tuple(r * scale for r in s.rings)) for s in self.shapes]
+        mask = DrawnMask(scaled, size, self.source, self.numbers, self.empty)
+        return mask.draw(picture, size)

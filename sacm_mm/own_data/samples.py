@@ -1,0 +1,90 @@
+"""What every kind of source is brought to: samples with their truth, and the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from sacm_mm.datasets.dataset_file import Category
+
+IGNORED = 255  # of a mask: no loss, no score
+MAX_CLASSES = 255
+SPLITS = ('train', 'val', 'test')
+_SPLIT_NAMES = {
+    'train': 'train', 'training': 'train', 'val': 'val', 'valid': 'val', 'validation': 'val',
+    'dev': 'val', 'test': 'test', 'testing': 'test',
+}  # fmt: skip
+# names that people give to what is not to be learned
+IGNORED_NAMES = frozenset(
+    ('__ignore__', 'ignore', 'ignored', 'void', 'unlabeled', 'unlabelled', "don't care", 'dontcare')
+)
+
+
+class Mask(Protocol):
+    """The truth of a picture, of whatever form: drawn when the data set is written."""
+
+    def draw(self, picture: Path, size: tuple[int, int]) -> np.ndarray:
+        """Return the mask (H, W), uint8, of a picture whose upright size is ``size``, (H, W)."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture and what is known of it.
+
+    Attributes:
+        name: Its path without suffix, ``/`` between folders; unique in a source.
+        picture: Its file.
+        mask: Its classes, for segmentation.
+        label: Its class, for classification.
+        depth: Its depth file.
+        split: The part that it belongs to where the source says so.
+    """
+
+    name: str
+    picture: Path
+    mask: Mask | None = None
+    label: int | None = None
+    depth: Path | None = None
+    split: str | None = None
+
+
+@dataclass
+class Source:
+    """What a reader found.
+
+    Attributes:
+        task: ``'segmentation'``, ``'classification'`` or ``'depth'``.
+        samples: All that can be used.
+        classes: In the order of their numbers; empty for depth.
+        notes: What the files turned out to be, for people.
+        warnings: What was left out or looks wrong, for people.
+    """
+
+    task: str
+    samples: list[Sample]
+    classes: list[Category] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def split_of(name: str) -> str | None:
+    """Tell the part of a data set by the name of its folder, such as ``valid``; None for others."""
+    return _SPLIT_NAMES.get(name.lower())
+
+
+def listed(names: Sequence[object], most: int = 3) -> str:
+    """Name a few of many: ``a, b, c and 7 more``."""
+    shown = ', '.join(str(name) for name in names[:most])
+    return shown if len(names) <= most else f'{shown} and {len(names) - most} more'
+
+
+def count(number: int, thing: str, things: str = '') -> str:
+    """Say how many: ``1 picture``, ``2 pictures``."""
+    return f'{number} {thing if number == 1 else things or thing + "s"}'
+
+
+__all__ = ['Category', 'Sample', 'Source']

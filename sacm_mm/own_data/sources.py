@@ -1,0 +1,142 @@
+"""The kinds of sources by name, and what each needs."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sacm_mm.core.errors import UserError
+
+from .categories import Wishes
+from .class_names import read_names
+from .preparing import Job, Prepared, prepare
+from .read_classes import read_classes
+from .read_coco import read_coco
+from .read_cvat import read_cvat
+from .read_depth import parse_unit, read_depth
+from .read_folder import read_folder, read_voc
+from .read_labelme import read_labelme
+from .read_yolo import read_yolo
+from .samples import Category, Source
+from .shapes import ShapeWishes
+from .splitting import SplitWishes, parse_shares
+
+# how many paths each kind takes, and what they are
+KINDS: dict[str, tuple[int, int, str]] = {
+    'folder': (2, 2, 'PHOTOS MASKS: masks that are pictures'),
+    'coco': (1, 2, 'instances.json PHOTOS, or a folder with both'),
+    'labelme': (1, 1, 'FOLDER of .json files beside the photos'),
+    'cvat': (1, 2, 'FOLDER of an unpacked "CVAT for images 1.1" export, and PHOTOS if apart'),
+    'yolo': (1, 2, 'FOLDER with images, labels (polygons) and data.yaml'),
+    'voc': (1, 1, 'FOLDER with JPEGImages and SegmentationClass'),
+    'classes': (1, 1, 'FOLDER with one folder of pictures a class'),
+    'depth': (2, 2, 'PHOTOS DEPTHS, with --unit'),
+}
+
+
+def prepare_source(
+    kind: str,
+    paths: Sequence[str | Path],
+    out: str | Path,
+    *,
+    classes: str | None = None,
+    ignore: Sequence[str] = (),
+    split: str = '80,10,10',
+    seed: int = 0,
+    group: str | None = None,
+    pattern: str | None = None,
+    tolerance: int = 0,
+    unlabelled: str = 'background',
+    boxes: bool = False,
+    unit: str | None = None,
+    focal_baseline: float | None = None,
+    link: bool = False,
+    command: str = '',
+) -> Prepared:
+    """Make a data set of what people have.
+
+    Args:
+        kind: One of ``KINDS``.
+        paths: What it needs, see ``KINDS``.
+        out: Folder to write; one that was written before is brought up to date.
+        classes: Names with commas between, or a file of names and colours.
+        ignore: Names, colours or values of masks that are not to be learned.
+        split: Shares of train, val and test.
+        seed: Of the split.
+        group: Pattern whose first group names the recording of a picture.
+        pattern: How masks or depth frames are named, such as ``{id}_mask.png``.
+        tolerance: Largest difference of a channel at which a colour is still a class's.
+        unlabelled: What no polygon covers: ``'background'`` or ``'ignore'``.
+        boxes: Take boxes for areas.
+        unit: Of depth frames: mm, cm, m, disparity, or the metres of a step.
+        focal_baseline: Turns disparity into metres.
+        link: Link to the pictures in place of copying them.
+        command: How the user called it.
+
+    Raises:
+        UserError: Something is missing or wrong; the message names it and the fix.
+    """
+    places = _checked(kind, paths, unit)
+    named = read_names(classes) if classes else []
+    wanted = SplitWishes(parse_shares(split), seed, group)
+    depth_unit = parse_unit(unit, focal_baseline) if unit else None
+
+    def read(earlier: list[Category]) -> Source:
+        kept = [] if named else earlier
+        if kind in ('folder', 'voc'):
+            wishes = Wishes(named, ignore, kept, tolerance)
+            if kind == 'voc':
+                return read_voc(places[0], wishes)
+            return read_folder(places[0], places[1], wishes, pattern)
+        if kind == 'classes':
+            return read_classes(places[0], named, kept)
+        if kind == 'depth':
+            return read_depth(places[0], places[1], pattern)
+        drawn = ShapeWishes(named, ignore, kept, unlabelled, boxes)
+        if kind == 'labelme':
+            return read_labelme(places[0], drawn)
+        reader = {'coco': read_coco, 'cvat': read_cvat, 'yolo': read_yolo}[kind]
+        return reader(places[0], places[1] if len(places) > 1 else None, drawn)
+
+    origin: dict[str, Any] = {
+        'kind': kind, 'paths': [str(place.absolute()) for place in places],
+        'command': command or f'prepare_source({kind!r}, ...)',
+    }  # fmt: skip
+    job = Job(read, Path(out), origin, wanted, depth_unit, link, origin['command'])
+    _refuse_nested(places, job.out)
+    return prepare(job)
+
+
+def _checked(kind: str, paths: Sequence[str | Path], unit: str | None) -> list[Path]:
+    if kind not in KINDS:
+        raise UserError(f"source '{kind}' is unknown: choose from {', '.join(KINDS)}")
+    least, most, what = KINDS[kind]
+    if not least <= len(paths) <= most:
+        raise UserError(f"source '{kind}' takes {what}: {len(paths)} given")
+    if (kind == 'depth') != (unit is not None):
+        raise UserError(
+            'depth needs --unit: mm, cm, m, disparity, or the metres of a step'
+            if kind == 'depth'
+            else f"--unit is for depth, not for source '{kind}'"
+        )
+    places = [Path(path) for path in paths]
+    for place in places:
+        if not place.exists():
+            raise UserError(f"'{place}' does not exist: source '{kind}' takes {what}")
+    return places
+
+
+def _refuse_nested(places: Sequence[Path], out: Path) -> None:
+    """Keep the data set out of its sources: the next run would read it as one of them."""
+    for place in places:
+        if place.is_dir() and out.resolve().is_relative_to(place.resolve()):
+            raise UserError(f"--out '{out}' is inside of the source '{place}': choose another")
+        if place.resolve().is_relative_to(out.resolve()):
+            raise UserError(f"the source '{place}' is inside of --out '{out}': choose another")
+
+
+def command_line(arguments: Sequence[str]) -> str:
+    """Return a command as it can be pasted into a shell."""
+    return shlex.join(arguments)

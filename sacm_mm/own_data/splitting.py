@@ -1,0 +1,166 @@
+"""Split samples into parts: stable when files are added, and whole recordings in one part."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sacm_mm.core.errors import UserError
+
+from .pairing import without_split
+from .samples import SPLITS, Sample
+
+
+@dataclass(frozen=True)
+class SplitWishes:
+    """How to split.
+
+    Attributes:
+        shares: Of train, val and test; they are normed.
+        seed: Changes who goes where.
+        group: Pattern whose first group names the recording of a picture; all its pictures go to
+            one part.
+    """
+
+    shares: tuple[float, float, float] = (80, 10, 10)
+    seed: int = 0
+    group: str | None = None
+
+
+def parse_shares(text: str) -> tuple[float, float, float]:
+    """Read ``--split 80,10,10``; the last may be left out.
+
+    Raises:
+        UserError: It is not two or three numbers with a positive first and second.
+    """
+    try:
+        shares = [float(part) for part in text.split(',')]
+    except ValueError:
+        shares = []
+    if len(shares) == 2:
+        shares.append(0.0)
+    if len(shares) != 3 or min(shares) < 0 or shares[0] <= 0 or shares[1] <= 0:
+        raise UserError(f"--split '{text}' is no split: give shares of train, val, test: 80,10,10")
+    return shares[0], shares[1], shares[2]
+
+
+def split_samples(
+    samples: Sequence[Sample], wishes: SplitWishes, earlier: Mapping[str, str]
+) -> dict[str, str]:
+    """Decide the part of each sample.
+
+    The part follows from a hash of the name, so that adding files moves no other; parts that the
+    source has are kept, and so are those of an earlier run.
+
+    Args:
+        samples: All samples.
+        wishes: How to split.
+        earlier: Parts by name, of an earlier run with the same wishes.
+
+    Returns:
+        The part of each name.
+
+    Raises:
+        UserError: There are too few samples or groups, or the pattern of the groups fits none.
+    """
+    if all(sample.split for sample in samples):
+        return _kept(samples)
+    groups = _groups(samples, wishes.group)
+    if len(groups) < 2:
+        what = f'--group {wishes.group} puts all' if wishes.group else 'there is'
+        raise UserError(
+            f'{what} {len(samples)} picture{"s" * (len(samples) != 1)} in one group: training and '
+            'validation need two, add pictures or change --group'
+        )
+    parts: dict[str, str] = {}
+    places = {key: _place(f'{wishes.seed}:{key}') for key in groups}
+    total = sum(wishes.shares)
+    bounds = (wishes.shares[0] / total, (wishes.shares[0] + wishes.shares[1]) / total)
+    for key, members in groups.items():
+        place = places[key]
+        part = SPLITS[0] if place < bounds[0] else SPLITS[1] if place < bounds[1] else SPLITS[2]
+        part = next((earlier[name] for name in members if name in earlier), part)
+        parts[key] = part
+    _fill_empty(parts, places, wishes.shares)
+    return {name: parts[key] for key, members in groups.items() for name in members}
+
+
+def _kept(samples: Sequence[Sample]) -> dict[str, str]:
+    parts = {sample.name: sample.split or 'train' for sample in samples}
+    if 'val' in parts.values():
+        return parts
+    if 'test' in parts.values():  # what is held out is looked at while training too
+        return {name: 'val' if part == 'test' else part for name, part in parts.items()}
+    raise UserError('all pictures are for training: a folder or list of val or test is missing')
+
+
+def _groups(samples: Sequence[Sample], pattern: str | None) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = defaultdict(list)
+    if pattern is None:
+        return {sample.name: [sample.name] for sample in samples}
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise UserError(f"--group '{pattern}' is no regular expression: {error}") from error
+    if compiled.groups < 1:
+        raise UserError(f"--group '{pattern}' has no group in parentheses: write (.*)_\\d+")
+    for sample in samples:
+        found = compiled.fullmatch(without_split(sample.name)) or compiled.match(sample.name)
+        if not found:
+            raise UserError(f"--group '{pattern}' does not fit the name '{sample.name}': widen it")
+        groups[found.group(1)].append(sample.name)
+    return dict(groups)
+
+
+def _place(text: str) -> float:
+    digest = hashlib.sha256(text.encode('utf-8', 'surrogateescape')).digest()
+    return int.from_bytes(digest[:8], 'big') / 2**64
+
+
+def _fill_empty(
+    parts: dict[str, str], places: Mapping[str, float], shares: tuple[float, float, float]
+) -> None:
+    """Give small sets something to validate on, and to train on: the groups next to the bounds."""
+    by_place = sorted(parts, key=lambda key: places[key])
+    if 'train' not in parts.values():
+        parts[by_place[0]] = 'train'
+    wanted = ['val', *(['test'] if shares[2] and len(parts) >= 20 else [])]
+    for part in wanted:
+        if part not in parts.values():
+            train = [key for key in by_place if parts[key] == 'train']
+            spare = [key for key in by_place if parts[key] == 'test'] if part == 'val' else []
+            if len(train) > 1 or spare:
+                parts[train[-1] if len(train) > 1 else spare[0]] = part
+
+
+_FRAME = re.compile(r'^(.*?)(\d+)\D*$')
+
+
+def looks_like_video(names: Sequence[str]) -> str | None:
+    """Tell whether names look like frames of recordings; return a pattern for ``--group``.
+
+    They do where several beginnings are each followed by at least three numbers in steps that are
+    mostly the same.
+    """
+    by_head: dict[str, list[int]] = defaultdict(list)
+    for name in names:
+        if found := _FRAME.match(without_split(name)):
+            by_head[found.group(1)].append(int(found.group(2)))
+    recordings = 0
+    framed = 0
+    for numbers in by_head.values():
+        numbers.sort()
+        steps = [b - a for a, b in itertools.pairwise(numbers)]
+        if len(steps) < 2:
+            continue
+        usual = max(set(steps), key=steps.count)
+        if steps.count(usual) >= 0.6 * len(steps):
+            recordings += 1
+            framed += len(numbers)
+    if recordings >= 2 and framed >= 0.7 * len(names):
+        return r'(.*?)\d+\D*'
+    return None

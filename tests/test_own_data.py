@@ -1,0 +1,244 @@
+"""Own pictures: every kind of source becomes a data set that trains and predicts."""
+
+from pathlib import Path
+
+import numpy as np
+import own_sources
+import pytest
+import torch
+import yaml
+from mmengine.config import Config
+from mmengine.dataset import default_collate, pseudo_collate
+from mmengine.optim import OptimWrapper
+from mmengine.registry import DATASETS, MODELS, init_default_scope
+from own_sources import COLOURS, NAMES, SIZE, save, scene
+from PIL import Image
+
+from sacm_mm.core.errors import UserError
+from sacm_mm.own_data.samples import Sample
+from sacm_mm.own_data.sources import prepare_source
+from sacm_mm.own_data.splitting import SplitWishes, split_samples
+
+SHAPED = ('coco', 'labelme', 'cvat', 'yolo')
+KINDS = {
+    'folder colours': ('folder', own_sources.folder_colours, {}),
+    'folder numbers': ('folder', own_sources.folder_numbers, {'classes': ','.join(NAMES)}),
+    'folder binary': ('folder', own_sources.folder_binary, {}),
+    'coco': ('coco', own_sources.coco, {}),
+    'labelme': ('labelme', own_sources.labelme, {}),
+    'cvat': ('cvat', own_sources.cvat, {}),
+    'yolo': ('yolo', own_sources.yolo, {}),
+    'voc': ('voc', own_sources.voc, {}),
+    'classes': ('classes', own_sources.classes, {}),
+    'depth': ('depth', own_sources.depth, {'unit': 'mm'}),
+}
+
+
+def build(config, **changes):
+    """Build a ready config's model, tiny, and its data sets."""
+    cfg = Config.fromfile(config)
+    init_default_scope(cfg.default_scope)
+    head = cfg.model.get('decode_head') or cfg.model.head
+    cfg.model.backbone.arch, head.in_channels = 'd16-l2-k3-p4', 16
+    if 'upscale_factor' in head:
+        head.upscale_factor = 4
+    cfg.merge_from_dict(changes)
+    model = MODELS.build(cfg.model)
+    train, val = (
+        DATASETS.build({**cfg[f'{part}_dataloader'].dataset, 'serialize_data': False})
+        for part in ('train', 'val')
+    )
+    return cfg, model, train, val
+
+
+def train_and_predict(config):
+    """Take two steps with a ready config, and predict the first picture of its val part."""
+    cfg, model, train, val = build(config)
+    collate = default_collate if cfg.default_scope == 'mmpretrain' else pseudo_collate
+    optimizer = OptimWrapper(torch.optim.AdamW(model.parameters(), lr=1e-3))
+    for _ in range(2):
+        losses = model.train_step(collate([train[0], train[1]]), optimizer)
+    assert all(np.isfinite(float(value)) for value in losses.values())
+    model.eval()
+    with torch.no_grad():
+        (predicted,) = model.test_step(collate([val[0]]))
+    return cfg, val, predicted
+
+
+def read_mask(path):
+    return np.array(Image.open(path))
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_source_becomes_a_data_set_that_trains(kind, tmp_path):
+    name, write, options = KINDS[kind]
+    done = prepare_source(name, write(tmp_path), tmp_path / 'mine', **options)
+    assert done.config == tmp_path / 'mine/mine.py'
+    content = yaml.safe_load((tmp_path / 'mine/dataset.yaml').read_text(encoding='utf-8'))
+    assert content['counts']['train'] >= 4 and content['counts']['val'] >= 1
+    _, val, predicted = train_and_predict(done.config)
+    if name == 'classes':
+        assert val.metainfo['classes'] == ('car', 'tree')
+        assert predicted.pred_score.shape == (2,)
+        return
+    prediction = predicted.pred_depth_map if name == 'depth' else predicted.pred_sem_seg
+    assert prediction.data.shape[-2:] == SIZE
+    if name == 'depth':
+        truth = (
+            np.array(Image.open(val.get_data_info(0)['depth_map_path'])) * content['depth']['step']
+        )
+        number = int(val.get_data_info(0)['img_path'].split('_')[-1].split('.')[0])
+        np.testing.assert_allclose(truth, scene(number).depth, atol=1e-3)
+        return
+    if kind == 'folder binary':
+        assert val.metainfo['classes'] == ('background', 'foreground')
+        return
+    if name in (*SHAPED, 'voc') or kind == 'folder numbers':
+        assert set(val.metainfo['classes']) == set(NAMES)
+    codes = {c['name']: place for place, c in enumerate(content['classes'])}
+    if kind == 'folder colours':  # names are a guess, colours are not
+        codes = {n: [c['colour'] for c in content['classes']].index('#' + bytes(rgb).hex())
+                 for n, rgb in zip(NAMES, COLOURS)}  # fmt: skip
+    for info in (val.get_data_info(i) for i in range(len(val))):
+        number = int(''.join(c for c in info['img_path'].split('/')[-1] if c.isdigit()))
+        wanted = np.array([codes[n] for n in NAMES])[scene(number).mask]
+        if name == 'voc':
+            wanted[0] = 255
+        assert (read_mask(info['seg_map_path']) == wanted).all()
+
+
+def test_polygons_overlap_by_area(tmp_path):
+    paths = own_sources.labelme(tmp_path, 4)
+    prepare_source('labelme', paths, tmp_path / 'mine')
+    for i in range(4):
+        (mask,) = (tmp_path / 'mine/masks').rglob(f'*[ _]{i}.png')
+        assert (read_mask(mask) == 2).sum() == (scene(i).mask == 2).sum() == 48
+
+
+@pytest.mark.parametrize(
+    ('channels', 'dtype'), [(1, 'uint8'), (1, 'uint16'), (4, 'uint8'), (12, 'float32')]
+)
+def test_any_channels_and_bits_train(channels, dtype, tmp_path):
+    paths = own_sources.folder_tiff(tmp_path, channels, dtype)
+    done = prepare_source('folder', paths, tmp_path / 'mine')
+    content = yaml.safe_load((tmp_path / 'mine/dataset.yaml').read_text(encoding='utf-8'))
+    assert content['pictures']['channels'] == channels
+    assert content['pictures']['dtype'] == dtype
+    cfg, val, predicted = train_and_predict(done.config)
+    assert len(cfg.model.data_preprocessor.mean) == channels
+    assert cfg.model.backbone.get('in_channels', 3) == channels
+    assert predicted.pred_sem_seg.shape == SIZE
+    name = val[0]['data_samples'].img_path
+    number = int(name.split('/')[-1].split('.')[0])
+    factor = {'uint8': 1, 'uint16': 200, 'float32': 0.01}[dtype]
+    wanted = (scene(number).photo.mean(2) * factor).astype(dtype)  # the last channel, unscaled
+    np.testing.assert_allclose(val[0]['inputs'][-1].numpy(), wanted, rtol=1e-5)
+
+
+def test_sources_are_never_changed(tmp_path):
+    paths = own_sources.folder_colours(tmp_path)
+    before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in tmp_path.rglob('*') if p.is_file()}
+    for _ in range(2):
+        prepare_source('folder', paths, tmp_path / 'mine')
+    after = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in before}
+    assert after == before
+
+
+def test_adding_files_moves_no_other(tmp_path):
+    paths = own_sources.folder_numbers(tmp_path, 24)
+    prepare_source('folder', paths, tmp_path / 'mine')
+    first = yaml.safe_load((tmp_path / 'mine/dataset.yaml').read_text())['names']
+    own_sources.folder_numbers(tmp_path, 40)
+    prepare_source('folder', paths, tmp_path / 'mine')
+    second = yaml.safe_load((tmp_path / 'mine/dataset.yaml').read_text())['names']
+    assert sum(map(len, second.values())) == 40
+    for part, names in first.items():
+        assert set(names) <= set(second[part])
+
+
+def test_parts_follow_from_the_names_alone():
+    samples = [Sample(f'a{i}', Path(f'a{i}.png')) for i in range(300)]
+    few, many = (split_samples(samples[-n:], SplitWishes(), {}) for n in (150, 300))
+    assert all(many[name] == part for name, part in few.items())
+    shares = [list(many.values()).count(part) / 300 for part in ('train', 'val', 'test')]
+    np.testing.assert_allclose(shares, (0.8, 0.1, 0.1), atol=0.05)
+    assert split_samples(samples, SplitWishes(seed=1), {}) != many
+
+
+def test_edited_names_and_config_are_kept(tmp_path):
+    paths = own_sources.folder_colours(tmp_path)
+    done = prepare_source('folder', paths, tmp_path / 'mine')
+    listing = tmp_path / 'mine/dataset.yaml'
+    text = listing.read_text(encoding='utf-8')
+    guessed = yaml.safe_load(text)['classes'][2]['name']
+    listing.write_text(text.replace(f'name: {guessed},', 'name: automobile,'), encoding='utf-8')
+    done.config.write_text(done.config.read_text() + '# mine\n')
+    again = prepare_source('folder', paths, tmp_path / 'mine')
+    assert 'automobile' in [c['name'] for c in yaml.safe_load(listing.read_text())['classes']]
+    assert done.config.read_text().endswith('# mine\n')
+    assert (tmp_path / 'mine/mine.new.py').is_file()
+    assert any('mine.new.py' in line for line in again.lines)
+
+
+def test_group_keeps_recordings_together(tmp_path):
+    for i in range(24):
+        made = scene(i)
+        save(made.photo, tmp_path / f'photos/drive{i // 4}_{i:03}.jpg')
+        save(made.mask, tmp_path / f'masks/drive{i // 4}_{i:03}.png')
+    paths = [tmp_path / 'photos', tmp_path / 'masks']
+    torn = prepare_source('folder', paths, tmp_path / 'torn')
+    (warning,) = (w for w in torn.warnings if '--group' in w)
+    assert 'recordings' in warning
+    whole = prepare_source('folder', paths, tmp_path / 'whole', group=r'(.*)_\d+')
+    assert not any('--group' in w for w in whole.warnings)
+    names = yaml.safe_load((tmp_path / 'whole/dataset.yaml').read_text())['names']
+    drives = [{name.split('_')[0] for name in names[part]} for part in ('train', 'val', 'test')]
+    assert not (drives[0] & drives[1] or drives[0] & drives[2] or drives[1] & drives[2])
+
+
+def test_ready_parts_are_kept(tmp_path):
+    for i in range(8):
+        part = ('train', 'valid', 'Test')[i % 3]
+        save(scene(i).photo, tmp_path / f'photos/{part}/{i}.jpg')
+        save(scene(i).mask, tmp_path / f'masks/{part}/{i}.png')
+    prepare_source('folder', [tmp_path / 'photos', tmp_path / 'masks'], tmp_path / 'mine')
+    found = sorted(p.relative_to(tmp_path / 'mine/images').as_posix()
+                   for p in (tmp_path / 'mine/images').rglob('*.jpg'))  # fmt: skip
+    assert found == ['test/2.jpg', 'test/5.jpg', 'train/0.jpg', 'train/3.jpg', 'train/6.jpg',
+                     'val/1.jpg', 'val/4.jpg', 'val/7.jpg']  # fmt: skip
+
+
+def test_orientation_of_photos_is_followed(tmp_path):
+    made = scene(0)
+    for i in range(4):
+        stored = np.rot90(made.photo)  # the camera was turned; orientation 6 turns it back
+        exif = Image.Exif()
+        exif[274] = 6
+        (tmp_path / 'photos').mkdir(exist_ok=True)
+        Image.fromarray(stored).save(tmp_path / f'photos/{i}.jpg', exif=exif, quality=95)
+        mask = made.mask if i % 2 else np.rot90(made.mask)  # drawn as shown, or as stored
+        save(np.ascontiguousarray(mask), tmp_path / f'masks/{i}.png')
+    done = prepare_source('folder', [tmp_path / 'photos', tmp_path / 'masks'], tmp_path / 'mine')
+    for path in (tmp_path / 'mine/masks').rglob('*.png'):
+        assert (read_mask(path) == made.mask).all()
+    _, _, predicted = train_and_predict(done.config)
+    assert predicted.pred_sem_seg.shape == SIZE
+
+
+def test_link_copies_nothing(tmp_path):
+    paths = own_sources.folder_numbers(tmp_path)
+    prepare_source('folder', paths, tmp_path / 'mine', link=True)
+    pictures = [p for p in (tmp_path / 'mine/images').rglob('*') if not p.is_dir()]
+    assert len(pictures) == 10 and all(p.is_symlink() for p in pictures)
+
+
+def test_refused_source_leaves_the_old_data_set(tmp_path):
+    paths = own_sources.folder_numbers(tmp_path)
+    prepare_source('folder', paths, tmp_path / 'mine')
+    before = {p: p.read_bytes() for p in (tmp_path / 'mine').rglob('*') if p.is_file()}
+    broken = next((tmp_path / 'photos').rglob('*.jpg'))
+    broken.write_bytes(broken.read_bytes()[:200])
+    with pytest.raises(UserError, match=broken.stem):
+        prepare_source('folder', paths, tmp_path / 'mine')
+    assert {p: p.read_bytes() for p in (tmp_path / 'mine').rglob('*') if p.is_file()} == before
+    assert not list(tmp_path.glob('.*'))
