@@ -24,7 +24,7 @@ def load(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
     Args:
         path: The authors' Keras .h5 or CIFAR-10 .pt, a ConvMixer of locuslab, timm or mmpretrain,
-            or a ConvMLP of SHI-Labs.
+            or a ConvMLP of SHI-Labs; PyTorch files also as .safetensors.
 
     Returns:
         The model's config for ``MODELS.build``, its preprocessing included, and the state dict that
@@ -40,7 +40,7 @@ def load(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         signature = file.read(len(_HDF5))
     if signature == _HDF5:
         return keras.load(path)
-    if not signature.startswith(_PYTORCH):
+    if path.suffix != '.safetensors' and not signature.startswith(_PYTORCH):
         raise UserError(f"'{path}' is of unknown format: give Keras weights (.h5) or PyTorch's")
     return _load_torch(read_weights(path), path)
 
@@ -52,8 +52,10 @@ def is_published(path: str | Path) -> bool:
         return False
     with path.open('rb') as file:
         signature = file.read(len(_HDF5))
-    if signature == _HDF5 or not signature.startswith(_PYTORCH):
-        return signature == _HDF5
+    if signature == _HDF5:
+        return True
+    if path.suffix != '.safetensors' and not signature.startswith(_PYTORCH):
+        return False
     try:
         return any(name.endswith(_BLOCK) for name in read_weights(path))
     except UserError:

@@ -47,10 +47,35 @@ def read_layers(path: Path) -> Iterator[list[Layer]]:
         layers = []
         for name in [*names, *(name for name in file if name not in names)]:
             try:
+                if isinstance(file.get(name, getlink=True), h5py.ExternalLink):
+                    raise _elsewhere(path, name)
                 layers.append(Layer(name, _weights(file[name])))
+            except UserError:
+                raise
             except (KeyError, OSError, RuntimeError) as error:
                 raise UserError(f"'{path}' is damaged: layer '{name}' cannot be read") from error
+        _check_datasets(layers, path)
         yield layers
+
+
+def _check_datasets(layers: list[Layer], path: Path) -> None:
+    """Refuse weights that lie in other files of the disk, or unpack to more than the file holds.
+
+    Raises:
+        UserError: There are such weights.
+    """
+    total = 0
+    for layer in layers:
+        for weight in layer.weights.values():
+            if weight.external or weight.is_virtual:
+                raise _elsewhere(path, layer.name)
+            total += weight.nbytes
+    if total > path.stat().st_size:
+        raise UserError(f"'{path}' is refused: it unpacks to {total} bytes, more than it holds")
+
+
+def _elsewhere(path: Path, layer: str) -> UserError:
+    return UserError(f"'{path}' is refused: weights of layer '{layer}' lie in another file")
 
 
 def _layer_names(file: h5py.File) -> list[str] | None:

@@ -153,7 +153,8 @@ def state_dict_of(checkpoint: Mapping[str, Any], path: str | Path = '') -> dict[
     """
     from torch import Tensor
 
-    found: Any = next((checkpoint[key] for key in _PLACES if key in checkpoint), checkpoint)
+    place = next((key for key in _PLACES if key in checkpoint), '')
+    found: Any = checkpoint[place] if place else checkpoint
     if (
         not isinstance(found, Mapping)
         or not found
@@ -161,9 +162,13 @@ def state_dict_of(checkpoint: Mapping[str, Any], path: str | Path = '') -> dict[
         or not all(isinstance(tensor, Tensor) for tensor in found.values())
     ):
         raise UserError(f"'{path}' holds no weights: save a model's state_dict() with torch.save")
-    names = list(found)
+    names, taken_off = list(found), ''
     while prefix := next((w for w in _WRAPPERS if all(n.startswith(w) for n in names)), ''):
         names = [name.removeprefix(prefix) for name in names]
+        taken_off += prefix
+    if place not in ('', 'state_dict') or taken_off:
+        without = f", without '{taken_off}' before each name" if taken_off else ''
+        print(f"note: weights of '{path}' taken from '{place or 'the file'}'{without}")
     return dict(zip(names, found.values()))
 
 
@@ -219,13 +224,18 @@ def load_safely(trust: bool = False) -> None:
         path = Path(filename).expanduser()
         if not path.is_file():
             raise UserError(f"checkpoint '{filename}' does not exist")
-        return load_checkpoint(path, trust)
+        return _named_as_in_the_model(load_checkpoint(path, trust), path)
 
     def from_web(filename: str, map_location: Any = None, **_: Any) -> dict[str, Any]:
-        return load_checkpoint(_download(filename), trust)
+        path = _download(filename)
+        return _named_as_in_the_model(load_checkpoint(path, trust), path)
 
     CheckpointLoader.register_scheme(prefixes='', loader=from_disk, force=True)
     CheckpointLoader.register_scheme(prefixes=('http://', 'https://'), loader=from_web, force=True)
+
+
+def _named_as_in_the_model(checkpoint: dict[str, Any], path: Path) -> dict[str, Any]:
+    return {**checkpoint, 'state_dict': state_dict_of(checkpoint, path)}
 
 
 def _download(address: str) -> Path:

@@ -10,6 +10,7 @@ from mmpretrain.datasets import BaseDataset
 from mmpretrain.datasets.categories import CIFAR10_CATEGORIES
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.core.pictures import check_picture
 from sacm_mm.registry import DATASETS
 
 _ARCHIVE = 'cifar-10-batches-py'
@@ -77,6 +78,7 @@ class CIFAR10Dataset(BaseDataset):
 
 
 def _read_image(path: Path) -> np.ndarray:
+    check_picture(path)
     img = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if img is None:
         raise UserError(f"cannot read image '{path}': replace the file or remove it")
@@ -103,15 +105,19 @@ def _read_batch(path: Path) -> list[dict]:
     ]
 
 
+_ALLOWED = {
+    ('numpy.core.multiarray', '_reconstruct'),
+    ('numpy._core.multiarray', '_reconstruct'),
+    ('numpy', 'ndarray'),
+    ('numpy', 'dtype'),
+    ('_codecs', 'encode'),  # bytes that Python 3 wrote for Python 2
+}
+
+
 class _ArrayUnpickler(pickle.Unpickler):
     """Builds NumPy arrays and what pickle itself knows; refuses to import anything else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module.split('.')[0], name) in {
-            ('numpy', '_reconstruct'),
-            ('numpy', 'ndarray'),
-            ('numpy', 'dtype'),
-            ('_codecs', 'encode'),  # bytes that Python 3 wrote for Python 2
-        }:
+        if (module, name) in _ALLOWED:
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f'it asks for {module}.{name}, which no CIFAR-10 file needs')

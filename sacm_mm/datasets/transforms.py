@@ -9,6 +9,7 @@ from mmseg.datasets.transforms import LoadAnnotations as MMSegLoadAnnotations
 from PIL import Image
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.core.pictures import check_picture
 from sacm_mm.registry import TRANSFORMS
 
 IGNORE_LABEL = 255  # what every host component takes for "no label": padding, losses, metrics
@@ -43,6 +44,7 @@ class LoadImageFromFile(MMCVLoadImageFromFile):
 
     def transform(self, results: dict) -> dict | None:
         """Add ``img`` and its shape to the sample."""
+        check_picture(results['img_path'])
         try:
             return super().transform(results)
         except Exception as error:  # each decoder has exceptions of its own
@@ -68,6 +70,7 @@ class LoadAnnotations(MMSegLoadAnnotations):
         if 'seg_map_path' not in results:
             return
         path = results['seg_map_path']
+        check_picture(path)
         try:
             with Image.open(path) as mask:  # reads the header only
                 mode = mask.mode
