@@ -78,6 +78,7 @@ setup(
     python_requires='>=3.10',
     install_requires=read_requirements('runtime'),
     extras_require={part: read_requirements(part) for part in ('export', 'dev')},
+    entry_points={'console_scripts': ['sacm = sacm_mm.cli.main:entry']},
     cmdclass={'build_py': BuildWithMim},
     zip_safe=False,
 )

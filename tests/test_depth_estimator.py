@@ -13,7 +13,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
 from sacm_mm import UserError
-from sacm_mm.launch import _check_heads
+from sacm_mm.apis.checks import check_heads
 
 WHOLE = dict(mode='whole')
 SLIDE = dict(mode='slide', crop_size=(13, 13), stride=(6, 7))
@@ -312,4 +312,4 @@ def test_depth_is_learned_by_heart(options):
 def test_maps_that_do_not_fit_the_depth_head_are_named_before_the_run():
     model = _joint(depth_head={**DEPTH_HEAD, 'in_channels': 16})
     with pytest.raises(UserError, match=r'depth_head has in_channels=16, .* have 8 channels'):
-        _check_heads(model)
+        check_heads(model)

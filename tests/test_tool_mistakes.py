@@ -180,7 +180,7 @@ def test_resume_from_a_checkpoint_that_was_deleted(train, trained, work, data):
     (work / 'iter_4.pth').unlink()
     (work / 'last_checkpoint').write_text(f'{work}/iter_4.pth')
     before = files(work)
-    assert "iter_4.pth' does not exist" in train('--resume').error
+    assert f"no checkpoint in '{work}'" in train('--resume').error
     assert files(work) == before
 
 

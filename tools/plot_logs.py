@@ -1,54 +1,7 @@
 #!/usr/bin/env python
-"""Draw the learning curves of one or several runs.
+"""Draw learning curves; the same as ``sacm plot``."""
 
-Example: python tools/plot_logs.py work_dirs/a work_dirs/b --out curves.png --keys loss mIoU
-"""
-
-import argparse
-from pathlib import Path
-
-from sacm_mm.cli.common import run_tool
-from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import check_writable
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        'runs', nargs='+', type=Path, metavar='RUN', help='work dir of a run, or its scalars.json'
-    )
-    parser.add_argument('--out', type=Path, required=True, help='picture to write (.png, .svg)')
-    parser.add_argument('--csv', type=Path, help='also write the figures: run,step,key,value')
-    parser.add_argument(
-        '--keys', nargs='+', help='what to draw (default: loss and the validation figures)'
-    )
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Read the logs, then write the picture and the table."""
-    args = parse_args()
-    for path in filter(None, (args.out, args.csv)):
-        check_writable(path.parent)
-        if path.is_dir():
-            raise UserError(f"cannot write to '{path}': it is a folder, name a file in it")
-
-    from sacm_mm.core.files import save_figure
-    from sacm_mm.core.run_log import read_scalars
-    from sacm_mm.visualization.curves import choose_keys, draw_curves, name_runs, save_table
-
-    runs = {name: read_scalars(path) for name, path in zip(name_runs(args.runs), args.runs)}
-    keys = choose_keys(runs, args.keys)
-    figure = draw_curves(runs, keys)
-    kinds = figure.canvas.get_supported_filetypes()
-    if args.out.suffix[1:] not in kinds:
-        raise UserError(f"cannot draw '{args.out}': its name must end in .{', .'.join(kinds)}")
-    save_figure(figure, args.out)
-    if args.csv:
-        save_table(runs, keys, args.csv)
-    print(args.out)
-
+from sacm_mm.cli.main import tool
 
 if __name__ == '__main__':
-    run_tool(main)
+    tool('plot')

@@ -11,9 +11,9 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from sacm_mm.apis.runner import build_runner
 from sacm_mm.core.machine import stamp
 from sacm_mm.engine import FastTrainingHook
-from sacm_mm.launch import build_runner
 
 
 def measure_loader(cfg: Config, steps: int, rounds: int) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def measure_loader(cfg: Config, steps: int, rounds: int) -> dict[str, Any]:
         if isinstance(hook, FastTrainingHook):
             hook.before_train(runner)
     runner.model.train()
-    loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
+    loader = Runner.build_dataloader(runner._train_dataloader, seed=0)
     batches = _endless(loader)
     batch = next(batches)
     count = len(batch['inputs'])

@@ -6,46 +6,48 @@ Nothing heavy is imported at module level, so that ``--help`` and mistakes are a
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sacm_mm.core.errors import UserError, one_line
 
 USER_ERROR_EXIT_CODE = 2
+INTERRUPTED_EXIT_CODE = 130
 
 
-def run_tool(main: Callable[[], None]) -> NoReturn:
-    """Run ``main``; end in exit code 0, or 2 and one line on stderr for what the user can mend.
+def call(function: Callable[..., int | None], *arguments: Any) -> int:
+    """Call a verb; what the user can mend becomes one line on stderr and exit code 2.
 
     Anything else is a bug and keeps its traceback.
     """
     if not sys.warnoptions:  # the hosts warn of choices of ours that are meant, and of no interest
         warnings.filterwarnings('ignore', module=r'mm(cv|engine|seg|pretrain)\b')
     try:
-        main()
+        return function(*arguments) or 0
     except (UserError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
         print(f'error: {one_line(error)}', file=sys.stderr)
-        sys.exit(USER_ERROR_EXIT_CODE)
+        return USER_ERROR_EXIT_CODE
+    except BrokenPipeError:  # as in `sacm study list | head`; Python would complain at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print('interrupted', file=sys.stderr)
-        sys.exit(130)
-    sys.exit(0)
+        return INTERRUPTED_EXIT_CODE
+
+
+def run_tool(main: Callable[[], None]) -> NoReturn:
+    """Run the ``main`` of a script that is no verb, and exit."""
+    sys.exit(call(main))
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags that the hosts' training and testing tools share."""
     parser.add_argument('config', help='config file, or the name of one of ours (sacm_voc.py)')
     parser.add_argument('--work-dir', help='folder for logs and checkpoints')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        default=[],
-        metavar='KEY=VALUE',
-        help='change settings of the config, for instance train_cfg.max_iters=1000 or '
-        'crop_size="(320,640)"',
-    )
+    add_options(parser)
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
@@ -54,3 +56,20 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     )
     # torch.distributed.launch hands this over; torchrun sets the environment variable itself
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that changes settings of a config."""
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        metavar='KEY=VALUE',
+        help='change settings of the config, for instance train_cfg.max_iters=1000 or '
+        'crop_size="(320,640)"',
+    )
+
+
+def use_local_rank(args: argparse.Namespace) -> None:
+    """Hand on what ``torch.distributed.launch`` gave as a flag."""
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))

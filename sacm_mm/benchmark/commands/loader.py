@@ -21,18 +21,15 @@ def run(args: argparse.Namespace) -> None:
     """Measure each config, print a line and write the CSV."""
     check_csv(args.out)
 
+    from sacm_mm.apis.train import prepare_train
     from sacm_mm.benchmark.loader import measure_loader
     from sacm_mm.core.configs import load_config
     from sacm_mm.core.files import write_csv
-    from sacm_mm.launch import prepare_train
 
     rows = []
     for name in args.config:
         with tempfile.TemporaryDirectory() as folder:
-            flags = dict(launcher='none', local_rank=0, work_dir=folder, resume=None, amp=False)
-            cfg = prepare_train(
-                load_config(name, args.cfg_options), argparse.Namespace(**flags, fast=args.fast)
-            )
+            cfg = prepare_train(load_config(name, args.cfg_options), folder, fast=args.fast)
             measured = measure_loader(cfg, args.steps, args.rounds)
         rows.append({'config': Path(name).name, 'fast': args.fast, **measured})
         print(

@@ -1,0 +1,1 @@
+"""What is done with a config or a work dir: train, test, predict. Plain functions."""

@@ -1,0 +1,66 @@
+"""Models with their weights, built from a config."""
+
+from __future__ import annotations
+
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import DATASETS, MODELS, init_default_scope
+from torch import nn
+
+from sacm_mm import convert
+from sacm_mm.core.checkpoints import (
+    check_weights,
+    find_checkpoint,
+    load_checkpoint,
+    state_dict_of,
+)
+from sacm_mm.core.errors import UserError
+
+
+def load_model(cfg: Config, checkpoint: str) -> tuple[nn.Module, dict]:
+    """Build a config's model with the weights of a checkpoint, on the CPU and in eval mode.
+
+    Args:
+        cfg: A leaf config.
+        checkpoint: Checkpoint file, or a work dir for its latest one; or published weights that
+            are not converted, for a config of the same task.
+
+    Returns:
+        The model, and the class names and colours of its data; may be empty.
+
+    Raises:
+        UserError: The checkpoint is missing or damaged, or is of another model.
+    """
+    init_default_scope(cfg.default_scope)
+    meta = None
+    if cfg.model.backbone.type.endswith('SAConvMixer') and convert.is_published(checkpoint):
+        model = _load_published(cfg, checkpoint)
+    else:
+        path = find_checkpoint(checkpoint)
+        cfg.model.train_cfg = None
+        model = MODELS.build(cfg.model)
+        content = load_checkpoint(path)
+        weights = state_dict_of(content, path)
+        check_weights(model, weights, path)
+        model.load_state_dict(weights, strict=False)
+        meta = content.get('meta', {}).get('dataset_meta')
+    return model.eval(), meta or dataset_meta(cfg)
+
+
+def dataset_meta(cfg: Config) -> dict:
+    """Return the class names and colours of the test data's class; may be empty."""
+    return getattr(DATASETS.get(cfg.test_dataloader.dataset.type), 'METAINFO', {})
+
+
+def _load_published(cfg: Config, path: str) -> nn.Module:
+    """Build what published weights are for, in place of the config's model of the same task."""
+    model_cfg, state_dict = convert.load(path)
+    kinds = [model.type.rpartition('.')[2] for model in (cfg.model, ConfigDict(model_cfg))]
+    if kinds[0] != kinds[1]:
+        raise UserError(
+            f"'{path}' holds weights of a {kinds[1]}, but the config describes a {kinds[0]}: "
+            'choose a config of that task'
+        )
+    cfg.model = model_cfg
+    model = MODELS.build(cfg.model)
+    model.load_state_dict(state_dict, strict=True)
+    return model

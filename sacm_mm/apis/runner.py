@@ -1,0 +1,131 @@
+"""Build mmengine's Runner for a checked config: the parts are built once, and handed over."""
+
+from __future__ import annotations
+
+import copy
+import os
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dist import is_distributed
+from mmengine.registry import DATASETS, MODELS, init_default_scope
+from mmengine.runner import Runner, set_random_seed
+
+from sacm_mm.apis.checks import build_part, check_heads, check_types
+from sacm_mm.core.checkpoints import check_weights, read_weights
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import check_writable
+from sacm_mm.core.machine import stamp_line
+
+
+class _Loader(dict):
+    """A data loader's config with the data set that is built; the runner's copy keeps it."""
+
+    def __deepcopy__(self, memo: dict) -> dict:
+        # the runner copies a config before it takes it apart: what is built is not copied
+        built = self['dataset']
+        return {**copy.deepcopy({k: v for k, v in self.items() if v is not built}, memo),
+                'dataset': built}  # fmt: skip
+
+
+def prepare_run(cfg: Config, work_dir: str | Path | None, launcher: str) -> None:
+    """Set the work dir and the launcher.
+
+    Raises:
+        UserError: The work dir cannot be written, or the config is a fragment.
+    """
+    os.environ.setdefault('LOCAL_RANK', '0')
+    cfg.launcher = launcher
+    # the host's order: argument, config, name of the config
+    name = Path(cfg.filename or 'run').stem
+    cfg.work_dir = str(work_dir or cfg.get('work_dir') or f'work_dirs/{name}')
+    check_writable(cfg.work_dir)
+    if cfg.get('model') is None:
+        raise UserError(f"config '{cfg.filename}' has no model: give a leaf config, not a fragment")
+
+
+def build_runner(cfg: Config, loaders: Sequence[str]) -> Runner:
+    """Check a config and build its runner.
+
+    Mistakes are found before anything is written, for the runner makes its folder before its parts.
+    Weights and random numbers are those that ``Runner.from_cfg`` would have.
+
+    Args:
+        cfg: The prepared config.
+        loaders: The data loaders that the run uses.
+
+    Raises:
+        UserError: Whatever the parts say, or maps and heads that do not fit each other.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmengine'))
+    check_types(cfg)
+    _seed(cfg)
+    model = build_part(MODELS, cfg.model, 'model')
+    drawn = _random_state()  # building has drawn numbers, and the runner will seed again
+    inner = getattr(model, 'module', model)  # a TTA wrapper
+    check_heads(inner)
+    if cfg.get('load_from') and (cfg.get('resume') or 'train_dataloader' not in loaders):
+        check_weights(inner, read_weights(cfg.load_from), cfg.load_from)
+    built = {name: _build_data(cfg[name], name) for name in loaders if cfg.get(name) is not None}
+    if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
+        _distribute_on_cpu(cfg)
+    runner = _runner(cfg, model, built)
+    if not is_distributed():
+        _set_random_state(drawn)
+    runner.logger.info(stamp_line())
+    return runner
+
+
+def _seed(cfg: Config) -> None:
+    settings = {**cfg.get('randomness', {})}
+    if settings.get('seed') is not None:
+        settings.pop('diff_rank_seed', None)  # the first process' weights are everybody's
+        set_random_seed(**settings)
+
+
+def _random_state() -> tuple[Any, ...]:
+    return random.getstate(), np.random.get_state(), torch.get_rng_state()
+
+
+def _set_random_state(state: tuple[Any, ...]) -> None:
+    random.setstate(state[0])
+    np.random.set_state(state[1])
+    torch.set_rng_state(state[2])
+
+
+def _build_data(loader: Any, name: str) -> _Loader:
+    dataset = build_part(DATASETS, loader.dataset, f'{name}.dataset')
+    if hasattr(dataset, 'full_init'):
+        dataset.full_init()
+    return _Loader({**loader, 'dataset': dataset})
+
+
+def _runner(cfg: Config, model: torch.nn.Module, loaders: dict[str, _Loader]) -> Runner:
+    """Call the runner as ``Runner.from_cfg`` does, with what is built in its place."""
+    cfg = copy.deepcopy(cfg)
+    names = (
+        'train_cfg', 'val_cfg', 'test_cfg', 'auto_scale_lr', 'optim_wrapper', 'param_scheduler',
+        'val_evaluator', 'test_evaluator', 'default_hooks', 'custom_hooks', 'data_preprocessor',
+        'load_from', 'resume', 'launcher', 'env_cfg', 'log_processor', 'log_level', 'visualizer',
+        'default_scope', 'randomness', 'experiment_name',
+    )  # fmt: skip
+    given = {name: cfg[name] for name in names if cfg.get(name) is not None}
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        given[name] = loaders.get(name, cfg.get(name))
+    return Runner(model=model, work_dir=cfg.work_dir, cfg=cfg, **given)
+
+
+def _distribute_on_cpu(cfg: Config) -> None:
+    """Do what the host does for GPUs only: it sets a CUDA device and wraps the model with one."""
+    torch.distributed.init_process_group(backend='gloo')
+    cfg.model_wrapper_cfg = dict(
+        type='MMDistributedDataParallel',
+        device_ids=None,
+        broadcast_buffers=False,
+        find_unused_parameters=cfg.get('find_unused_parameters', False),
+    )

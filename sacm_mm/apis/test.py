@@ -1,0 +1,120 @@
+"""Test a checkpoint or an exported file with mmengine's Runner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.config import Config, ConfigDict
+
+from sacm_mm.apis.runner import build_runner, prepare_run
+from sacm_mm.core.checkpoints import find_checkpoint
+from sacm_mm.core.configs import load_config
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import check_writable
+from sacm_mm.deploy.runtimes import is_exported
+
+
+def test(
+    config: str | Path | Config,
+    checkpoint: str | Path,
+    *,
+    options: Sequence[str] = (),
+    work_dir: str | Path | None = None,
+    launcher: str = 'none',
+    runtime: str | None = None,
+    tta: bool = False,
+    out: str | Path | None = None,
+    show: bool = False,
+    show_dir: str | Path | None = None,
+    wait_time: float = 2,
+    grid: str | Path | None = None,
+) -> dict[str, float]:
+    """Test a model on the test data of its config.
+
+    Args:
+        config: Config file, the name of one of ours, or a loaded config.
+        checkpoint: Checkpoint file, a work dir for its newest one, or an exported file.
+        options: Changes of the config, ``KEY=VALUE``.
+        work_dir: Folder for the log; by default ``work_dirs/<name of the config>``.
+        launcher: How the processes of a distributed run were started.
+        runtime: What runs an exported file, see ``load_exported``.
+        tta: Test-time augmentation of the config.
+        out: Save predictions: a folder of masks or of depth, or a .pkl for classifiers.
+        show: Show predictions in a window.
+        show_dir: Save painted predictions in this folder.
+        wait_time: Seconds that ``show`` waits.
+        grid: Save a sheet of pictures, image | truth | prediction, to this PNG.
+
+    Returns:
+        The figures by name.
+
+    Raises:
+        UserError: Whatever the user can mend; before anything is written, where it can be found.
+    """
+    cfg = config if isinstance(config, Config) else load_config(str(config), options)
+    prepare_run(cfg, work_dir, launcher)
+    _use_weights(cfg, str(checkpoint), runtime)
+    for folder in (show_dir, out and Path(out).parent):
+        if folder:
+            check_writable(folder)
+    if tta:
+        _use_tta(cfg)
+    if show or show_dir:
+        _draw_predictions(cfg, show, show_dir, wait_time)
+    if out:
+        _save_predictions(cfg, str(out))
+    if grid:
+        _draw_grid(cfg, Path(grid))
+    return build_runner(cfg, ('test_dataloader',)).test()
+
+
+def _use_weights(cfg: Config, checkpoint: str, runtime: str | None) -> None:
+    if not is_exported(checkpoint):
+        cfg.load_from = find_checkpoint(checkpoint)
+        return
+    cfg.model = ConfigDict(
+        type='sacm_mm.exported_model', model=cfg.model, file=checkpoint, runtime=runtime
+    )
+
+
+def _use_tta(cfg: Config) -> None:
+    if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:
+        raise UserError(f"config '{cfg.filename}' has no tta_model and tta_pipeline")
+    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+
+
+def _draw_predictions(
+    cfg: Config, show: bool, show_dir: str | Path | None, wait_time: float
+) -> None:
+    hook = cfg.default_hooks.get('visualization')
+    if hook is None:
+        raise UserError("--show and --show-dir need a 'visualization' hook in default_hooks")
+    hook.show, hook.wait_time = show, wait_time
+    if cfg.get('default_scope') == 'mmpretrain':
+        hook.enable, hook.out_dir, hook.interval = True, show_dir and str(show_dir), 1
+    else:
+        hook.draw = True
+        if show_dir:
+            cfg.visualizer.save_dir = str(show_dir)
+
+
+def _save_predictions(cfg: Config, out: str) -> None:
+    if cfg.get('default_scope') == 'mmpretrain':
+        evaluators = cfg.test_evaluator
+        evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
+        cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=out)]
+    else:
+        saver = dict(type='sacm_mm.SavePredictionsHook', out=out)
+        cfg.custom_hooks = [*cfg.get('custom_hooks', []), saver]
+
+
+def _draw_grid(cfg: Config, path: Path) -> None:
+    if path.suffix.lower() != '.png':
+        raise UserError(f"--grid writes a PNG: let '{path}' end in .png")
+    if cfg.get('default_scope') == 'mmpretrain':
+        raise UserError('--grid draws segmentation; use --show-dir for classification')
+    check_writable(path.parent)
+    hook = dict(type='sacm_mm.PictureGridHook', out=str(path))
+    cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]

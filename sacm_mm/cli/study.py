@@ -1,0 +1,106 @@
+"""``sacm study VERB``."""
+
+import argparse
+from pathlib import Path
+
+HELP = 'compare networks under one recipe: train them, report them, list them'
+EPILOG = 'example: sacm study run camvid_seg --networks resnet18 --seeds 0 1 2'
+
+RUNS = Path('work_dirs/studies')
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verbs with their flags."""
+    verbs = parser.add_subparsers(dest='action', metavar='VERB', required=True)
+    run = verbs.add_parser('run', help='train and test the networks of a study')
+    _add_study(run)
+    run.add_argument('--networks', nargs='+', metavar='NETWORK', help='only these')
+    run.add_argument('--seeds', nargs='+', type=int, help="(default: the study's)")
+    run.add_argument('--jobs', type=_positive, default=1, help='runs at a time')
+    run.add_argument(
+        '--devices',
+        nargs='+',
+        default=[],
+        metavar='DEVICE',
+        help='cpu, cuda:0, ...: the jobs are spread over them',
+    )
+    report = verbs.add_parser('report', help='gather its runs: tables, plots, one page')
+    _add_study(report)
+    report.add_argument(
+        '--out',
+        type=Path,
+        help='folder of the report (default: results/STUDY; for the tiny budget, beside the runs)',
+    )
+    report.add_argument(
+        '--rebuild',
+        action='store_true',
+        help='from what the folder keeps alone: take no further runs in',
+    )
+    listing = verbs.add_parser('list', help='list the studies, or how far the runs of one are')
+    _add_study(listing, nargs='?')
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the verb."""
+    {'run': _run, 'report': _report, 'list': _list}[args.action](args)
+
+
+def _add_study(parser: argparse.ArgumentParser, **kwargs) -> None:
+    """Add what names the runs of a study."""
+    parser.add_argument(
+        'study', help='name in configs/studies (camvid_seg), or a config file', **kwargs
+    )
+    parser.add_argument(
+        '--budget',
+        help="one of the study's: laptop, at most ten minutes a run on two cores (default); tiny, "
+        'a look at the machinery; full, for GPUs',
+    )
+    parser.add_argument('--runs', type=Path, default=RUNS, help='folder of the runs')
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError('must be at least 1')
+    return number
+
+
+def _run(args: argparse.Namespace) -> None:
+    from sacm_mm.studies.actions import run_study
+    from sacm_mm.studies.study import load_study
+
+    study = load_study(args.study, args.budget)
+    run_study(study, args.networks, args.seeds, args.jobs, args.devices, args.runs)
+    print(f'sacm study report {args.study} --budget {study.budget}')
+
+
+def _report(args: argparse.Namespace) -> None:
+    from sacm_mm.studies.actions import report_folder, report_study
+    from sacm_mm.studies.report import write_report
+    from sacm_mm.studies.study import load_study
+
+    if args.rebuild:
+        found = write_report(
+            args.out or report_folder(Path(args.study).stem, args.budget, args.runs)
+        )
+    else:
+        found = report_study(load_study(args.study, args.budget), args.out, args.runs)
+    for name, reason in found.left_out:
+        print(f'left out {name}: {reason}')
+    print((found.folder / 'table.md').read_text(encoding='utf-8'))
+    print(found.folder / 'index.html')
+
+
+def _list(args: argparse.Namespace) -> None:
+    from sacm_mm.studies.actions import list_studies, plan_runs
+    from sacm_mm.studies.study import load_study
+
+    if args.study is None:
+        for path in list_studies():
+            study = load_study(str(path), args.budget)
+            print(f'{study.name:16} {len(study.networks):3} networks  {study.title}')
+        return
+    study = load_study(args.study, args.budget)
+    for run in plan_runs(study, root=args.runs):
+        state = 'done' if run.done else f'{run.steps_done()} of {study.steps} steps'
+        print(f'{run.name:32} {state}')

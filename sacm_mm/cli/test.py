@@ -1,0 +1,55 @@
+"""``sacm test``."""
+
+import argparse
+
+from sacm_mm.cli.common import add_common_arguments, use_local_rank
+
+HELP = 'test a checkpoint or an exported file on the test data of its config'
+EPILOG = 'example: sacm test sacm_camvid_light.py work_dirs/sacm_camvid_light --tta'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags."""
+    add_common_arguments(parser)
+    parser.add_argument(
+        'checkpoint',
+        help='checkpoint file, or a work dir for its newest one; or a file of sacm export',
+    )
+    parser.add_argument(
+        '--runtime', help='what runs a .onnx file: onnxruntime or openvino (default: the first)'
+    )
+    parser.add_argument('--tta', action='store_true', help='test-time augmentation of the config')
+    parser.add_argument(
+        '--out',
+        help='save predictions: a folder of masks (segmentation), of depth in millimetres, or a '
+        '.pkl (classification)',
+    )
+    parser.add_argument('--show', action='store_true', help='show predictions in a window')
+    parser.add_argument('--show-dir', help='save painted predictions in this folder')
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds that --show waits')
+    parser.add_argument(
+        '--grid', help='save a picture grid, image | truth | prediction, to this PNG'
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Test, and say where the sheet of pictures is."""
+    use_local_rank(args)
+    from sacm_mm.apis.test import test
+
+    test(
+        args.config,
+        args.checkpoint,
+        options=args.cfg_options,
+        work_dir=args.work_dir,
+        launcher=args.launcher,
+        runtime=args.runtime,
+        tta=args.tta,
+        out=args.out,
+        show=args.show,
+        show_dir=args.show_dir,
+        wait_time=args.wait_time,
+        grid=args.grid,
+    )
+    if args.grid:
+        print(args.grid)
