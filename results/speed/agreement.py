@@ -8,7 +8,7 @@ import torch
 
 from sacm_mm.core.configs import load_config
 from sacm_mm.deploy import optimize
-from sacm_mm.inference import load_model
+from sacm_mm.apis.models import load_model
 
 model, _ = load_model(load_config('sacm_camvid_light.py', []), 'results/camvid_light/weights.pth')
 norm = model.data_preprocessor
