@@ -53,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Make the data set and say what was found."""
+    from sacm_mm.own_data.checking import check
+    from sacm_mm.own_data.findings import WRONG
+    from sacm_mm.own_data.page import NAME, write_page
     from sacm_mm.own_data.sources import command_line, prepare_source
 
     options = {k: v for k, v in vars(args).items() if k in _OPTIONS}
@@ -62,7 +65,11 @@ def run(args: argparse.Namespace) -> None:
         print(line)
     for warning in done.warnings:
         print(f'warning: {warning}')
-    print(f'data set: {done.folder}; config: {done.config}')
+    report = check(done.folder)
+    write_page(report, done.folder / NAME)
+    for finding in report.findings:
+        print(f'{"wrong" if finding.level == WRONG else "look at"}: {finding.line}')
+    print(f'data set: {done.folder}; config: {done.config}; page: {done.folder / NAME}')
 
 
 _OPTIONS = (

@@ -1,0 +1,232 @@
+"""``check``: look at every file of a data set and say what is wrong, and what looks odd."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sacm_mm.core.errors import UserError
+from sacm_mm.datasets import dataset_file
+
+from .findings import DOUBT, WRONG, ClassRow, Report
+from .looks import Look, look_at_all
+from .overlays import show_pictures
+from .samples import IGNORED, SPLITS, Category
+from .statistics import same_content
+
+_FEW = 20  # pictures; fewer teach little
+_RARE = 0.001  # share of the pixels
+_MUCH_IGNORED = 0.5
+_NEAR_M, _FAR_M = 0.4, 200.0  # a median of depth that people photograph
+
+
+def check(folder: str | Path) -> Report:
+    """Check a data set that ``sacm data`` wrote, and that people may have changed since.
+
+    Raises:
+        UserError: The folder is no data set, or its ``dataset.yaml`` cannot be read.
+    """
+    folder = Path(folder)
+    content = dataset_file.read_dataset_file(folder)
+    classes = dataset_file.categories(content, folder / dataset_file.NAME)
+    report = Report(folder.name, content['task'], {}, origin=content.get('source') or {})
+    looks = look_at_all(folder, content, classes)
+    report.counts = {part: sum(look.part == part for look in looks) for part in SPLITS}
+    _say_problems(report, looks, folder)
+    good = [look for look in looks if look.facts is not None]
+    _say_parts(report, content, looks)
+    if good:
+        _say_sizes(report, content, good)
+        _say_twins(report, good)
+    if classes:
+        _say_classes(report, classes, good)
+    if report.task == 'segmentation':
+        _say_ignored(report, classes, good)
+    if report.task == 'depth':
+        _say_depth(report, content, good)
+    _say_config(report, folder, classes)
+    report.findings.sort(key=lambda finding: finding.level != WRONG)
+    fine = [(k.path, k.truth, k.pixels, k.part) for k in good if not k.problem]
+    show_pictures(report, fine, classes, content)
+    return report
+
+
+def _say_problems(report: Report, looks: Sequence[Look], folder: Path) -> None:
+    by_fix: dict[str, list[Look]] = defaultdict(list)
+    for look in looks:
+        if look.problem:
+            by_fix[look.problem[1]].append(look)
+    for fix, same in by_fix.items():
+        what = same[0].problem[0] if same[0].problem else ''
+        report.add(WRONG, what, fix, [look.path for look in same])
+    sub = {'segmentation': 'masks', 'depth': 'depth'}.get(report.task)
+    if sub:
+        known = {look.truth for look in looks}
+        alone = [p for p in sorted((folder / sub).rglob('*.png')) if p not in known]
+        broken = {look.path.stem for look in looks if look.truth is None}
+        alone = [p for p in alone if p.stem not in broken]
+        if alone:
+            report.add(DOUBT, f"'{alone[0]}' has no picture", 'add it, or remove the file', alone)
+
+
+def _say_parts(report: Report, content: dict[str, Any], looks: Sequence[Look]) -> None:
+    for part in ('train', 'val'):
+        if not report.counts[part]:
+            report.add(WRONG, f'there are no pictures for {part}', "run 'sacm data' again")
+    if 0 < report.counts['train'] < _FEW:
+        report.add(
+            DOUBT, f'only {report.counts["train"]} pictures to train', 'add more for a usable model'
+        )
+    if 0 < report.counts['val'] < 5:
+        report.add(
+            DOUBT, f'only {report.counts["val"]} pictures to validate', 'its figures say little'
+        )
+    missing = {p: n - report.counts[p] for p, n in content['counts'].items() if n}
+    missing = {part: number for part, number in missing.items() if number}
+    if missing:
+        part, number = next(iter(missing.items()))
+        change = 'fewer' if number > 0 else 'more'
+        report.add(
+            DOUBT, f'{part} has {abs(number)} pictures {change} than dataset.yaml says',
+            "run 'sacm data' again, so that statistics and config fit",
+        )  # fmt: skip
+
+
+def _say_sizes(report: Report, content: dict[str, Any], looks: Sequence[Look]) -> None:
+    sizes = Counter(look.facts.size[::-1] for look in looks if look.facts)
+    (w, h), often = sizes.most_common(1)[0]
+    text = f'{w}x{h}'
+    if len(sizes) > 1:
+        text += f' in {often} of {len(looks)}; {len(sizes)} sizes'
+    report.facts.append(('size', text))
+    wanted = content['pictures']
+    report.facts.append(('channels', f'{wanted["channels"]}, {wanted["dtype"]}'))
+    areas = [w * h for w, h in sizes]
+    if max(areas) > 16 * min(areas):
+        small = min(looks, key=lambda k: k.facts.size[0] * k.facts.size[1] if k.facts else 0)
+        report.add(
+            DOUBT, f"pictures differ much in size, such as '{small.path}'",
+            'objects of one kind should be about as large in all of them', [small.path],
+        )  # fmt: skip
+
+
+def _say_twins(report: Report, looks: Sequence[Look]) -> None:
+    facts = [look.facts for look in looks if look.facts]
+    parts = {look.facts.name: look.part for look in looks if look.facts}
+    pairs = same_content(facts, parts)
+    if pairs:
+        (a, b), *_ = pairs
+        report.add(
+            DOUBT, f"'{a}' and '{b}' are the same picture in two parts",
+            'take one out, or figures are better than they are', [b for _, b in pairs],
+        )  # fmt: skip
+
+
+def _say_classes(report: Report, classes: list[Category], looks: Sequence[Look]) -> None:
+    pixels: Counter[int] = Counter()
+    held: dict[int, Counter[str]] = defaultdict(Counter)
+    for look in looks:
+        for value, number in look.pixels.items():
+            if value != IGNORED:
+                pixels[value] += number
+                held[value][look.part] += 1
+    every = max(sum(pixels.values()), 1)
+    parts = [part for part in SPLITS if report.counts[part]]
+    for number, category in enumerate(classes):
+        report.classes.append(
+            ClassRow(
+                category.name, category.hex, pixels[number] / every,
+                {part: held[number][part] for part in parts},
+            )
+        )  # fmt: skip
+    never = [c.name for i, c in enumerate(classes) if not pixels[i]]
+    if never:
+        report.add(
+            DOUBT, f"class '{never[0]}' never occurs" if len(never) == 1 else
+            f'{len(never)} classes never occur: {", ".join(never[:4])}',
+            'their scores will be nan; take them out of the classes, or add pictures',
+        )  # fmt: skip
+    for part, why in (('train', 'it cannot be learned'), ('val', 'it cannot be scored')):
+        lacking = [c.name for i, c in enumerate(classes) if pixels[i] and not held[i][part]]
+        if lacking and report.counts[part]:
+            report.add(
+                DOUBT, f"class '{lacking[0]}' is in no picture of {part}"
+                + (f', and {len(lacking) - 1} others' if len(lacking) > 1 else ''),
+                f'{why}: add pictures, or another --seed of the split',
+            )  # fmt: skip
+    rare = [c.name for i, c in enumerate(classes) if 0 < pixels[i] < _RARE * every]
+    if rare and report.task == 'segmentation':
+        report.add(
+            DOUBT, f"class '{rare[0]}' covers less than {_RARE:.1%} of the pixels",
+            'look at its pictures on the page; it needs weights or more of them',
+        )  # fmt: skip
+
+
+def _say_ignored(report: Report, classes: list[Category], looks: Sequence[Look]) -> None:
+    ignored = sum(look.pixels.get(IGNORED, 0) for look in looks)
+    every = sum(sum(look.pixels.values()) for look in looks)
+    if not ignored or not every:
+        return
+    report.facts.append(('ignored (255)', f'{ignored / every:.2%} of the pixels'))
+    seen = {value for look in looks for value in look.pixels if value != IGNORED}
+    if len(seen) < 2:
+        name = classes[next(iter(seen))].name if seen else 'nothing'
+        report.add(
+            WRONG, f"masks hold '{name}' and 255, which is ignored: 255 looks like a class",
+            "masks of 0 and 255 go through 'sacm data folder', which makes 255 a class",
+        )  # fmt: skip
+    elif ignored > _MUCH_IGNORED * every:
+        report.add(
+            DOUBT, f'{ignored / every:.0%} of the pixels are 255, which is ignored',
+            'is it a class? nothing is learned there',
+        )  # fmt: skip
+
+
+def _say_depth(report: Report, content: dict[str, Any], looks: Sequence[Look]) -> None:
+    ranges = [look.depth_range for look in looks if look.depth_range]
+    valid = [r for r in ranges if r[3] > 0]
+    bare = [look.path for look in looks if look.depth_range and look.depth_range[3] == 0]
+    if bare:
+        report.add(DOUBT, f"'{bare[0]}' has no valid depth", 'take it out', bare)
+    if not valid:
+        report.add(WRONG, 'no depth map holds a valid depth', 'look at the unit and the files')
+        return
+    metric = content['depth']['metric']
+    unit = 'm' if metric else 'pixels of disparity'
+    near, far = min(r[0] for r in valid), max(r[2] for r in valid)
+    median = float(np.median([r[1] for r in valid]))
+    report.facts.append(('depth', f'{near:.3g} to {far:.3g} {unit}, median {median:.3g}'))
+    report.facts.append(('valid depth', f'{np.mean([r[3] for r in ranges]):.1%} of the pixels'))
+    if metric and not _NEAR_M <= median <= _FAR_M:
+        factor = '--unit m or mm' if median > _FAR_M else '--unit m or cm'
+        report.add(
+            DOUBT, f'the median depth is {median:.3g} m, which few cameras see',
+            f"is the unit off by a factor? run 'sacm data' again with {factor}",
+        )  # fmt: skip
+    if np.mean([r[3] for r in ranges]) < 0.05:
+        report.add(DOUBT, 'less than 5 % of the pixels have a depth', 'training needs long')
+
+
+def _say_config(report: Report, folder: Path, classes: list[Category]) -> None:
+    from sacm_mm.core.configs import read_config
+
+    path = folder / f'{folder.name}.py'
+    if not path.is_file():
+        report.add(DOUBT, f"the ready config '{path}' is gone", "run 'sacm data' again")
+        return
+    try:
+        cfg = read_config(path)
+    except UserError as error:
+        report.add(WRONG, f"config '{path}' does not load", str(error), [path])
+        return
+    head = cfg.model.get('decode_head') or cfg.model.get('head') or {}
+    number = head.get('num_classes')
+    if classes and number is not None and number != len(classes):
+        report.add(
+            WRONG, f"config '{path}' has num_classes={number}, dataset.yaml has {len(classes)}",
+            f'set num_classes={len(classes)}', [path],
+        )  # fmt: skip

@@ -1,0 +1,91 @@
+"""``sacm check`` without a data set: what is installed and what this machine can do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from importlib import metadata
+
+from packaging.requirements import Requirement
+
+from sacm_mm.core.machine import cpu_has_bfloat16, cpu_name, versions
+
+_WORTH = {
+    'export': 'ONNX files, and the runtimes that run them',
+    'dev': 'tests and checks of this project',
+}
+
+
+def check_installation() -> list[str]:
+    """Say what is there and what is not, and the one command that mends it."""
+    lines = _machine()
+    missing: dict[str, list[str]] = {}
+    for requirement, extra in _requirements():
+        if not _fits(requirement):
+            missing.setdefault(extra, []).append(str(requirement).partition(';')[0].strip())
+    installed = versions('torch', 'onedl-mmengine', 'onedl-mmcv', 'onedl-mmsegmentation',
+                         'onedl-mmpretrain', 'onnxruntime', 'openvino')  # fmt: skip
+    lines.append('installed: ' + ', '.join(f'{n} {v}' for n, v in installed.items() if v))
+    for extra, names in missing.items():
+        what = f' (extra "{extra}": {_WORTH[extra]})' if extra in _WORTH else ''
+        lines.append(f'missing{what}: {", ".join(names)}')
+    wanted = missing.get('', [])
+    extras = [extra for extra in missing if extra == 'export']
+    if wanted or extras:
+        quoted = ' '.join(f"'{name}'" for name in [*wanted, *missing.get('export', [])])
+        lines.append(f'mend it with: {sys.executable} -m pip install {quoted}')
+    else:
+        lines.append('nothing that training, testing and exporting need is missing')
+    return lines
+
+
+def _machine() -> list[str]:
+    import torch
+
+    lines = [
+        f'python {sys.version.split()[0]} on {cpu_name()}: {len(os.sched_getaffinity(0))} cores, '
+        f'{torch.get_num_threads()} threads',
+        f'memory: {_memory_gib():.0f} GiB',
+        f'bfloat16: {"in hardware" if cpu_has_bfloat16() else "not in hardware: --amp is slow"}',
+    ]
+    if torch.cuda.is_available():
+        total = torch.cuda.get_device_properties(0).total_memory / 2**30
+        lines.append(f'GPU: {torch.cuda.get_device_name(0)}, {total:.0f} GiB')
+    else:
+        lines.append('GPU: none that PyTorch sees')
+    compiler = shutil.which(os.environ.get('CXX', '')) or shutil.which('g++') or shutil.which('c++')
+    lines.append(f'C++ compiler: {compiler or "none: fast kernels stay off, install g++"}')
+    return lines
+
+
+def _memory_gib() -> float:
+    return os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30
+
+
+def _requirements() -> list[tuple[Requirement, str]]:
+    """List what the package asks for, each with its extra, or nothing for what it always needs."""
+    try:
+        texts = metadata.requires('sacm_mm') or []
+    except metadata.PackageNotFoundError:  # run from a source tree
+        return []
+    found = []
+    for text in texts:
+        requirement = Requirement(text)
+        extra = next((e for e in _WORTH if f'"{e}"' in str(requirement.marker or '')), '')
+        applies = requirement.marker is None or requirement.marker.evaluate({'extra': extra})
+        if applies:
+            found.append((requirement, extra))
+    return found
+
+
+def _fits(requirement: Requirement) -> bool:
+    names = [requirement.name]
+    if requirement.name == 'opencv-python':
+        names.append('opencv-python-headless')
+    for name in names:
+        try:
+            return requirement.specifier.contains(metadata.version(name), prereleases=True)
+        except metadata.PackageNotFoundError:
+            continue
+    return False
