@@ -71,8 +71,7 @@ setup(
     packages=find_packages(include=['sacm_mm', 'sacm_mm.*']),
     include_package_data=False,  # configs and tools come through BuildWithMim alone
     package_data={
-        'sacm_mm.ops': ['csrc/*.cpp'],
-        'sacm_mm.deploy': ['*.cpp'],
+        'sacm_mm.kernels.cpu': ['csrc/*'],
         'sacm_mm.own_data': ['templates/*.j2'],
     },
     python_requires='>=3.10',

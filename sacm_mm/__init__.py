@@ -20,6 +20,7 @@ _PUBLIC = {
     'DepthEstimator': 'sacm_mm.models.depth_estimator',
     'SegDepthEstimator': 'sacm_mm.models.joint_estimator',
     'DepthMetric': 'sacm_mm.evaluation.depth_metric',
+    'accelerate': 'sacm_mm.kernels.accelerating',
     'swap_backbone': 'sacm_mm.swap.swapping',
     'UserError': 'sacm_mm.core.errors',
     'config_folder': 'sacm_mm.core.configs',

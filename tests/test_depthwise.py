@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from sacm_mm.ops import DepthwiseConv2d, depthwise_conv2d
+from sacm_mm.models.depthwise import DepthwiseConv2d, depthwise_conv2d
 
 
 def _tensors(n=2, c=3, h=9, w=7, k=5, dtype=torch.float64):

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from test_deploy import TINY, tiny_model
+from test_kernels_inference import TINY, tiny_model
 
 from sacm_mm import UserError
 from sacm_mm.deploy import export, exporting, load_exported, runtimes

@@ -4,8 +4,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from sacm_mm import PixelShuffleHead, SAConvMixer, UserError, convert_stem
+from sacm_mm.kernels.accelerating import accelerate, fast_parts
 from sacm_mm.models.backbones.sa_convmixer import PUBLISHED_ARCHS
-from sacm_mm.ops import fuse
 
 TINY = 'd16-l3-k3-p4'
 
@@ -170,7 +170,7 @@ def test_same_output_as_mmpretrain_convmixer(act):
 
 def test_checkpointing_counts_a_batch_once_with_compiled_kernels():
     plain, saving = (_backbone(with_cp=with_cp) for with_cp in (False, True))
-    if not fuse(plain) or not fuse(saving):
+    if not all(fast_parts(accelerate(model, training=True)) for model in (plain, saving)):
         pytest.skip('no C++ compiler')
     for _ in range(2):
         image = torch.randn(2, 3, 16, 16)

@@ -7,11 +7,12 @@ from torch import nn
 
 from sacm_mm import SAConvMixer, UserError
 from sacm_mm.benchmark.implementations import network
-from sacm_mm.deploy.folding import FoldedBlock, fold
-from sacm_mm.deploy.fusing import fusible
+from sacm_mm.kernels.accelerating import accelerate, fast_parts
+from sacm_mm.kernels.cpu.inference import fuses
+from sacm_mm.kernels.folding import FoldedBlock, fold
 from sacm_mm.models.backbones.mixing import RepDepthwise
 from sacm_mm.models.backbones.sa_convmixer import PUBLISHED_ARCHS, arch_name, parse_arch
-from sacm_mm.ops import DepthwiseConv2d, fuse
+from sacm_mm.models.depthwise import DepthwiseConv2d
 
 VARIANTS = [
     'd16-l3-k3-p4-dil12',
@@ -141,7 +142,7 @@ def test_norms_that_do_not_merge_stay():
 def test_compiled_kernels_leave_other_blocks_plain(arch):
     plain, fast = SAConvMixer(arch), SAConvMixer(arch)
     fast.load_state_dict(plain.state_dict())
-    if not fuse(fast):
+    if not fast_parts(accelerate(fast, training=True)):
         pytest.skip('no C++ compiler')
     x = torch.randn(2, 3, 32, 32)
     for net in (plain, fast):
@@ -151,9 +152,8 @@ def test_compiled_kernels_leave_other_blocks_plain(arch):
 
 
 def test_inference_kernels_take_no_dilation():
-    x = torch.randn(1, 3, 32, 32)
-    assert not fusible(fold(SAConvMixer('d32-l2-k3-p4-dil2')), x)
-    assert not fusible(fold(SAConvMixer('d32-l2-k3-p4-se')), x)
+    assert not fuses(fold(SAConvMixer('d32-l2-k3-p4-dil2')), torch.float32)
+    assert not fuses(fold(SAConvMixer('d32-l2-k3-p4-se')), torch.float32)
 
 
 @pytest.mark.parametrize('name', ['mmpretrain', 'timm'])

@@ -6,8 +6,8 @@ from pathlib import Path
 import cv2
 import torch
 
+from sacm_mm import accelerate
 from sacm_mm.core.configs import load_config
-from sacm_mm.deploy import optimize
 from sacm_mm.apis.models import load_model
 
 model, _ = load_model(load_config('sacm_camvid_light.py', []), 'results/camvid_light/weights.pth')
@@ -23,7 +23,7 @@ for path in images[:: int(sys.argv[2])]:
         wanted = model(x)
     for dtype in worst:
         if dtype not in fast:
-            fast[dtype] = optimize(model, x, dtype)
+            fast[dtype] = accelerate(model, x, dtype=dtype)
         found = fast[dtype](x)
         worst[dtype] = max(worst[dtype], float((found - wanted).abs().max() / wanted.abs().max()))
         equal[dtype].append(float((found.argmax(1) == wanted.argmax(1)).float().mean()))

@@ -7,7 +7,7 @@ from torch import nn
 
 from sacm_mm import ConvMLP
 from sacm_mm.benchmark.measure import interleave
-from sacm_mm.ops import DepthwiseConv2d
+from sacm_mm.models.depthwise import DepthwiseConv2d
 from sacm_mm.core.machine import stamp
 
 

@@ -24,8 +24,8 @@ def use_amp(cfg: Config) -> str:
 def use_fast(cfg: Config) -> list[str]:
     """Set what trains fastest here, where the config leaves it open; results stay within rounding.
 
-    Mixed precision where the processor computes in it, a fused optimiser, and the hook that turns
-    on compiled kernels on a CPU, channels-last and ``torch.compile`` on a GPU.
+    Mixed precision where the processor computes in it, a fused optimiser, and the hook that puts
+    kernels into the model, on a GPU with channels-last and ``torch.compile``.
 
     Returns:
         What was picked, in words.
@@ -40,7 +40,7 @@ def use_fast(cfg: Config) -> list[str]:
             picked.append(use_amp(cfg))
     optimizer = cfg.optim_wrapper.optimizer
     if optimizer.type in _FUSED_OPTIMIZERS and 'fused' not in optimizer:
-        optimizer.fused = True
+        optimizer['fused'] = True
         picked.append(f'fused {optimizer.type}')
     if gpu:
         cfg.train_dataloader.setdefault('pin_memory', True)

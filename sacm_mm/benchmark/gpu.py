@@ -20,10 +20,9 @@ from sacm_mm.benchmark.measure import Timing, interleave, peak_memory
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import write_csv, write_text
 from sacm_mm.core.machine import stamp
-from sacm_mm.deploy import optimize
+from sacm_mm.kernels import accelerate
+from sacm_mm.kernels.gpu import operators
 from sacm_mm.models.backbones.sa_convmixer import SAConvMixer, parse_arch
-from sacm_mm.ops import mixer_operators as operators
-from sacm_mm.ops import use_fused
 
 TRAIN_GAIN, INFERENCE_GAIN, COPY_SHARE = 1.3, 1.5, 0.6  # the targets
 PARITY = 1e-4  # of float32 maps and gradients, relative to their largest value
@@ -92,16 +91,6 @@ def measure_gpu(setting: GpuSetting, out: Path, report: Callable[[str], None] = 
     write_text('\n'.join(verdicts) + '\n', out / 'verdicts.txt')
 
 
-@contextmanager
-def plain() -> Iterator[None]:
-    """Compute without the fused kernels."""
-    use_fused(False)
-    try:
-        yield
-    finally:
-        use_fused(True)
-
-
 def _image(setting: GpuSetting) -> Tensor:
     return torch.randn(setting.batch, 3, setting.size, setting.size, device=setting.device)
 
@@ -112,8 +101,8 @@ def _parity(setting: GpuSetting) -> str:
     dim, k = (parse_arch(setting.arch)[key] for key in ('embed_dims', 'kernel_size'))
     model = SAConvMixer(f'd{dim}-l2-k{k}-p4').to(setting.device)
     image = torch.randn(4, 3, 52, 36, device=setting.device)
-    fused = _maps_and_gradients(copy.deepcopy(model), image)
-    with plain(), _exact_products():
+    fused = _maps_and_gradients(accelerate(copy.deepcopy(model), training=True), image)
+    with _exact_products():
         wanted = _maps_and_gradients(model, image)
     worst = max(
         float((a - b).abs().max() / b.abs().max().clamp_min(1e-6)) for a, b in zip(fused, wanted)
@@ -145,7 +134,7 @@ def _training_calls(setting: GpuSetting) -> Calls:
     image = _image(setting)
     models = {**_both_layouts(setting.against, other), 'ours plain': copy.deepcopy(ours)}
     calls = {name: _step(_compiled(model, setting), model, image) for name, model in models.items()}
-    calls['ours plain'] = _unfused(calls['ours plain'])
+    ours = accelerate(ours, training=True)
     if setting.compiles:
         twin = copy.deepcopy(ours)
         calls['ours fused, compiled'] = _step(torch.compile(twin), twin, image)
@@ -163,10 +152,9 @@ def _inference_calls(setting: GpuSetting) -> Calls:
     low = copy.deepcopy(ours).to(torch.bfloat16)
     models = {**_both_layouts(setting.against, other), 'ours plain': copy.deepcopy(low)}
     calls = {name: _forward(_compiled(model, setting), image) for name, model in models.items()}
-    calls['ours plain'] = _unfused(calls['ours plain'])
-    calls['ours fused'] = _forward(low, image)
+    calls['ours fused'] = _forward(accelerate(low), image)
     if setting.compiles:
-        fast = optimize(ours, image, torch.bfloat16)
+        fast = accelerate(ours, image, dtype=torch.bfloat16)
         calls['ours fused, optimized'] = lambda: fast(image)
     return calls
 
@@ -208,14 +196,6 @@ def _forward(run: Callable[[Tensor], Any], image: Tensor) -> Callable[[], Any]:
             return run(image)
 
     return forward
-
-
-def _unfused(call: Callable[[], Any]) -> Callable[[], Any]:
-    def run() -> Any:
-        with plain():
-            return call()
-
-    return run
 
 
 def _measure(

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.deploy import load_exported, optimize
+from sacm_mm.deploy import load_exported
 from sacm_mm.deploy.runtimes import RUNTIMES, SUFFIXES
+from sacm_mm.kernels.accelerating import accelerate, fast_parts
 from sacm_mm.models.backbones.sa_convmixer import OPTIONS, SAConvMixer, parse_arch
-from sacm_mm.ops import fuse
 
 NAMES = ('plain', 'fast', 'checkpointed', 'mmpretrain', 'timm')
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
@@ -63,11 +63,11 @@ def build(name: str, setting: Setting) -> Callable[[], Any]:
         return _exported(name, image, setting)
     model = network(name, setting.arch).to(setting.device)
     if setting.mode == 'train':
-        return _training_step(model, image, setting, compiled=name == 'fast')
+        return _training_step(model, image, setting, fast=name == 'fast')
     model.eval()  # mmpretrain's returns None
     dtype = DTYPES[setting.dtype]
     if name == 'fast':
-        fast = optimize(model, image, dtype)
+        fast = accelerate(model, image, dtype=dtype)
         return lambda: fast(image)
     model, image = model.to(dtype), image.to(dtype)
 
@@ -119,13 +119,13 @@ class _Timm(nn.Module):
 
 
 def _training_step(
-    model: nn.Module, image: Tensor, setting: Setting, compiled: bool
+    model: nn.Module, image: Tensor, setting: Setting, fast: bool
 ) -> Callable[[], Any]:
     model.train()
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     dtype = DTYPES[setting.dtype]
     run: Callable[[Tensor], Any] = model
-    if compiled and not fuse(model):
+    if fast and not fast_parts(accelerate(model, training=True)):
         run = torch.compile(model)
 
     def step() -> None:

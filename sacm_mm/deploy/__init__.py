@@ -1,4 +1,4 @@
-"""Fast inference and export: the same numbers, sooner and elsewhere.
+"""Export, and what runs exported files: the same numbers elsewhere.
 
 The names are loaded on first use: what reads exported files does without the models.
 """
@@ -8,9 +8,7 @@ from typing import Any
 
 _PUBLIC = {
     'export': 'sacm_mm.deploy.exporting',
-    'fold': 'sacm_mm.deploy.folding',
     'load_exported': 'sacm_mm.deploy.runtimes',
-    'optimize': 'sacm_mm.deploy.compiling',
 }
 
 __all__ = [*_PUBLIC]

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable
-from sacm_mm.deploy.folding import fold, stride_stem
 from sacm_mm.deploy.network import Network
 from sacm_mm.deploy.runtimes import META, SUFFIXES, load_exported
+from sacm_mm.kernels.folding import fold, stride_stem
 
 OPSET = 18  # what ONNX Runtime and OpenVINO both take; GELU is fused from its parts
 SIZES = ((1, 64, 96), (2, 77, 50), (3, 131, 97))  # N, H, W of the check

@@ -9,13 +9,13 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from sacm_mm.ops import fuse
+from sacm_mm.kernels.accelerating import accelerate, fast_parts
 from sacm_mm.registry import HOOKS
 
 
 @HOOKS.register_module()
 class FastTrainingHook(Hook):
-    """Turn on the compiled kernels on a CPU; channels-last and ``torch.compile`` on a GPU.
+    """Put kernels into the model; on a GPU also channels-last and ``torch.compile``.
 
     Only training changes: validation and testing take any size, and would compile for each. Where
     there is no compiler, the model is left as it is.
@@ -24,13 +24,13 @@ class FastTrainingHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Prepare the model and log what is on."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        accelerate(model, training=True)
+        picked = ['kernels'] if fast_parts(model) else []
         if next(model.parameters()).device.type == 'cuda':
             model.to(memory_format=torch.channels_last)
-            picked = ['channels-last']
+            picked.append('channels-last')
             if compile_training(model.backbone):
                 picked.append('torch.compile')
-        else:
-            picked = ['compiled kernels'] if fuse(model) else []
         runner.logger.info(f'Fast training: {", ".join(picked) or "nothing more for this model"}')
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from sacm_mm.models.backbones.arch import read_arch
 from sacm_mm.models.backbones.staged import RunBlock, StagedBackbone
 from sacm_mm.models.defaults import BATCH_NORM
-from sacm_mm.ops import DepthwiseConv2d
+from sacm_mm.models.depthwise import DepthwiseConv2d
 from sacm_mm.registry import MODELS
 
 # channels of the tokenizer, blocks of the convolutional and of each MLP stage, widths and hidden

@@ -7,7 +7,7 @@ import torch
 from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 
-from sacm_mm.ops import DepthwiseConv2d
+from sacm_mm.models.depthwise import DepthwiseConv2d
 
 
 class RepDepthwise(nn.Module):

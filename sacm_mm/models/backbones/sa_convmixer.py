@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from mmcv.cnn import build_activation_layer, build_norm_layer
 from mmcv.cnn.bricks import DropPath
@@ -21,7 +20,7 @@ from sacm_mm.core.errors import UserError
 from sacm_mm.models.backbones.mixing import RepDepthwise, SqueezeExcite
 from sacm_mm.models.backbones.staged import StagedBackbone
 from sacm_mm.models.defaults import BATCH_NORM, GELU
-from sacm_mm.ops import DepthwiseConv2d, mixer_cpu, mixer_gpu
+from sacm_mm.models.depthwise import DepthwiseConv2d
 from sacm_mm.registry import MODELS
 
 # The settings that the paper trains; any other name of the same form builds too.
@@ -160,20 +159,20 @@ class PatchEmbed(nn.Module):
             self.proj = nn.Conv2d(in_channels, embed_dims, patch_size, stride=patch_size)
         self.act = build_activation_layer(act_cfg)
         self.norm = build_norm_layer(norm_cfg, embed_dims)[1]
-        self.fused = False
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed (N, in_channels, H, W) -> (N, embed_dims, ceil(H / r), ceil(W / r))."""
+        return self.norm(self.act(self.proj(self.patches(x))))
+
+    def patches(self, x: Tensor) -> Tensor:
+        """Pad to whole patches and bring them into the form that ``proj`` takes."""
         r = self.patch_size
         h, w = x.shape[2:]
         if h % r or w % r:
             x = F.pad(x, (0, -w % r, 0, -h % r), mode='replicate')
         if self.embed == 'pixel_unshuffle':
             x = F.pixel_unshuffle(x, r)  # (N, C, H, W) -> (N, C * r * r, H / r, W / r)
-            if self.fused and mixer_cpu.fits(x, self.act, self.norm):
-                x = mixer_cpu.pointwise(x, self.proj.weight)
-                return mixer_cpu.act_norm(x, self.proj.bias, self.act, self.norm)
-        return self.norm(self.act(self.proj(x)))
+        return x
 
 
 class MixerBlock(nn.Module):
@@ -207,42 +206,11 @@ class MixerBlock(nn.Module):
         self.act = build_activation_layer(act_cfg)
         self.squeeze = SqueezeExcite(channels) if squeeze else nn.Identity()
         self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
-        self.fused = False
-
-    @property
-    def standard(self) -> bool:
-        """Whether it is the paper's block: the kernels know no dilation, branches or gate."""
-        conv = self.depthwise
-        plain = isinstance(conv, DepthwiseConv2d) and conv.dilation == (1, 1)
-        return plain and isinstance(self.squeeze, nn.Identity)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mix (N, C, H, W) -> (N, C, H, W); by fused kernels where they compute the same."""
-        if (
-            self.fused
-            and self.standard
-            and mixer_cpu.fits(
-                x, self.act, self.norm1, self.norm2, kernel_size=self.depthwise.weight.shape[-1]
-            )
-        ):
-            return self._on_cpu(x)
-        kept = not self.training or isinstance(self.drop_path, nn.Identity)
-        fuses = kept and self.standard
-        if fuses and mixer_gpu.fuses(x, self.depthwise, self.act, self.norm1):
-            x = mixer_gpu.residual_depthwise(x, self.depthwise, self.norm1)
-        else:
-            branch = self.squeeze(self.norm1(self.act(self.depthwise(x))))
-            x = x + self.drop_path(branch)
-        if mixer_gpu.fuses(x, self.pointwise, self.act, self.norm2):
-            return mixer_gpu.pointwise_norm(x, self.pointwise, self.norm2)
+        """Mix (N, C, H, W) -> (N, C, H, W)."""
+        x = x + self.drop_path(self.squeeze(self.norm1(self.act(self.depthwise(x)))))
         return self.norm2(self.act(self.pointwise(x)))
-
-    def _on_cpu(self, x: Tensor) -> Tensor:
-        residual = isinstance(self.drop_path, nn.Identity)
-        mixed = mixer_cpu.depthwise_act_norm(x, self.depthwise, self.act, self.norm1, residual)
-        x = mixed if residual else x + self.drop_path(mixed)
-        x = mixer_cpu.pointwise(x, self.pointwise.weight)
-        return mixer_cpu.act_norm(x, self.pointwise.bias, self.act, self.norm2)
 
 
 @MODELS.register_module()
@@ -341,8 +309,6 @@ class SAConvMixer(StagedBackbone):
         """Extract (N, in_channels, H, W) -> (N, embed_dims, ceil(H / r), ceil(W / r)) maps."""
         self._check_input(x)
         x = self.stem(x)
-        if mixer_gpu.fused_available(x.device):  # the pointwise convolutions are one GEMM each then
-            x = x.contiguous(memory_format=torch.channels_last)
         outs: dict[int, Tensor] = {}
         for i, block in enumerate(self.blocks):
             x = self.run(block, x)

@@ -122,7 +122,7 @@ def _no_statistics_update(module: nn.Module) -> Iterator[None]:
     norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     # Copied, not counted back: the second pass ends at the last operator that saves a tensor, and
-    # fused kernels count after it.
+    # kernels may count after it.
     counts = [norm.num_batches_tracked for norm in norms]
     kept = [None if count is None else count.clone() for count in counts]
     for norm in norms:

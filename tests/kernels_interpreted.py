@@ -1,7 +1,7 @@
 """The Triton kernels under Triton's interpreter against the reference in PyTorch.
 
 Not collected by itself: the interpreter has to be on before Triton is imported, so
-test_mixer_triton.py runs this file in a process of its own.
+test_launching.py runs this file in a process of its own.
 """
 
 import os
@@ -13,9 +13,9 @@ assert os.environ['TRITON_INTERPRET'] == '1'
 
 import torch  # noqa: E402
 
-from sacm_mm.ops import mixer_reference as reference  # noqa: E402
-from sacm_mm.ops import mixer_triton as fused  # noqa: E402
-from sacm_mm.ops.mixer_triton import Product, Strip, Tile  # noqa: E402
+from sacm_mm.kernels.gpu import launching as fused  # noqa: E402
+from sacm_mm.kernels.gpu import reference  # noqa: E402
+from sacm_mm.kernels.gpu.launching import Product, Strip, Tile  # noqa: E402
 
 LAYOUTS = {'last': torch.channels_last, 'first': torch.contiguous_format}
 EPS = 1e-5

@@ -1,6 +1,6 @@
 """The fused mixer block of GPUs: its mathematics in float64, its operators, when it is used.
 
-On a CPU the operators compute the reference; here networks are told to use them there.
+On a CPU the operators compute the reference; here networks are told that it is a GPU.
 """
 
 import copy
@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from sacm_mm import SAConvMixer, UserError
-from sacm_mm.deploy import optimize
+from sacm_mm import SAConvMixer, UserError, accelerate
+from sacm_mm.kernels.accelerating import fast_parts
+from sacm_mm.kernels.cpu import training
+from sacm_mm.kernels.gpu import halves, operators
+from sacm_mm.kernels.gpu.reference import layout
 from sacm_mm.models.backbones.sa_convmixer import MixerBlock
-from sacm_mm.ops import mixer_gpu, use_fused
-from sacm_mm.ops import mixer_operators as operators
-from sacm_mm.ops.mixer_reference import layout
 
 GPU = pytest.mark.gpu
 LAYOUTS = [torch.channels_last, torch.contiguous_format]
@@ -25,15 +25,16 @@ EPS = 1e-5
 @pytest.fixture(autouse=True)
 def seed():
     torch.manual_seed(0)
-    yield
-    use_fused(True)
 
 
 @pytest.fixture
 def on_cpu(monkeypatch):
-    """Let networks use the operators on a CPU, in float64 too."""
-    monkeypatch.setattr(mixer_gpu, '_devices', ('cpu',))
-    monkeypatch.setattr(mixer_gpu, '_DTYPES', (*mixer_gpu._DTYPES, torch.float64))
+    """Let a CPU pass for a GPU, in float64 too, without kernels of its own."""
+    monkeypatch.setattr(halves, 'available', lambda device: True)
+    monkeypatch.setattr(halves, '_DTYPES', (*halves._DTYPES, torch.float64))
+    monkeypatch.setattr(training, 'takes', lambda x, half: False)
+    monkeypatch.setattr(training, 'knows', halves.knows)
+    monkeypatch.setattr(training.native, 'available', lambda: True)
 
 
 def arguments(k=3, shape=(2, 3, 5, 4)):
@@ -60,8 +61,7 @@ def assert_same_step(fused, plain, x, **tolerance):
     inputs = [x.clone().requires_grad_() for _ in range(2)]
     weights = torch.randn_like(x)
     outs = []
-    for enabled, model, inp in zip((True, False), (fused, plain), inputs):
-        use_fused(enabled)
+    for model, inp in zip((fused, plain), inputs):
         out = model(inp)
         outs.append(out[0] if isinstance(out, tuple) else out)
         (outs[-1] * weights[:, :1, : outs[-1].shape[2], : outs[-1].shape[3]]).sum().backward()
@@ -76,11 +76,9 @@ def assert_same_step(fused, plain, x, **tolerance):
 def calls(monkeypatch):
     """Count the calls of the two fused halves."""
     seen = []
-    for name in ('residual_depthwise', 'pointwise_norm'):
-        function = getattr(mixer_gpu, name)
-        monkeypatch.setattr(
-            mixer_gpu, name, lambda *a, f=function, n=name: (seen.append(n), f(*a))[1]
-        )
+    for name in ('mix', 'project'):
+        function = getattr(halves, name)
+        monkeypatch.setattr(halves, name, lambda *a, f=function, n=name: (seen.append(n), f(*a))[1])
     return seen
 
 
@@ -119,7 +117,7 @@ def test_second_derivatives_and_gradients_through_fixed_statistics_are_refused()
     x, weight, bias, gamma, beta = arguments()
     out = operators.depthwise_norm(x, weight, bias, gamma, beta, EPS)[0]
     (grad,) = torch.autograd.grad(out.square().sum(), x, create_graph=True)
-    with pytest.raises(UserError, match=r'use_fused\(False\)'):
+    with pytest.raises(UserError, match='without --fast'):
         grad.sum().backward()
     fixed = operators.gelu_norm_eval(x, None, bias.detach(), bias.detach() ** 2, None, None, EPS)
     with pytest.raises(UserError, match='inference only'):
@@ -131,9 +129,11 @@ def test_second_derivatives_and_gradients_through_fixed_statistics_are_refused()
 def test_training_block_equals_the_modules(on_cpu, monkeypatch, k, memory):
     block = trained_block(k=k)
     x = torch.randn(3, 6, 7, 5, dtype=torch.float64).contiguous(memory_format=memory)
+    plain = copy.deepcopy(block)
+    block = accelerate(block, training=True)
     seen = calls(monkeypatch)
-    assert_same_step(block, copy.deepcopy(block), x)
-    assert seen == ['residual_depthwise', 'pointwise_norm']  # once, for one of the two
+    assert_same_step(block, plain, x)
+    assert seen == ['mix', 'project']  # once, for one of the two
     assert int(block.norm1.num_batches_tracked) == 1
     assert layout(block(x)) == memory
 
@@ -144,8 +144,7 @@ def test_inference_block_equals_the_modules(on_cpu, monkeypatch, memory):
     x = torch.randn(3, 6, 7, 5, dtype=torch.float64).contiguous(memory_format=memory)
     seen = calls(monkeypatch)
     with torch.no_grad():
-        found = block(x)
-        use_fused(False)
+        found = accelerate(block, training=True)(x)
         torch.testing.assert_close(found, block(x))
     assert len(seen) == 2
 
@@ -155,10 +154,13 @@ def test_whole_network_trains_the_same_and_keeps_its_state(on_cpu, momentum):
     norm = dict(type='BN', momentum=momentum)
     model = SAConvMixer('d6-l3-k3-p4', norm_cfg=norm).double()
     twin = copy.deepcopy(model)
+    accelerate(model, training=True)
+    assert len(fast_parts(model)) == 4
     x = torch.randn(2, 3, 18, 14, dtype=torch.float64)
     assert_same_step(model, twin, x)
     saving = SAConvMixer('d6-l3-k3-p4', norm_cfg=norm, with_cp=True).double()
     saving.load_state_dict(twin.state_dict())
+    accelerate(saving, training=True)
     twin.zero_grad()
     assert_same_step(saving, twin, 2 * x)
     assert int(saving.blocks[1].norm2.num_batches_tracked) == 2
@@ -168,12 +170,12 @@ def test_whole_network_trains_the_same_and_keeps_its_state(on_cpu, momentum):
 def test_compiled_network_trains_the_same(on_cpu, with_cp):
     model = SAConvMixer('d6-l2-k3-p4', with_cp=with_cp).double()
     twin = copy.deepcopy(model)
+    accelerate(model, training=True)
     torch._dynamo.reset()
     run = torch.compile(model, backend='aot_eager', fullgraph=True)
     x = torch.randn(2, 3, 16, 12, dtype=torch.float64)
     found = run(x)[0]
     found.square().sum().backward()
-    use_fused(False)
     wanted = twin(x)[0]
     wanted.square().sum().backward()
     torch.testing.assert_close(found, wanted)
@@ -184,12 +186,11 @@ def test_compiled_network_trains_the_same(on_cpu, with_cp):
 
 
 def test_autocast_keeps_float32_parameters_and_statistics(on_cpu):
-    block = trained_block().float()
-    twin = copy.deepcopy(block)
+    twin = trained_block().float()
+    block = accelerate(copy.deepcopy(twin), training=True)
     x = torch.randn(4, 6, 9, 9)
     with torch.autocast('cpu', torch.bfloat16):
         found = block(x)
-        use_fused(False)
         wanted = twin(x)
     assert found.dtype == torch.bfloat16
     torch.testing.assert_close(found, wanted.to(found.dtype), rtol=0.05, atol=0.05)
@@ -210,38 +211,42 @@ def plain_cases():
 
 
 @pytest.mark.parametrize('case', plain_cases())
-def test_what_the_kernels_do_not_compute_stays_plain(on_cpu, case):
-    block = plain_cases()[case]
-    assert not mixer_gpu.fuses(torch.randn(2, 4, 5, 5), block.depthwise, block.act, block.norm1)
+def test_what_the_kernels_do_not_compute_stays_plain(on_cpu, monkeypatch, case):
+    seen = calls(monkeypatch)
+    block = accelerate(plain_cases()[case], training=True)
+    block(torch.randn(2, 4, 5, 5, requires_grad=True))
+    assert 'mix' not in seen
 
 
 def test_drop_path_and_hooks_leave_a_half_plain(on_cpu, monkeypatch):
     seen = calls(monkeypatch)
     x = torch.randn(2, 4, 5, 5)
     dropping = MixerBlock(4, 3, 0.5, dict(type='BN'), dict(type='GELU'))
+    dropping = accelerate(dropping, training=True)
     dropping(x)
-    assert seen == ['pointwise_norm']
+    assert seen == ['project']
     with torch.no_grad():
         dropping.eval()(x)
-    assert seen == ['pointwise_norm', 'residual_depthwise', 'pointwise_norm']
+    assert seen == ['project', 'mix', 'project']
     hooked = MixerBlock(4, 3, 0.0, dict(type='BN'), dict(type='GELU'))
+    hooked = accelerate(hooked, training=True)
     hooked.norm2.register_forward_hook(lambda *_: None)
     hooked(x)
-    assert seen[3:] == ['residual_depthwise']
+    assert seen[3:] == ['mix']
 
 
 def test_one_value_a_channel_is_refused_as_by_the_norm(on_cpu):
     block = MixerBlock(4, 3, 0.0, dict(type='BN'), dict(type='GELU'))
+    block = accelerate(block, training=True)
     with pytest.raises(ValueError, match='more than 1 value per channel'):
         block(torch.randn(1, 4, 1, 1))
 
 
-def test_cpus_and_disabled_kernels_stay_plain(monkeypatch):
+def test_cpus_and_blocks_that_nobody_accelerated_stay_plain(monkeypatch):
     seen = calls(monkeypatch)
     block = MixerBlock(4, 3, 0.0, dict(type='BN'), dict(type='GELU'))
-    block(torch.randn(2, 4, 5, 5))
-    monkeypatch.setattr(mixer_gpu, '_devices', ('cpu',))
-    use_fused(False)
+    accelerate(copy.deepcopy(block), training=True)(torch.randn(2, 4, 5, 5))
+    monkeypatch.setattr(halves, 'available', lambda device: True)
     block(torch.randn(2, 4, 5, 5))
     assert seen == []
 
@@ -251,8 +256,8 @@ def test_cpus_and_disabled_kernels_stay_plain(monkeypatch):
 @pytest.mark.parametrize('memory', LAYOUTS)
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16, torch.float16])
 def test_gpu_kernels_equal_the_reference_at_real_shapes(dtype, memory, k):
-    from sacm_mm.ops import mixer_reference as reference
-    from sacm_mm.ops import mixer_triton as fused
+    from sacm_mm.kernels.gpu import launching as fused
+    from sacm_mm.kernels.gpu import reference
 
     c = 192
     x, dy = (
@@ -285,15 +290,13 @@ def test_gpu_kernels_equal_the_reference_at_real_shapes(dtype, memory, k):
 def test_gpu_network_trains_the_same(with_cp, compiled):
     model = SAConvMixer('d96-l3-k7-p4', with_cp=with_cp).cuda()
     twin = copy.deepcopy(model)
+    accelerate(model, training=True)
     run = torch.compile(model) if compiled else model
     x = torch.randn(4, 3, 60, 68, device='cuda')
     with torch.autocast('cuda', torch.bfloat16):
         found = run(x)[0]
-        use_fused(False)
         wanted = twin(x)[0]
-    use_fused(True)
     found.float().square().mean().backward()
-    use_fused(False)
     wanted.float().square().mean().backward()
     assert float((found - wanted).abs().max()) <= 0.05 * float(wanted.abs().max())
     for (name, a), b in zip(model.named_parameters(), twin.parameters()):
@@ -309,12 +312,9 @@ def test_gpu_network_trains_the_same(with_cp, compiled):
 def test_gpu_optimized_network_computes_the_same():
     model = SAConvMixer('d96-l3-k7-p4').cuda().eval()
     x = torch.randn(2, 3, 60, 68, device='cuda')
-    use_fused(False)
     with torch.backends.cudnn.flags(allow_tf32=False):
         wanted = model(x)[0]
-    use_fused(True)
-    assert float((optimize(model, x)(x)[0] - wanted).abs().max()) <= 2e-3 * float(
-        wanted.abs().max()
-    )
-    low = optimize(model, x, torch.bfloat16)(x)[0]
-    assert float((low - wanted).abs().max()) <= 0.05 * float(wanted.abs().max())
+    worst = float(wanted.abs().max())
+    assert float((accelerate(model, x)(x)[0] - wanted).abs().max()) <= 2e-3 * worst
+    low = accelerate(model, x, dtype=torch.bfloat16)(x)[0]
+    assert float((low - wanted).abs().max()) <= 0.05 * worst

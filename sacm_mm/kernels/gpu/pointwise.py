@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sacm_mm.ops.mixer_reference import layout
+from sacm_mm.kernels.gpu.reference import layout
 
 
 def convolve_pointwise(x: Tensor, weight: Tensor) -> Tensor:

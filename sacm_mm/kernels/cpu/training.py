@@ -8,14 +8,19 @@ activations anew, so that they also keep less.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from sacm_mm.ops import native
+from sacm_mm.kernels.cpu import native
+from sacm_mm.kernels.recognition import Half, dtype_of
+from sacm_mm.kernels.statistics import update
 
-_LOW = (torch.bfloat16, torch.float32, torch.float64)
+# the type of the parameters for each of the maps
+_WIDE = {
+    torch.bfloat16: torch.float32,
+    torch.float32: torch.float32,
+    torch.float64: torch.float64,
+}
 
 
 @torch.library.custom_op('sacm_mm::mix_act_norm', mutates_args=())
@@ -135,52 +140,49 @@ def _backward(ctx, grad: Tensor, *_):
 _mix.register_autograd(_backward, setup_context=_setup_context)
 
 
-def fuse(model: nn.Module) -> bool:
-    """Let the parts of a model that can use the compiled training kernels, on CPUs.
+def knows(half: Half) -> bool:
+    """Tell whether there is a kernel of this size."""
+    return half.kernel in (1, *native.KERNEL_SIZES) and half.dilation == 1
 
-    Results are the same to rounding. The first call on a machine compiles them, which takes
-    seconds; they are kept in ``$XDG_CACHE_HOME/sacm_mm``.
 
-    Returns:
-        Whether there are such parts and a compiler; if not, nothing changes.
+def takes(x: Tensor, half: Half) -> bool:
+    """Tell whether a kernel computes this half of ``x``: on a CPU, with the batch's statistics.
+
+    A single value a channel is left to the norm, which refuses it.
     """
-    parts: list[Any] = [m for m in model.modules() if hasattr(m, 'fused')]
-    if not parts or not native.available():
-        return False
-    for part in parts:
-        part.fused = True
-    return True
-
-
-def act_norm(x: Tensor, bias: Tensor | None, act: nn.Module, norm: nn.BatchNorm2d) -> Tensor:
-    """Compute ``norm(act(x + bias))`` of (N, C, H, W) and (C,), and update the norm's statistics.
-
-    Ask ``fits`` first.
-    """
-    return _run(x, None, bias, act, norm, residual=False)
-
-
-def depthwise_act_norm(
-    x: Tensor, conv: nn.Conv2d, act: nn.Module, norm: nn.BatchNorm2d, residual: bool
-) -> Tensor:
-    """Compute ``norm(act(conv(x)))`` of (N, C, H, W), plus ``x`` with ``residual``.
-
-    Ask ``fits`` first.
-    """
-    return _run(x, conv.weight, conv.bias, act, norm, residual)
-
-
-def fits(x: Tensor, act: nn.Module, *norms: nn.Module, kernel_size: int = 3) -> bool:
-    """Tell whether the kernels compute this: on a CPU, with gradients and batch statistics."""
+    wide = _WIDE.get(dtype_of(x))
+    parameters = (half.conv.weight, half.conv.bias, half.norm.weight, half.norm.bias)
     return (
         x.device.type == 'cpu'
-        and x.dtype in _LOW
-        and torch.is_grad_enabled()
-        and kernel_size in native.KERNEL_SIZES
-        and (type(act) is nn.ReLU or (type(act) is nn.GELU and act.approximate == 'none'))
-        and all(type(n) is nn.BatchNorm2d and n.training and n.affine for n in norms)
+        and x.dim() == 4
+        and x.numel() > x.shape[1] == half.conv.in_channels
+        and knows(half)
+        and half.uses_batch
+        and half.norm.affine
+        and all(p is None or (p.dtype == wide and p.device.type == 'cpu') for p in parameters)
         and native.available()
     )
+
+
+def mix(x: Tensor, half: Half, residual: bool) -> Tensor:
+    """Compute ``norm(act(conv(x)))`` of (N, C, H, W), plus ``x`` with ``residual``.
+
+    Ask ``takes`` first.
+    """
+    return _run(x, half.conv.weight, half.conv.bias, half, residual)
+
+
+def project(x: Tensor, half: Half) -> Tensor:
+    """Compute ``norm(act(conv(x)))`` for a 1x1 convolution, (N, C, H, W) -> (N, D, H, W).
+
+    Ask ``takes`` first.
+    """
+    return act_norm(pointwise(x, half.conv.weight), half)
+
+
+def act_norm(x: Tensor, half: Half) -> Tensor:
+    """Compute ``norm(act(x + bias))`` of (N, D, H, W), what is left of ``half`` after a product."""
+    return _run(x, None, half.conv.bias, half, False)
 
 
 class _Pointwise(torch.autograd.Function):
@@ -209,38 +211,17 @@ def pointwise(x: Tensor, weight: Tensor) -> Tensor:
     A matrix product for each image: a convolution reorders its input and output on a CPU.
     """
     n, _, h, w = x.shape
-    if torch.is_autocast_enabled('cpu'):
-        x = x.to(torch.get_autocast_dtype('cpu'))
+    x = x.to(dtype_of(x))
     y = _Pointwise.apply(x.flatten(2), weight.flatten(1).to(x.dtype))
     return y.view(n, -1, h, w)
 
 
 def _run(
-    x: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    act: nn.Module,
-    norm: nn.BatchNorm2d,
-    residual: bool,
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, half: Half, residual: bool
 ) -> Tensor:
-    if torch.is_autocast_enabled('cpu'):
-        x = x.to(torch.get_autocast_dtype('cpu'))
-    relu = isinstance(act, nn.ReLU)
+    norm = half.norm
     parameters = (weight, bias, norm.weight, norm.bias)
-    y, mean, variance = _mix(x.contiguous(), *parameters, norm.eps, relu, residual)
-    with torch.no_grad():
-        _count(norm, mean, variance, x.numel() // x.shape[1])
+    x = x.to(dtype_of(x)).contiguous()
+    y, mean, variance = _mix(x, *parameters, norm.eps, half.relu, residual)
+    update(norm, mean, variance, x.numel() // x.shape[1])
     return y
-
-
-def _count(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, values: int) -> None:
-    """Update running statistics as ``nn.BatchNorm2d`` does, with the unbiased variance."""
-    if norm.running_mean is None or norm.running_var is None:
-        return
-    assert norm.num_batches_tracked is not None
-    norm.num_batches_tracked.add_(1)
-    momentum = norm.momentum
-    if momentum is None:
-        momentum = 1 / float(norm.num_batches_tracked)
-    norm.running_mean.lerp_(mean, momentum)
-    norm.running_var.lerp_(variance * (values / max(values - 1, 1)), momentum)

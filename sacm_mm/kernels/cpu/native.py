@@ -81,6 +81,32 @@ def available() -> bool:
     return _library() is not None
 
 
+def token_mixing(x: Tensor, taps: Tensor, vectors: Tensor, gelu: bool, out: Tensor) -> Tensor:
+    """Compute ``v + scale * act(depthwise(v) + bias)`` for ``v = in_scale * x + in_shift``.
+
+    Args:
+        x: Maps (N, H, W, C), float32 or bfloat16, C a multiple of 32.
+        taps: Kernels (k * k, C), float32, k one of ``KERNEL_SIZES``; zeros pad v.
+        vectors: (4, C), float32: bias, scale, in_scale, in_shift.
+        gelu: The activation is GELU, else ReLU.
+        out: Where the result goes, like ``x``, and what is returned.
+    """
+    torch.ops.sacm_mm_cpu.token_mixing(x, taps, vectors, gelu, out)
+    return out
+
+
+def _torch_flags() -> list[str]:
+    root = Path(torch.__file__).parent
+    return [
+        *('-std=c++20', '-O3', '-march=native', '-fno-math-errno', '-fPIC', '-fopenmp', '-shared'),
+        f'-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}',
+        f'-I{root}/include',
+        f'-L{root}/lib',
+        '-lc10',
+        '-ltorch_cpu',
+    ]
+
+
 def call(
     x: Tensor, kernel: int, relu: bool, residual: bool, eps: float, **tensors: Tensor | None
 ) -> None:
@@ -112,6 +138,7 @@ def call(
 @cache
 def _library() -> ctypes.CDLL | None:
     try:
+        torch.ops.load_library(build(_SOURCE.with_name('token_mixing.cpp'), _torch_flags()))
         return ctypes.CDLL(str(build(_SOURCE, _FLAGS)))
     except (OSError, subprocess.SubprocessError):  # no OpenMP, an old compiler, a read-only home
         return None

@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from sacm_mm.ops.triton_kernels.gelu import gelu, load_channels
+from sacm_mm.kernels.gpu.triton_kernels.gelu import gelu, load_channels
 
 
 @triton.jit

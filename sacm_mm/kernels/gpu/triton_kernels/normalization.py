@@ -9,8 +9,8 @@ lane until the end, so the order of the sums is fixed.
 import triton
 import triton.language as tl
 
-from sacm_mm.ops.triton_kernels.gelu import gelu, gelu_and_slope, load_channels
-from sacm_mm.ops.triton_kernels.statistics import store_statistics
+from sacm_mm.kernels.gpu.triton_kernels.gelu import gelu, gelu_and_slope, load_channels
+from sacm_mm.kernels.gpu.triton_kernels.statistics import store_statistics
 
 
 @triton.jit

@@ -8,11 +8,11 @@ from conftest import LOADERS
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
-from sacm_mm import SAConvMixer
+from sacm_mm import SAConvMixer, accelerate
 from sacm_mm.core.configs import load_config
-from sacm_mm.deploy import fold, kernels, optimize
-from sacm_mm.deploy.folding import FoldedBlock, StridedStem, stride_stem
-from sacm_mm.deploy.fusing import FusedBackbone, fusible
+from sacm_mm.kernels.cpu import native
+from sacm_mm.kernels.cpu.inference import FusedBackbone, fuses
+from sacm_mm.kernels.folding import FoldedBlock, StridedStem, fold, stride_stem
 
 SEG = [
     'model.backbone.arch=d16-l2-k3-p4',
@@ -126,43 +126,41 @@ FUSED = {
 @torch.no_grad()
 def test_fused_backbones_compute_the_same(options):
     model = randomized(SAConvMixer(**options))
-    if not kernels.available():
+    if not native.available():
         pytest.skip('no C++ compiler')
     # wider, narrower and lower than a tile of the kernel, and no multiple of the patch
     for size in ((2, 3, 21, 163), (1, 3, 11, 14), (1, 3, 141, 40)):
         image = torch.randn(size)
         folded = fold(model)
-        assert fusible(folded, image)
-        fused = FusedBackbone(folded)
+        assert fuses(folded, image.dtype)
+        fused = FusedBackbone(folded, image.dtype)
         wanted = model(image)
         assert_same(fused(image), wanted)
         assert_same(fused(image.flip(3)), model(image.flip(3)))  # with the memory of the first
-        low = FusedBackbone(fold(model).bfloat16())(image.bfloat16())
+        low = FusedBackbone(fold(model).bfloat16(), torch.bfloat16)(image.bfloat16())
         for a, b in zip(low, wanted):
             assert a.dtype == torch.bfloat16
             assert (a - b).abs().max() < 0.03 * b.abs().max()
 
 
 def test_what_the_kernel_does_not_do_is_not_fused():
-    image = torch.randn(1, 3, 16, 16)
     for options in (
         dict(arch='d40-l1-k3-p4'),
         dict(arch='d32-l1-k11-p4'),
         dict(arch='d32-l1-k3-p4', act_cfg=dict(type='SiLU')),
         dict(arch='d32-l1-k3-p4', norm_cfg=dict(type='GN', num_groups=2)),
     ):
-        assert not fusible(fold(SAConvMixer(**options)), image)
-    assert not fusible(fold(SAConvMixer('d32-l1-k3-p4')), image.double())
+        assert not fuses(fold(SAConvMixer(**options)), torch.float32)
+    assert not fuses(fold(SAConvMixer('d32-l1-k3-p4')), torch.float64)
 
 
 def test_without_a_compiler_nothing_is_fused(monkeypatch, tmp_path):
     monkeypatch.setenv('CXX', 'false')  # a compiler that always fails
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
-    kernels.available.cache_clear()
-    assert not kernels.available()
-    assert not fusible(fold(SAConvMixer('d32-l1-k3-p4')), torch.randn(1, 3, 16, 16))
+    monkeypatch.setattr(native, '_library', native._library.__wrapped__)
+    assert not native.available()
+    assert not fuses(fold(SAConvMixer('d32-l1-k3-p4')), torch.float32)
     assert not list(tmp_path.glob('sacm_mm/*'))
-    kernels.available.cache_clear()
 
 
 @torch.no_grad()
@@ -170,8 +168,8 @@ def test_without_a_compiler_it_runs_uncompiled(monkeypatch):
     model = tiny_model('sacm_camvid_light.py')
     image = torch.randn(1, 3, 21, 30)
     monkeypatch.setattr(torch, 'compile', _no_compiler)
-    assert_same(optimize(model, image)(image), model(image))
-    low = optimize(model, image, torch.bfloat16)(image)
+    assert_same(accelerate(model, image)(image), model(image))
+    low = accelerate(model, image, dtype=torch.bfloat16)(image)
     assert low.dtype == torch.float32
     wanted = model(image)
     assert (low - wanted).abs().max() < 0.05 * wanted.abs().max()
@@ -192,7 +190,7 @@ def test_compiled_models_compute_the_same(dtype, dim):
     wide = [option.replace('16', str(dim)) for option in TINY['sacm_nyu_joint_light.py']]
     model = tiny_model('sacm_nyu_joint_light.py', *wide)
     image = torch.randn(2, 3, 37, 50)
-    fast = optimize(model, image, dtype)
+    fast = accelerate(model, image, dtype=dtype)
     for x in (image, torch.randn(1, 3, 24, 41)):  # the second is compiled on the way
         if dtype == torch.float32:
             assert_same(fast(x), model(x))

@@ -1,6 +1,6 @@
 """The halves of a mixer block as PyTorch operators: with gradients, and opaque to compilers.
 
-On CUDA they launch the kernels of ``mixer_triton``, elsewhere they compute ``mixer_reference``.
+On CUDA they launch the kernels of ``launching``, elsewhere they compute ``reference``.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.ops import mixer_reference as reference
+from sacm_mm.kernels.gpu import reference
 
 
 def _operator(function: Callable) -> Any:
-    """Make an operator of a function of ``mixer_reference`` and its namesake for CUDA."""
+    """Make an operator of a function of ``reference`` and its namesake for CUDA."""
     name = function.__name__
 
     @wraps(function)
@@ -27,10 +27,10 @@ def _operator(function: Callable) -> Any:
 
     @wraps(function)
     def on_gpu(x: Tensor, *arguments: Any) -> Any:
-        from sacm_mm.ops import mixer_triton  # needs Triton
+        from sacm_mm.kernels.gpu import launching  # needs Triton
 
         with torch.cuda.device_of(x), torch.autocast('cuda', enabled=False):
-            return getattr(mixer_triton, name)(x, *arguments)
+            return getattr(launching, name)(x, *arguments)
 
     operator = torch.library.custom_op(f'sacm_mm::mixer_{name}', anywhere, mutates_args=())
     operator.register_kernel('cuda')(on_gpu)
@@ -133,7 +133,7 @@ def _given(ctx, vectors: list[Tensor]) -> list[Tensor | None]:
 def _no_second_derivative(ctx, *_):
     raise UserError(
         'the fused mixer block has no second derivative: '
-        'call sacm_mm.ops.use_fused(False) or set SACM_FUSED=0'
+        'train without --fast, or do not call sacm_mm.accelerate'
     )
 
 

@@ -9,6 +9,9 @@ where that is exact:
   the heads.
 - The stem's norm and the other ``norm2`` stay. The depthwise convolution that follows pads with
   zeros, which a shift would make another value at the borders, and the residual reads them too.
+
+A backbone is taken as a whole or not at all: one that is a subclass, has other parts or a hook
+anywhere stays as it is.
 """
 
 import copy
@@ -16,14 +19,29 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from mmcv.cnn.bricks import DropPath
+from mmpretrain.models.classifiers import ImageClassifier
 from mmpretrain.models.heads import LinearClsHead
 from mmpretrain.models.necks import GlobalAveragePooling
+from mmseg.models.segmentors import EncoderDecoder
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
+from sacm_mm.kernels.blocks import FastMixerBlock, FastPatchEmbed
+from sacm_mm.kernels.recognition import (
+    has_known_parts,
+    is_changed,
+    is_depthwise,
+    is_exactly,
+    is_pointwise,
+)
 from sacm_mm.models.backbones.mixing import RepDepthwise, SqueezeExcite
 from sacm_mm.models.backbones.sa_convmixer import MixerBlock, PatchEmbed, SAConvMixer, convert_stem
-from sacm_mm.models.heads.pixel_shuffle_base import PixelShuffleBase
+from sacm_mm.models.depth_estimator import DepthEstimator
+from sacm_mm.models.heads import PixelShuffleDepthHead, PixelShuffleHead
+from sacm_mm.models.joint_estimator import SegDepthEstimator
+
+_BATCH_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
+_DENSE = (EncoderDecoder, DepthEstimator, SegDepthEstimator)  # whose heads alone read the maps
 
 
 def fold(model: nn.Module, blocks: bool = True) -> nn.Module:
@@ -41,10 +59,9 @@ def fold(model: nn.Module, blocks: bool = True) -> nn.Module:
     model = copy.deepcopy(model).requires_grad_(False)
     model.eval()  # mmpretrain.ConvMixer's returns None
     _fold_into_heads(model)
-    for backbone in _backbones(model):
+    for backbone in known_backbones(model).values():
         for block in backbone.blocks:
-            if isinstance(block, MixerBlock):
-                _merge(block)
+            _merge(block)
         if blocks:
             backbone.blocks = nn.ModuleList(map(_folded, backbone.blocks))
     return model
@@ -55,13 +72,46 @@ def stride_stem(model: nn.Module) -> nn.Module:
 
     It takes images of any size in one traced graph; returns ``model``.
     """
-    for backbone in _backbones(model):
-        backbone.stem = StridedStem(backbone.stem)
+    for name, module in list(model.named_modules()):
+        if name and is_stem(module) and not any(map(is_changed, module.modules())):
+            model.set_submodule(name, StridedStem(module))
     return model
 
 
-def _backbones(model: nn.Module) -> list[Any]:
-    return [module for module in model.modules() if isinstance(module, SAConvMixer)]
+def known_backbones(model: nn.Module) -> dict[str, Any]:
+    """Find the ``SAConvMixer`` in a model, plain, accelerated or folded, that are known whole."""
+    found: dict[str, Any] = {}
+    for name, module in model.named_modules():
+        part: Any = module
+        if type(part) is SAConvMixer and has_known_parts(part, SAConvMixer):
+            known = is_stem(part.stem) and all(map(_is_block, part.blocks))
+            if known and not any(map(is_changed, part.modules())):
+                found[name] = part
+    return found
+
+
+def is_stem(module: nn.Module) -> bool:
+    """Tell whether a module is a ``PatchEmbed``, accelerated or not."""
+    stem: Any = module
+    if type(stem) not in (PatchEmbed, FastPatchEmbed) or not has_known_parts(stem, PatchEmbed):
+        return False
+    if stem.embed == 'pixel_unshuffle':
+        return is_pointwise(stem.proj)
+    return type(stem.proj) is nn.Conv2d
+
+
+def _is_block(module: nn.Module) -> bool:
+    """Tell whether a module is a ``MixerBlock``, accelerated or folded or not."""
+    block: Any = module
+    if type(block) is FoldedBlock:
+        return True
+    return (
+        type(block) in (MixerBlock, FastMixerBlock)
+        and has_known_parts(block, MixerBlock)
+        and is_pointwise(block.pointwise)
+        and is_exactly(block.squeeze, nn.Identity, SqueezeExcite)
+        and is_exactly(block.drop_path, nn.Identity, DropPath)
+    )
 
 
 class StridedStem(nn.Module):
@@ -109,26 +159,29 @@ class FoldedBlock(nn.Module):
         return self.norm2(self.act(self.pointwise(x)))
 
 
-def _merge(block: MixerBlock) -> None:
+def _merge(block: Any) -> None:
     """Turn the several kernels that a block was trained with into one, in place."""
-    if isinstance(block.depthwise, RepDepthwise) and block.depthwise.merges:
-        block.depthwise = block.depthwise.merged().requires_grad_(False)
+    conv = getattr(block, 'depthwise', None)
+    if type(conv) is not RepDepthwise or tuple(conv._modules) != ('convs', 'norms'):
+        return
+    if all(map(is_depthwise, conv.convs)) and all(map(is_affine, conv.norms)):
+        block.depthwise = conv.merged().requires_grad_(False)
 
 
-def _folded(block: nn.Module) -> nn.Module:
-    if not isinstance(block, MixerBlock) or not is_affine(block.norm1):
+def _folded(block: Any) -> nn.Module:
+    if type(block) is FoldedBlock or type(block.squeeze) is not nn.Identity:
         return block
-    return block if isinstance(block.squeeze, SqueezeExcite) else FoldedBlock(block)
+    return FoldedBlock(block) if is_affine(block.norm1) else block
 
 
 def is_affine(norm: nn.Module) -> bool:
     """Tell whether a norm in eval mode is one fixed scale and shift a channel."""
-    return isinstance(norm, _BatchNorm) and norm.running_mean is not None
+    return is_exactly(norm, *_BATCH_NORMS) and norm.running_mean is not None
 
 
 def affine(norm: nn.Module) -> tuple[Tensor, Tensor]:
     """Return the scale and shift (C,) that a batch norm applies in eval mode, in float64."""
-    assert isinstance(norm, _BatchNorm)
+    assert isinstance(norm, _BATCH_NORMS)
     assert norm.running_mean is not None and norm.running_var is not None
     scale = (norm.running_var.double() + norm.eps).rsqrt()
     shift = -norm.running_mean.double() * scale
@@ -153,27 +206,29 @@ def _absorb(layer, scale: Tensor, shift: Tensor):
 
 def _fold_into_heads(model: nn.Module) -> None:
     """Fold the last norm into the heads, where nothing but them reads the last map."""
-    backbone = getattr(model, 'backbone', None)
-    if not isinstance(backbone, SAConvMixer) or backbone.out_indices != (backbone.depth - 1,):
+    backbone = known_backbones(model).get('backbone')
+    if backbone is None or backbone.out_indices != (backbone.depth - 1,):
         return
     last = backbone.blocks[-1]
-    layers = _readers(model)
-    if not layers or not isinstance(last, MixerBlock) or not is_affine(last.norm2):
+    layers = _readers(model, backbone.embed_dims)
+    if not layers or not is_affine(last.norm2):
         return
     for layer in layers:
         _absorb(layer, *affine(last.norm2))
     last.norm2 = nn.Identity()
 
 
-def _readers(model: nn.Module) -> list[nn.Module]:
+def _readers(model: Any, channels: int) -> list[Any]:
     """List the linear layers that the last map goes to, or nothing if it goes elsewhere too."""
-    neck = getattr(model, 'neck', None)
-    head = getattr(model, 'head', None)
-    if head is not None:
-        averaged = isinstance(neck, GlobalAveragePooling) and isinstance(head, LinearClsHead)
-        return [head.fc] if averaged else []
-    names = ('decode_head', 'depth_head', 'auxiliary_head')
-    heads = [head for name in names if (head := getattr(model, name, None)) is not None]
-    if neck is not None or not all(isinstance(head, PixelShuffleBase) for head in heads):
-        return []
-    return [head.conv_seg for head in heads]
+    layers = []
+    if is_exactly(model, ImageClassifier):
+        if is_exactly(model.neck, GlobalAveragePooling) and is_exactly(model.head, LinearClsHead):
+            layers = [model.head.fc]
+    elif is_exactly(model, *_DENSE) and not model.with_neck:
+        names = ('decode_head', 'depth_head', 'auxiliary_head')
+        heads = [head for name in names if (head := getattr(model, name, None)) is not None]
+        if all(is_exactly(head, PixelShuffleHead, PixelShuffleDepthHead) for head in heads):
+            layers = [head.conv_seg for head in heads]
+    linear = all(is_exactly(layer, nn.Linear) or is_pointwise(layer) for layer in layers)
+    # a head that takes the map twice has more inputs
+    return layers if linear and all(layer.weight.shape[1] == channels for layer in layers) else []

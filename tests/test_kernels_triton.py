@@ -17,8 +17,8 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from sacm_mm.ops import mixer_triton as fused
-from sacm_mm.ops.triton_kernels import depthwise, normalization, pointwise, statistics
+from sacm_mm.kernels.gpu import launching as fused
+from sacm_mm.kernels.gpu.triton_kernels import depthwise, normalization, pointwise, statistics
 
 ROOT = Path(__file__).resolve().parents[1]
 ACTIVATIONS = {'x_ptr', 'dy_ptr', 'grad_ptr', 'residual_ptr', 'out_ptr'}
@@ -28,7 +28,7 @@ TYPES = ('fp32', 'bf16', 'fp16')
 
 def interpreted(marker):
     done = subprocess.run(
-        [sys.executable, '-m', 'pytest', 'tests/mixer_interpreted.py', '-m', marker,
+        [sys.executable, '-m', 'pytest', 'tests/kernels_interpreted.py', '-m', marker,
          '--noconftest', '-p', 'no:cacheprovider'],
         cwd=ROOT,
         env={**os.environ, 'TRITON_INTERPRET': '1', 'OMP_NUM_THREADS': '1'},

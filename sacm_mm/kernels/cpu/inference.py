@@ -5,6 +5,8 @@ oneDNN's matrix product with the activation in it, which leaves the norm after i
 kernel. The maps are channels-last throughout.
 """
 
+from __future__ import annotations
+
 from contextlib import suppress
 from typing import Any
 
@@ -12,63 +14,51 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sacm_mm.deploy import kernels
-from sacm_mm.deploy.folding import FoldedBlock, affine, is_affine
+from sacm_mm.kernels.cpu import native
+from sacm_mm.kernels.folding import FoldedBlock, affine, is_affine
+from sacm_mm.kernels.recognition import is_depthwise, is_exactly, is_gelu
 from sacm_mm.models.backbones.sa_convmixer import SAConvMixer
 
-
-def fusible(backbone: nn.Module, example: Tensor) -> bool:
-    """Tell whether ``FusedBackbone`` can take a backbone that ``fold`` has folded."""
-    if not isinstance(backbone, SAConvMixer) or example.device.type != 'cpu':
-        return False
-    norms = [backbone.stem.norm]
-    acts = [backbone.stem.act]
-    for block in backbone.blocks:
-        if not isinstance(block, FoldedBlock) or not isinstance(block.depthwise, nn.Conv2d):
-            return False
-        if block.depthwise.dilation != (1, 1):
-            return False
-        norms.append(block.norm2)
-        acts.append(block.act)
-    return (
-        backbone.kernel_size in kernels.KERNEL_SIZES
-        and backbone.embed_dims % kernels.CHANNELS == 0
-        and all(isinstance(norm, nn.Identity) or is_affine(norm) for norm in norms)
-        and (all(map(_is_gelu, acts)) or all(type(act) is nn.ReLU for act in acts))
-        and example.dtype in (torch.float32, torch.bfloat16)
-        and kernels.available()
-    )
+_CHANNELS = 32  # the number of channels is a multiple of it
+_DTYPES = (torch.float32, torch.bfloat16)
 
 
 class FusedBackbone(nn.Module):
     """What a folded ``SAConvMixer`` computes: (N, C, H, W) -> maps (N, dim, H / r, W / r).
 
     Args:
-        backbone: ``fusible``, and in the precision to compute in.
+        backbone: One that ``fuses``.
+        dtype: To compute in; the maps have the image's.
     """
 
-    def __init__(self, backbone: Any) -> None:
+    # as functions: a bound method would keep the backbone, and with it the weights twice
+    check_channels: Any = SAConvMixer.check_channels
+    check_input: Any = SAConvMixer._check_input
+
+    def __init__(self, backbone: Any, dtype: torch.dtype) -> None:
         super().__init__()
-        self.patch_size, self.strides = backbone.patch_size, backbone.strides
-        self.out_channels, self.out_indices = backbone.out_channels, backbone.out_indices
-        self.gelu = _is_gelu(backbone.stem.act)
+        self.in_channels, self.patch_size = backbone.in_channels, backbone.patch_size
+        self.strides, self.out_channels = backbone.strides, backbone.out_channels
+        self.out_indices, self.dtype = backbone.out_indices, dtype
+        gelu = is_gelu(backbone.stem.act)
         self._spare: list[Tensor] = []
-        self._check_input = backbone._check_input
-        self.stem = FusedLinear(backbone.stem.proj, self.gelu)
+        self.stem = FusedLinear(backbone.stem.proj, gelu, dtype)
         self.mixers = nn.ModuleList()
         self.linears = nn.ModuleList()
         norm = backbone.stem.norm
         for block in backbone.blocks:
-            self.mixers.append(TokenMixer(norm, block, self.gelu))
-            self.linears.append(FusedLinear(block.pointwise, self.gelu))
+            self.mixers.append(TokenMixer(norm, block, gelu))
+            self.linears.append(FusedLinear(block.pointwise, gelu, dtype))
             norm = block.norm2
         norms = [block.norm2 for block in backbone.blocks]
-        self.norms = nn.ModuleList(norms[i] for i in self.out_indices)
+        self.norms = nn.ModuleList(norms[i] for i in self.out_indices).to(dtype)
 
     @torch.compiler.disable  # oneDNN's packed weights cannot be traced
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Extract the maps of ``out_indices``; channels-last in memory."""
-        self._check_input(x)
+        self.check_input(x)
+        dtype = x.dtype
+        x = x.to(self.dtype)
         h, w = x.shape[2:]
         r = self.patch_size
         if h % r or w % r:
@@ -83,7 +73,7 @@ class FusedBackbone(nn.Module):
             if i in self.out_indices:
                 maps[i] = x.permute(0, 3, 1, 2)  # (N, h, w, dim) -> (N, dim, h, w)
         self._spare.append(mixed)
-        return tuple(norm(maps[i]) for norm, i in zip(self.norms, self.out_indices))
+        return tuple(norm(maps[i]).to(dtype) for norm, i in zip(self.norms, self.out_indices))
 
     def _buffer(self, x: Tensor) -> Tensor:
         """Return memory like ``x``, that of an earlier call if it fits.
@@ -119,18 +109,18 @@ class TokenMixer(nn.Module):
 
     def forward(self, x: Tensor, out: Tensor) -> Tensor:
         """Mix into ``out``; see the class."""
-        return kernels.token_mixing(x, self.taps, self.vectors, self.gelu, out)
+        return native.token_mixing(x, self.taps, self.vectors, self.gelu, out)
 
 
 class FusedLinear(nn.Module):
     """A convolution whose patches are rows, and its activation: (..., in) -> (..., out)."""
 
-    def __init__(self, conv: nn.Conv2d, gelu: bool) -> None:
+    def __init__(self, conv: nn.Conv2d, gelu: bool, dtype: torch.dtype) -> None:
         super().__init__()
-        weight = conv.weight.detach().flatten(1)  # (out, in)
-        self.bias = conv.bias
+        weight = conv.weight.detach().to(dtype).flatten(1)  # (out, in)
+        self.bias = None if conv.bias is None else conv.bias.detach().to(dtype)
         self.gelu = gelu
-        self.packed = torch.backends.mkldnn.is_available()
+        self.packed = _packs(dtype)
         self.weight: Tensor
         if self.packed:
             weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), None)
@@ -147,5 +137,35 @@ class FusedLinear(nn.Module):
         return F.gelu(x) if self.gelu else F.relu(x)
 
 
-def _is_gelu(act: nn.Module) -> bool:
-    return isinstance(act, nn.GELU) and act.approximate == 'none'
+def _packs(dtype: torch.dtype) -> bool:
+    """Tell whether oneDNN packs weights of this type; bfloat16 it refuses on older processors."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    return dtype != torch.bfloat16 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def fuses(backbone: Any, dtype: torch.dtype) -> bool:
+    """Tell whether ``FusedBackbone`` computes what one of ``folding.known_backbones`` does.
+
+    It has to be on a CPU, and folded.
+    """
+    stem, blocks = backbone.stem, backbone.blocks
+    norms = [stem.norm, *(block.norm2 for block in blocks)]
+    acts = [stem.act, *(block.act for block in blocks)]
+    return (
+        stem.proj.weight.device.type == 'cpu'
+        and dtype in _DTYPES
+        and backbone.embed_dims % _CHANNELS == 0
+        and all(type(block) is FoldedBlock and _mixes(block.depthwise) for block in blocks)
+        and all(is_exactly(norm, nn.Identity) or is_affine(norm) for norm in norms)
+        and (all(map(is_gelu, acts)) or all(is_exactly(act, nn.ReLU) for act in acts))
+        and native.available()
+    )
+
+
+def _mixes(conv: Any) -> bool:
+    return (
+        is_depthwise(conv)
+        and conv.kernel_size[0] in native.KERNEL_SIZES
+        and conv.dilation == (1, 1)
+    )

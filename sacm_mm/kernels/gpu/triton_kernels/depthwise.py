@@ -12,8 +12,8 @@ columns; the rest is the same code. Pixels outside the image read as zero.
 import triton
 import triton.language as tl
 
-from sacm_mm.ops.triton_kernels.gelu import gelu, load_channels
-from sacm_mm.ops.triton_kernels.statistics import merge, store_statistics
+from sacm_mm.kernels.gpu.triton_kernels.gelu import gelu, load_channels
+from sacm_mm.kernels.gpu.triton_kernels.statistics import merge, store_statistics
 
 EVAL = tl.constexpr(0)  # out = x + norm(gelu(conv(x))), fixed statistics
 TRAIN = tl.constexpr(1)  # out = conv(x), and the statistics of its gelu

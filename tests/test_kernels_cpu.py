@@ -8,9 +8,11 @@ from torch import nn
 
 from sacm_mm.engine import FastTrainingHook
 from sacm_mm.engine.fast_training import compile_training
+from sacm_mm.kernels.accelerating import accelerate, fast_parts
+from sacm_mm.kernels.cpu import native
+from sacm_mm.kernels.cpu.training import act_norm, mix, pointwise, takes
+from sacm_mm.kernels.recognition import recognise
 from sacm_mm.models.backbones.sa_convmixer import SAConvMixer
-from sacm_mm.ops import fuse, native
-from sacm_mm.ops.mixer_cpu import act_norm, depthwise_act_norm, fits, pointwise
 
 needs_compiler = pytest.mark.skipif(not native.available(), reason='no C++ compiler')
 pytestmark = needs_compiler
@@ -43,8 +45,9 @@ def test_depthwise_act_norm_equals_the_layers(kernel, size, residual):
     x = torch.randn(2, 3, *size, dtype=torch.float64, requires_grad=True)
     inputs = (x, *conv.parameters(), *norm.parameters())
     plain_norm = copy.deepcopy(norm)
-    assert fits(x, act, norm, kernel_size=kernel)
-    ours = depthwise_act_norm(x, conv, act, norm, residual)
+    half = recognise(conv, act, norm)
+    assert half and takes(x, half)
+    ours = mix(x, half, residual)
     norm_weight, norm_bias = norm.parameters()
     plain = nn.functional.batch_norm(
         act(conv(x)), plain_norm.running_mean, plain_norm.running_var, norm_weight, norm_bias, True
@@ -65,7 +68,7 @@ def test_bfloat16_equals_the_layers_to_its_rounding(kernel, size):
     with torch.no_grad():
         conv.weight.copy_(conv.weight.bfloat16())  # the processor may multiply in bfloat16
     x = torch.randn(2, 3, *size).bfloat16().requires_grad_()
-    ours = depthwise_act_norm(x, conv, act, norm, False)
+    ours = mix(x, recognise(conv, act, norm), False)
     assert ours.dtype == torch.bfloat16
     found = (ours, *_gradients(ours, (x, *conv.parameters(), *norm.parameters())))
 
@@ -80,10 +83,11 @@ def test_bfloat16_equals_the_layers_to_its_rounding(kernel, size):
 @pytest.mark.parametrize('act', [nn.GELU, nn.ReLU])
 @pytest.mark.parametrize('bias', [True, False])
 def test_act_norm_equals_the_layers(act, bias):
-    conv, act, norm = _layers(act=act, kernel=1, bias=bias)
+    _, act, norm = _layers(act=act)
+    conv = nn.Conv2d(3, 3, 1, bias=bias, dtype=torch.float64)
     x = torch.randn(2, 3, 9, 19, dtype=torch.float64, requires_grad=True)
     inputs = (x, *norm.parameters(), *((conv.bias,) if bias else ()))
-    ours = act_norm(x, conv.bias, act, norm)
+    ours = act_norm(x, recognise(conv, act, norm))
     plain = norm(act(x + conv.bias[:, None, None] if bias else x))
     torch.testing.assert_close(ours, plain)
     for got, want in zip(_gradients(ours, inputs), _gradients(plain, inputs)):
@@ -96,7 +100,7 @@ def test_numerical_gradients(residual):
     x = torch.randn(2, 2, 4, 17, dtype=torch.float64, requires_grad=True)
 
     def run(x, *parameters):
-        return depthwise_act_norm(x, conv, act, norm, residual)
+        return mix(x, recognise(conv, act, norm), residual)
 
     assert torch.autograd.gradcheck(run, (x, *conv.parameters(), *norm.parameters()))
 
@@ -104,7 +108,8 @@ def test_numerical_gradients(residual):
 def test_gelu_is_exact_to_float32_rounding():
     norm = nn.BatchNorm2d(1, eps=0.0)
     x = torch.linspace(-12, 12, 4096).view(1, 1, 64, 64)
-    ours = act_norm(x, None, nn.GELU(), norm).detach().double()
+    half = recognise(nn.Conv2d(1, 1, 1, bias=False), nn.GELU(), norm)
+    ours = act_norm(x, half).detach().double()
     exact = nn.functional.gelu(x.double())
     exact = (exact - exact.mean()) / exact.std(correction=0)
     torch.testing.assert_close(ours, exact, rtol=0, atol=1e-6)
@@ -122,7 +127,7 @@ def test_operator_contract():
 def test_double_backward_is_refused():
     conv, act, norm = _layers()
     x = torch.randn(2, 3, 6, 6, dtype=torch.float64, requires_grad=True)
-    out = depthwise_act_norm(x, conv, act, norm, True)
+    out = mix(x, recognise(conv, act, norm), True)
     (grad,) = torch.autograd.grad(out.square().sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match='no autograd formula'):
         grad.sum().backward()
@@ -132,7 +137,7 @@ def _pair(**kwargs):
     torch.manual_seed(0)
     plain = SAConvMixer('d16-l3-k5-p4', **kwargs)
     fast = copy.deepcopy(plain)
-    assert fuse(fast)
+    assert accelerate(fast, training=True) is fast
     return plain, fast
 
 
@@ -148,6 +153,7 @@ def _step(model, x, run=None):
 @pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
 def test_network_computes_the_same(kwargs, layout):
     plain, fast = _pair(**kwargs)
+    assert len(fast_parts(fast)) == 4
     x = torch.randn(2, 3, 37, 70).to(memory_format=layout)
     x.requires_grad_()  # or nothing is checkpointed before the stem
     for model in (plain, fast):
@@ -190,7 +196,7 @@ def test_twenty_steps_lose_the_same():
         head = nn.Conv2d(16, 5, 1)
         nn.init.normal_(head.weight, std=0.1)
         parameters = [*model.parameters(), *head.parameters()]
-        optimizer = torch.optim.AdamW(parameters, lr=1e-3, fused=model.blocks[0].fused)
+        optimizer = torch.optim.AdamW(parameters, lr=1e-3, fused=bool(fast_parts(model)))
         generator = torch.Generator().manual_seed(0)
         run = []
         for _ in range(20):
@@ -231,12 +237,14 @@ def test_without_a_compiler_nothing_changes(monkeypatch, tmp_path):
     monkeypatch.setenv('CXX', '')
     monkeypatch.setenv('PATH', str(tmp_path))
     model = SAConvMixer('d8-l1-k3-p4')
-    assert not fuse(model)
-    assert not model.blocks[0].fused
+    accelerate(model, training=True)
+    assert not fast_parts(model)
 
 
-def test_fuse_says_when_there_is_nothing_to_do():
-    assert not fuse(nn.Linear(2, 2))
+def test_other_networks_stay_as_they_are():
+    model = nn.Linear(2, 2)
+    assert accelerate(model, training=True) is model
+    assert not fast_parts(model)
 
 
 def test_pointwise_is_the_convolution():
@@ -261,7 +269,7 @@ def test_evaluation_is_not_compiled(monkeypatch):
     assert compiled == [1]
 
 
-def test_hook_fuses_the_model():
+def test_hook_puts_kernels_into_the_model():
     class Runner:
         model = nn.Sequential(SAConvMixer('d8-l1-k3-p4'))
 
@@ -269,4 +277,4 @@ def test_hook_fuses_the_model():
             info = print
 
     FastTrainingHook().before_train(Runner)
-    assert Runner.model[0].blocks[0].fused
+    assert fast_parts(Runner.model) == ['0.stem', '0.blocks.0']

@@ -1,4 +1,4 @@
-"""Launch the Triton kernels of the mixer block: the functions of ``mixer_reference``, for GPUs.
+"""Launch the Triton kernels of the mixer block: the functions of ``reference``, for GPUs.
 
 What limits a mixer block on a GPU is the memory its tensors pass through. Passes over a tensor of
 N * C * H * W values (a read or a write of it) a block, the pointwise GEMMs (2 forward, 4 backward)
@@ -42,10 +42,10 @@ import torch
 import triton
 from torch import Tensor
 
-from sacm_mm.ops.mixer_reference import layout
-from sacm_mm.ops.pointwise import convolve_pointwise
-from sacm_mm.ops.triton_kernels import depthwise, normalization, pointwise, statistics
-from sacm_mm.ops.tuning import run_fastest
+from sacm_mm.kernels.gpu.pointwise import convolve_pointwise
+from sacm_mm.kernels.gpu.reference import layout
+from sacm_mm.kernels.gpu.triton_kernels import depthwise, normalization, pointwise, statistics
+from sacm_mm.kernels.gpu.tuning import run_fastest
 
 _CHANNELS_LAST = torch.channels_last
 _WAVES = 8  # programs a multiprocessor that a reduction is spread over
@@ -121,7 +121,7 @@ def products(capability: tuple[int, int]) -> list[Product]:
 
 
 def depthwise_norm(x, weight, bias, gamma, beta, eps):
-    """See ``mixer_reference.depthwise_norm``."""
+    """See ``reference.depthwise_norm``."""
     x = _dense(x)
     pre = torch.empty_like(x)
 
@@ -134,7 +134,7 @@ def depthwise_norm(x, weight, bias, gamma, beta, eps):
 
 
 def depthwise_norm_backward(dy, x, weight, pre, gamma, mean, var, eps):
-    """See ``mixer_reference.depthwise_norm_backward``."""
+    """See ``reference.depthwise_norm_backward``."""
     x = _dense(x)
     dy = dy.contiguous(memory_format=layout(x))
     dpre, dbias, dgamma, dbeta = gelu_norm_backward(dy, pre, None, gamma, mean, var, eps)
@@ -149,7 +149,7 @@ def depthwise_norm_backward(dy, x, weight, pre, gamma, mean, var, eps):
 
 
 def depthwise_eval(x, weight, bias, mean, var, gamma, beta, eps):
-    """See ``mixer_reference.depthwise_eval``."""
+    """See ``reference.depthwise_eval``."""
     x = _dense(x)
     out = torch.empty_like(x)
     norm = dict(mean=mean, var=var, gamma=gamma, beta=beta, eps=eps)
@@ -163,7 +163,7 @@ def depthwise_eval(x, weight, bias, mean, var, gamma, beta, eps):
 
 
 def gelu_norm(x, bias, gamma, beta, eps):
-    """See ``mixer_reference.gelu_norm``."""
+    """See ``reference.gelu_norm``."""
     x = _dense(x)
 
     def run(cut: Tile) -> tuple[Tensor, Tensor]:
@@ -179,7 +179,7 @@ def gelu_norm(x, bias, gamma, beta, eps):
 
 
 def gelu_norm_backward(dy, x, bias, gamma, mean, var, eps):
-    """See ``mixer_reference.gelu_norm_backward``."""
+    """See ``reference.gelu_norm_backward``."""
     x = _dense(x)
     dy = dy.contiguous(memory_format=layout(x))
     c = x.shape[1]
@@ -210,12 +210,12 @@ def gelu_norm_backward(dy, x, bias, gamma, mean, var, eps):
 
 
 def gelu_norm_eval(x, bias, mean, var, gamma, beta, eps):
-    """See ``mixer_reference.gelu_norm_eval``."""
+    """See ``reference.gelu_norm_eval``."""
     return _normalize(_dense(x), bias, None, mean, var, gamma, beta, eps)
 
 
 def pointwise_eval(x, weight, bias, mean, var, gamma, beta, eps):
-    """See ``mixer_reference.pointwise_eval``.
+    """See ``reference.pointwise_eval``.
 
     Channels-last 16-bit tensors have the choice of one kernel or a library GEMM and a pass.
     """

@@ -1,0 +1,1 @@
+"""The kernels of CPUs: compiled from ``csrc/`` where they first run."""
