@@ -12,6 +12,7 @@ from sacm_mm.studies.actions import list_studies
 from sacm_mm.studies.recipe import config_diff, model_of, recipe_of
 from sacm_mm.studies.runs import check_builds
 from sacm_mm.studies.study import choose_networks, load_study
+from sacm_mm.studies.whole import whole_model
 
 STUDIES = list_studies()
 # A backbone's widths, and what passes its maps on to the head.
@@ -44,7 +45,7 @@ def check_that_only_the_network_differs(study, networks):
         check_builds(cfg)
         models.append(model_of(cfg))
         recipes.append(recipe_of(cfg))
-        if not network.model:  # else it says itself what differs
+        if not network.model and not network.whole:  # else it says itself what differs
             differ = config_diff(models[-1], model_of({'model': study.cfg.model}))
             assert [line for line in differ if not FOLLOWS.match(line)] == []
     assert all(model not in models[:i] for i, model in enumerate(models))
@@ -64,6 +65,37 @@ def test_everything_is_fixed_under_every_budget(path, budget):
     study = load_study(str(path), budget)
     assert study.networks and study.seeds and study.steps > 0
     check_that_only_the_network_differs(study, expanded(study))
+
+
+def test_whole_models_have_the_studys_classes_and_recipe():
+    study = load_study('camvid_seg', 'tiny')
+    wholes = [network for network in study.networks.values() if network.whole]
+    assert len(wholes) >= 4
+    for network in wholes:
+        cfg = study.expand(network, 0)
+        check_builds(cfg)
+        assert recipe_of(cfg) == recipe_of(study.expand(study.networks['sa-convmixer'], 0))
+        text = str(cfg.model)
+        assert 'SyncBN' not in text and 'OHEM' not in text and 'Pretrained' not in text
+        assert cfg.model.decode_head.num_classes == 11
+        loss = cfg.model.decode_head.loss_decode
+        assert loss.class_weight == study.cfg.model.decode_head.loss_decode.class_weight
+        assert cfg.model.data_preprocessor == study.cfg.model.data_preprocessor
+        assert cfg.model.test_cfg == study.cfg.model.test_cfg
+
+
+def test_auxiliary_losses_keep_their_share():
+    study = load_study('camvid_seg', 'tiny')
+    head, _ = whole_model('mmseg:fast_scnn', study.cfg.model)['auxiliary_head']
+    assert (head['num_classes'], head['loss_decode']['loss_weight']) == (11, 0.4)
+    *_, edges = whole_model('mmseg:stdc', study.cfg.model)['auxiliary_head']
+    assert (edges['type'], edges['num_classes']) == ('STDCHead', 2)
+
+
+def test_unknown_whole_models_are_named():
+    study = load_study('camvid_seg', 'tiny')
+    with pytest.raises(UserError, match=r"unknown whole model 'mmseg:dabnet'.*mmseg:cgnet"):
+        whole_model('mmseg:dabnet', study.cfg.model)
 
 
 def test_seeds_change_nothing_else():

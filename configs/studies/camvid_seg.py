@@ -9,6 +9,16 @@ own_head = dict(
     num_classes=11,
     loss_decode={{_base_.loss}},
 )
+# of one 1x1 convolution, as the head of the paper: all maps at the stride of the largest
+shuffle = dict(
+    _delete_=True,
+    type='sacm_mm.PixelShuffleHead',
+    in_index=[0, 1, 2, 3],
+    num_classes=11,
+    loss_decode={{_base_.loss}},
+)
+# whole models of mmsegmentation have the heads that they were made with
+longer = ['full', 'medium', 'tiny']
 model = dict(
     backbone=dict(_delete_=True, type='sacm_mm.ConvMLP', arch='s', out_indices=(0, 1, 2, 3)),
     decode_head=dict(
@@ -41,6 +51,19 @@ study = dict(
                 decode_head=own_head,
             ),
         ),
+        'sa-convmixer-dil': dict(
+            label='SA-ConvMixer 128/8/5/5, dilations, four blocks, pixel shuffle',
+            model=dict(
+                backbone=dict(
+                    _delete_=True,
+                    type='sacm_mm.SAConvMixer',
+                    arch='d128-l8-k5-p5-dil1248',
+                    out_indices=(1, 3, 5, 7),
+                ),
+                decode_head=dict(in_channels=[128] * 4, upscale_factor=5, **shuffle),
+            ),
+            budgets=longer,
+        ),
         'sa-convmixer-pyramid': dict(label='SA-ConvMixer 256/8/5/5', backbone=sacm),
         'convmixer': dict(
             label='ConvMixer 256/8/5/5',
@@ -56,6 +79,28 @@ study = dict(
         'convnext-atto': dict(label='ConvNeXt-atto', backbone='mmpretrain:convnext/atto'),
         'poolformer-s12': dict(label='PoolFormer-S12', backbone='mmpretrain:poolformer/s12'),
         'mit-b0': dict(label='MiT-B0', backbone='mmseg:mit-b0'),
+        'resnet18-shuffle': dict(
+            label='ResNet-18, pixel shuffle',
+            backbone='mmpretrain:resnet/18',
+            model=dict(
+                decode_head=dict(in_channels=[64, 128, 256, 512], upscale_factor=4, **shuffle)
+            ),
+            budgets=longer,
+        ),
+        'mit-b0-shuffle': dict(
+            label='MiT-B0, pixel shuffle',
+            backbone='mmseg:mit-b0',
+            model=dict(
+                decode_head=dict(in_channels=[64, 128, 256, 512], upscale_factor=4, **shuffle)
+            ),
+            budgets=longer,
+        ),
+        'cgnet': dict(label='CGNet', whole='mmseg:cgnet', budgets=longer),
+        'erfnet': dict(label='ERFNet', whole='mmseg:erfnet_fcn', budgets=longer),
+        'fast-scnn': dict(label='Fast-SCNN', whole='mmseg:fast_scnn', budgets=longer),
+        'bisenetv1': dict(label='BiSeNetV1', whole='mmseg:bisenetv1_r18-d32', budgets=longer),
+        'stdc1': dict(label='STDC1', whole='mmseg:stdc', budgets=longer),
+        'segformer-b0': dict(label='SegFormer-B0', whole='mmseg:segformer_mit-b0', budgets=longer),
         'swin-t': dict(label='Swin-T', backbone='mmpretrain:swin/tiny', budgets=['full']),
         'hornet-t': dict(label='HorNet-T', backbone='mmpretrain:hornet/tiny', budgets=['full']),
         'inceptionnext-t': dict(
@@ -68,6 +113,7 @@ study = dict(
 # 13 points of mIoU. Tested in windows of the crops' size all networks see what they have learned
 budgets = dict(
     full={'model.test_cfg': dict(mode='slide', crop_size=(320, 320), stride=(40, 160))},
+    medium={'model.test_cfg': dict(mode='slide', crop_size=(320, 320), stride=(40, 160))},
     laptop={'model.test_cfg': dict(mode='slide', crop_size=(192, 192), stride=(168, 144))},
     tiny={'model.test_cfg': dict(mode='slide', crop_size=(64, 64), stride=(64, 64))},
 )

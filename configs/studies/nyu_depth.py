@@ -47,6 +47,13 @@ study = dict(
 )
 budgets = dict(
     full=dict(steps=10000),  # 100 epochs
+    # 40 epochs of the laptop's sizes: at most 45 minutes on two cores
+    medium={
+        'steps': 4000,
+        'size': (120, 160),
+        'train_dataloader.dataset.pipeline.3.scale': (160, 120),
+        'test_dataloader.dataset.pipeline.1.scale': (160, 120),
+    },
     # 10 epochs: three to ten minutes on two cores
     laptop={
         'steps': 1000,

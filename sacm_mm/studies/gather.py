@@ -48,8 +48,9 @@ def describe(study: Study) -> dict[str, Any]:
 
 
 def _backbone_name(study: Study, row: Any) -> str:
-    if isinstance(row.backbone, str):
-        return row.backbone
+    named = row.whole or row.backbone
+    if isinstance(named, str):
+        return named
     own = row.backbone or {**study.cfg.model.backbone, **row.model.get('backbone', {})}
     arch = own.get('arch', own.get('depth', ''))
     if isinstance(arch, dict):

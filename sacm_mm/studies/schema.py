@@ -17,6 +17,7 @@ A study is a config of the hosts with two more names in it::
                 label='ResNet-18',          # what readers see
                 backbone='mmpretrain:resnet/18',  # optional: replaces the config's
                 model=dict(),               # optional: merged into the config's model before
+                whole='mmseg:cgnet',        # optional, instead: a whole model of mmsegmentation
                 budgets=['full'],           # optional: only under these
             ),
         },
@@ -84,6 +85,7 @@ _NETWORK: dict[str, Check] = {
     'backbone': (lambda value: value is None or isinstance(value, (str, Mapping)),
                  "a name such as 'mmpretrain:resnet/18', or dict(type=...)", False),
     'model': (lambda value: isinstance(value, Mapping), 'dict(...)', False),
+    'whole': (_is_text, "a file of mmsegmentation's models, such as 'mmseg:cgnet'", False),
     'budgets': (_is_list, 'a list of budgets', False),
 }  # fmt: skip
 
@@ -147,6 +149,8 @@ def _check_network(name: Any, network: Any, budgets: Mapping) -> list[str]:
     if not isinstance(network, Mapping):
         return [*found, f"{path} is {network!r}, not dict(label='...')"]
     found += _check(network, _NETWORK, path)
+    if network.get('whole') is not None and network.get('backbone') is not None:
+        found.append(f'{path} has backbone and whole: leave one out')
     found += [
         f"{path}.budgets names '{budget}', which is no budget: {_nearest(budget, budgets)}"
         for budget in _items(network.get('budgets'))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 
 from sacm_mm.core.configs import find_study, read_config
 from sacm_mm.core.errors import UserError, one_line
@@ -27,12 +27,15 @@ class Network:
         label: What readers see.
         backbone: As ``sacm_mm.find_backbone`` takes it; None keeps the config's.
         model: Merged into the config's model before the backbone is put in, such as another head.
+        whole: A model of mmsegmentation in place of the config's, such as ``mmseg:cgnet``; see
+            ``whole_model``.
     """
 
     name: str
     label: str
     backbone: str | Mapping | None = None
     model: Mapping = field(default_factory=dict)
+    whole: str | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,10 @@ class Study:
         cfg.setdefault('randomness', {})
         cfg.randomness.seed = seed
         try:
+            if network.whole is not None:
+                from sacm_mm.studies.whole import whole_model
+
+                cfg.model = ConfigDict(whole_model(network.whole, cfg.model))
             if network.model:
                 cfg.merge_from_dict(dict(model=copy.deepcopy(dict(network.model))))
             if network.backbone is not None:
@@ -131,7 +138,13 @@ def load_study(name: str, budget: str | None = None) -> Study:
         )
     size = _apply_budget(cfg, dict(budgets[budget]), path) or about['size']
     networks = {
-        name: Network(name, spec['label'], spec.get('backbone'), spec.get('model', {}))
+        name: Network(
+            name,
+            spec['label'],
+            spec.get('backbone'),
+            spec.get('model', {}),
+            spec.get('whole'),
+        )
         for name, spec in about.pop('networks').items()
         if budget in spec.get('budgets', budgets)
     }

@@ -14,6 +14,7 @@ val_dataloader = None
 crop = 'train_dataloader.dataset.pipeline'
 budgets = dict(
     full=dict(steps=20000),  # 435 epochs of crops of 320x320
+    medium=dict(steps=2760),  # 60 epochs of the same crops: at most 45 minutes on two cores
     # 6.5 epochs of crops of 192x192: two to six minutes on two cores
     laptop={
         'steps': 300,

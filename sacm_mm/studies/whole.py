@@ -1,0 +1,72 @@
+"""Whole models of mmsegmentation as networks of a study: their own body and heads, our recipe."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.config import Config
+
+from sacm_mm.core.configs import host_config_folder
+from sacm_mm.core.errors import UserError
+from sacm_mm.swap.meta import without_weights
+
+_PREFIX = 'mmseg:'
+
+
+def whole_model(name: str, model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stock model for a study's classes and recipe, from random weights.
+
+    Body, heads and auxiliary heads are the stock ones. Classes, the loss of every head that
+    predicts them (with the stock weight), normalisation of the images and the way it is tested are
+    the study's; pixels are not sampled; norms are ``BN``, which ``SyncBN`` is on one device.
+
+    Args:
+        name: ``mmseg:`` and a file of mmsegmentation's ``_base_/models``, as in ``mmseg:cgnet``.
+        model: The study's model: it has ``decode_head.num_classes`` and one ``loss_decode``.
+
+    Raises:
+        UserError: There is no such model, or mmsegmentation is not installed.
+    """
+    folder = host_config_folder('mmseg') / '_base_' / 'models'
+    path = folder / f'{name.removeprefix(_PREFIX)}.py'
+    if not name.startswith(_PREFIX) or not path.is_file():
+        names = ', '.join(f'{_PREFIX}{found.stem}' for found in sorted(folder.glob('*.py')))
+        raise UserError(f"unknown whole model '{name}': choose from {names}")
+    stock = _with_plain_norms(without_weights(Config.fromfile(path).model.to_dict()))
+    classes = model['decode_head']['num_classes']
+    loss = model['decode_head']['loss_decode']
+    for head in _heads(stock):
+        _fit(head, classes, loss)
+    stock['data_preprocessor'] = copy.deepcopy(dict(model['data_preprocessor']))
+    stock['test_cfg'] = copy.deepcopy(dict(model.get('test_cfg', dict(mode='whole'))))
+    return stock
+
+
+def _heads(model: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for key in ('decode_head', 'auxiliary_head'):
+        heads = model.get(key) or []
+        found += heads if isinstance(heads, (list, tuple)) else [heads]
+    return found
+
+
+def _fit(head: dict[str, Any], classes: int, loss: Mapping[str, Any]) -> None:
+    """Let a head predict the study's classes under its loss; one of edges stays as it is."""
+    if head['type'] == 'STDCHead':
+        return
+    stock = head['loss_decode']
+    weight = stock.get('loss_weight', 1.0) if isinstance(stock, Mapping) else 1.0
+    head['num_classes'] = classes
+    head['loss_decode'] = {**loss, 'loss_weight': weight * loss.get('loss_weight', 1.0)}
+    head.pop('sampler', None)
+
+
+def _with_plain_norms(cfg: Any) -> Any:
+    if isinstance(cfg, Mapping):
+        plain = {key: _with_plain_norms(value) for key, value in cfg.items()}
+        return plain | {'type': 'BN'} if plain.get('type') == 'SyncBN' else plain
+    if isinstance(cfg, (list, tuple)):
+        return type(cfg)(_with_plain_norms(value) for value in cfg)
+    return cfg
