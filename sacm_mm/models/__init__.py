@@ -6,6 +6,7 @@ from . import (  # noqa: F401
     backbones,
     data_preprocessor,
     depth_estimator,
+    foreign,
     heads,
     joint_estimator,
     losses,
