@@ -10,7 +10,7 @@ from torch import nn
 from sacm_mm import SAConvMixer
 from sacm_mm.benchmark.complexity import count, count_call
 from sacm_mm.swap import find_backbone
-from sacm_mm.swap.meta import build_part
+from sacm_mm.swap.dry_run import build_part
 
 
 def convmixer(dim, layers, kernel, patch, size):

@@ -117,7 +117,7 @@ def test_what_the_stems_start_from(glorot):
     import torch
     from mmengine.registry import MODELS
 
-    from sacm_mm.swap.meta import quiet
+    from sacm_mm.swap.dry_run import quiet
 
     study = load_study('stem_camvid', 'tiny')
     states = []

@@ -13,8 +13,8 @@ from sacm_mm.models import backbones
 from sacm_mm.registry import MODELS
 from sacm_mm.swap import check_config, describe_changes, find_backbone, restored, write_config
 from sacm_mm.swap.adapter import choose_sources
-from sacm_mm.swap.maps import Maps
-from sacm_mm.swap.meta import build_part
+from sacm_mm.swap.dry_run import build_part
+from sacm_mm.swap.feature_info import FeatureInfo, with_every_stride
 from sacm_mm.swap.needs import Needs, needs_of
 
 BACKBONES = [
@@ -67,10 +67,7 @@ def _pyramid_head(kind):
 @pytest.mark.parametrize('kind', ['FCNHead', 'FPNHead', 'UPerHead'])
 def test_every_backbone_swaps_into_stock_heads(cls, kind):
     cfg = _config(_fcn() if kind == 'FCNHead' else _pyramid_head(kind))
-    indices = dict(
-        out_indices=(-1,) if cls.small.get('arch', '') == 'd16-l4-k3-p4' else (0, 1, 2, 3)
-    )
-    new = dict(type=f'sacm_mm.{cls.__name__}', **cls.small, **indices)
+    new = with_every_stride(dict(type=f'sacm_mm.{cls.__name__}', **cls.small), True)
     verdict = check_config(sacm_mm.swap_backbone(cfg, new), sizes=[64])
     assert verdict.works, verdict
 
@@ -137,7 +134,7 @@ def test_an_own_neck_stays_behind_the_adapter():
 
 
 def test_the_deepest_map_leads_to_the_prediction():
-    pyramid = Maps((1, 2, 3, 4), (4, 8, 16, 32))
+    pyramid = FeatureInfo((1, 2, 3, 4), (4, 8, 16, 32))
 
     def sources(strides, main):
         needs = Needs((1,) * len(strides), strides, 'map', None, None, (main,), main)

@@ -13,7 +13,8 @@ from swap_matrix import RUNS, Row, check_kind, read_csv, summary, table, write_c
 from sacm_mm import UserError
 from sacm_mm.core.configs import read_config
 
-NEW = 'sa-convmixer-d8-l2-k3-p4-conv'
+ARCH = 'd8-l2-k3-p4'
+NEW = f'sa-convmixer-{ARCH}-conv'
 BISENET = Kind(
     'mmseg', 'EncoderDecoder | BiSeNetV2 | - | FCNHead',
     'bisenetv2/bisenetv2_fcn_4xb4-160k_cityscapes-1024x1024.py', 4,
@@ -54,6 +55,26 @@ def test_train_with_another_backbone(run_tool, data, work):
     assert done.code == 0, done.err
     assert (work / 'iter_4.pth').is_file()
     assert Config.fromfile(work / CAMVID).model.backbone.embed == 'conv'
+
+
+def test_out_destroys_nothing(run_tool, tmp_path):
+    source, network = tmp_path / 'mine.py', tmp_path / 'net.py'
+    assert run_tool('swap_backbone', CAMVID, '--backbone', NEW, '--out', source).code == 0
+    written = source.read_text()
+    source.write_text(f'# my own words\n{written}')
+    network.write_text(f'# notes\nbackbone = dict(type="sacm_mm.SAConvMixer", arch="{ARCH}")\n')
+    for out in (source, tmp_path / 'sub' / '..' / 'mine.py'):
+        done = run_tool('swap_backbone', source, '--backbone', network, '--out', out, '--overwrite')
+        assert 'is a source of the swap' in done.error
+    done = run_tool('swap_backbone', source, '--backbone', network, '--out', network, '--overwrite')
+    assert 'is a source of the swap' in done.error
+    done = run_tool('swap_backbone', CAMVID, '--backbone', network, '--out', source)
+    assert 'give --overwrite' in done.error
+    assert source.read_text() == f'# my own words\n{written}'
+    for extra in ('--overwrite',), ():  # the second time it is of the tool itself
+        swap = ('swap_backbone', CAMVID, '--backbone', NEW, '--out', source, *extra)
+        assert run_tool(*swap).code == 0
+    assert source.read_text() == written
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from sacm_mm.swap.meta import quiet
+from sacm_mm.swap.dry_run import quiet
 
 aten = torch.ops.aten
 # multiplications for each pixel that an interpolation writes; copying a neighbour takes none

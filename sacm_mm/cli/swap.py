@@ -20,9 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--backbone',
         help='sa-convmixer-d512-l12-k5-p4, convmlp-s, mmpretrain:convnext/tiny, mmseg:mit-b0, '
-        'timm:NAME, a config file, or "dict(type=...)"',
+        'timm:NAME, hf:NAME, torchvision:NAME, a config file, "dict(type=...)", or other code: '
+        '"my_net.py:MyNet(dim=64)", package.module:Class, with @LAYER,... for networks that '
+        'return logits only',
     )
     parser.add_argument('--out', help='the config to write')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace a file at --out that is not of this tool'
+    )
     parser.add_argument(
         '--check',
         action='store_true',
@@ -57,15 +62,20 @@ def _swap(args: argparse.Namespace) -> None:
 
     cfg = load_config(args.config, args.cfg_options)
 
-    from sacm_mm.swap import check_config, describe_changes, swap_backbone, write_config
+    from sacm_mm import swap
 
-    new = swap_backbone(cfg, args.backbone)
-    print('\n'.join(describe_changes(new)) or 'nothing to change: this is its own backbone')
     if args.out:
-        write_config(new, Path(args.out))
+        swap.check_out(args.out, cfg, args.backbone, args.overwrite)
+    new = swap.swap_backbone(cfg, args.backbone)
+    changes = swap.describe_changes(new)
+    print('\n'.join(changes) or 'nothing to change: this is its own backbone')
+    for note in swap.notes(new.model.backbone):
+        print(f'note: {note}')
+    if args.out:
+        swap.write_config(new, args.out)
         print(f'written: {args.out}')
     if args.check:
-        verdict = check_config(new)
+        verdict = swap.check_config(new)
         print(verdict)
         if not verdict.works:
             raise UserError(f'the new model {verdict}')

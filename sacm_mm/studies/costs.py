@@ -24,7 +24,7 @@ from sacm_mm.core.machine import stamp
 from sacm_mm.studies.runs import study_folder
 from sacm_mm.studies.study import Network, Study, load_study
 from sacm_mm.swap import find_backbone
-from sacm_mm.swap.meta import build_part, quiet
+from sacm_mm.swap.dry_run import build_part, quiet
 
 _ROUNDS = 10
 TRAINED_ONLY = ('auxiliary_head',)  # not part of what is used

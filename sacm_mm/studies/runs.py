@@ -141,7 +141,7 @@ def check_builds(cfg: Mapping) -> None:
     Raises:
         UserError: It does not build; the reason is the host's.
     """
-    from sacm_mm.swap.meta import build_part
+    from sacm_mm.swap.dry_run import build_part
 
     build_part(cfg['model'], cfg['default_scope'])
 

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from sacm_mm.swap.maps import Maps
+from sacm_mm.swap.feature_info import FeatureInfo
 from sacm_mm.swap.needs import Needs
 
 
-def choose_sources(needs: Needs, maps: Maps) -> list[int]:
+def choose_sources(needs: Needs, maps: FeatureInfo) -> list[int]:
     """Choose the new map that feeds each level.
 
     The deepest map feeds the level that the prediction comes from, whatever their strides are: the
@@ -31,7 +31,7 @@ def choose_sources(needs: Needs, maps: Maps) -> list[int]:
 
 
 def adapter_for(
-    needs: Needs, maps: Maps, norm_cfg: Mapping | None
+    needs: Needs, maps: FeatureInfo, norm_cfg: Mapping | None
 ) -> tuple[list[dict[str, Any]], list[int]]:
     """Plan the necks between a backbone and the heads.
 

@@ -13,7 +13,7 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.swap.meta import build_part, quiet, reason
+from sacm_mm.swap.dry_run import build_part, quiet, reason
 from sacm_mm.swap.swapping import image_channels
 
 SIZES = (128, 224)
@@ -52,7 +52,7 @@ def check_config(cfg: Mapping, sizes: Sequence[int | tuple[int, int]] = SIZES) -
     scope = cfg.get('default_scope') or 'mmengine'
     start = time.perf_counter()
     try:
-        model = build_part(cfg['model'], scope, meta=False)
+        model = build_part(cfg['model'], scope, device='cpu')
     except UserError as error:
         return Verdict(False, reason=str(error))
     if scope == 'mmpretrain' and getattr(model, 'head', None) is None:

@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from sacm_mm.core.configs import host_config_folder, read_config
-from sacm_mm.swap.meta import class_of
+from sacm_mm.swap.dry_run import class_of
 
 # where the class's name and the field's differ
 _USUAL = {

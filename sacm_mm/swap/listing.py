@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.swap.maps import offered
+from sacm_mm.swap.feature_info import feature_info
 from sacm_mm.swap.names import backbone_names, find_backbone
 
 
@@ -26,13 +26,13 @@ def list_backbones(pattern: str = '*') -> Iterator[BackboneInfo]:
     """Describe every named backbone that matches a shell pattern, without making its weights."""
     for name in backbone_names():
         if fnmatchcase(name, pattern):
-            yield describe(name)
+            yield backbone_info(name)
 
 
-def describe(name: str) -> BackboneInfo:
+def backbone_info(name: str) -> BackboneInfo:
     """Describe one backbone, which may be timm's."""
     try:
-        maps, model = offered(find_backbone(name))
+        maps, model = feature_info(find_backbone(name))
     except UserError as error:
         return BackboneInfo(name, refused=str(error))
     parameters = sum(p.numel() for p in model.parameters())

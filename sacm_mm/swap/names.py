@@ -15,21 +15,35 @@ from mmengine.config import ConfigDict
 
 from sacm_mm.core.configs import host_config, read_config
 from sacm_mm.core.errors import UserError
+from sacm_mm.swap.feature_info import with_every_stride
+from sacm_mm.swap.foreign import (
+    foreign_backbone,
+    imports_beside,
+    is_foreign,
+    own_imports,
+    plain_value,
+    refuse_code,
+    registered_by,
+)
 from sacm_mm.swap.hosts import stock_backbone, stock_names, takes
-from sacm_mm.swap.maps import with_every_stride
 
 # what a stock config says of its backbone's weights and training, not of its shape
 _TRAINING_KEYS = ('init_cfg', 'pretrained', 'frozen_stages', 'norm_eval', 'with_cp')
 
 
-def find_backbone(backbone: str | Mapping | Path) -> dict:
+def find_backbone(
+    backbone: str | Mapping | Path, size: tuple[int, int] | None = None, channels: int = 3
+) -> dict:
     """Turn a name, a file or a dict into a full backbone config.
 
     Args:
         backbone: One of ours (``'sa-convmixer-d512-l12-k5-p4'``, ``'...-conv'``, ``'convmlp-s'``,
             ``'cs-mixer-t'``), of the hosts' (``'mmpretrain:convnext/tiny'``, ``'mmseg:mit-b0'``),
             of timm's (``'timm:resnet18'``), a ``.py`` file or stock config with ``backbone`` or
-            ``model.backbone``, or a dict, also written as text.
+            ``model.backbone``, a dict, also written as text, or other people's code, see
+            ``foreign_backbone``.
+        size: Height and width of the images, for networks that take one size only.
+        channels: Channels of the images.
 
     Returns:
         A config whose ``type`` has its scope, ``'sacm_mm.SAConvMixer'``. Those found by name hand
@@ -45,7 +59,9 @@ def find_backbone(backbone: str | Mapping | Path) -> dict:
     if name.lstrip().startswith(('{', 'dict(')):
         return _plain(_parse(name))
     if name.endswith('.py'):
-        return _from_file(name)
+        return _from_file(name, size, channels)
+    if is_foreign(name):
+        return foreign_backbone(name, size, channels)
     return copy.deepcopy(_named(name))
 
 
@@ -98,16 +114,22 @@ def _one_of_ours(name: str) -> dict | None:
     return None
 
 
-def _from_file(name: str) -> dict:
+def _from_file(name: str, size: tuple[int, int] | None, channels: int) -> dict:
     path = host_config(name) or Path(name)
     if not path.is_file():
         raise UserError(f"backbone file '{name}' does not exist")
-    cfg = read_config(path)
+    refuse_code(path)
+    with imports_beside(path):
+        cfg = read_config(path)
     backbone = cfg.get('backbone') or (cfg.get('model') or {}).get('backbone')
     if not isinstance(backbone, Mapping) or 'type' not in backbone:
         raise UserError(f"'{name}' has neither backbone = dict(type=...) nor model.backbone")
-    scope = cfg.get('default_scope') or name.partition(':')[0] if ':' in name else ''
-    return scoped(_plain(backbone), cfg.get('default_scope') or scope)
+    scope = cfg.get('default_scope') or (name.partition(':')[0] if ':' in name else '')
+    plain = scoped(_plain(backbone), scope)
+    imports = own_imports(cfg)
+    if not imports:
+        return plain
+    return registered_by(imports, path, plain, size, channels)
 
 
 def scoped(cfg: Mapping, scope: str) -> dict:
@@ -144,16 +166,10 @@ def _parse(text: str) -> Mapping:
     try:
         call = ast.parse(text.strip(), mode='eval').body
         if isinstance(call, ast.Call):
-            return {str(k.arg): _value(k.value) for k in call.keywords}
-        return _value(call)
+            return {str(k.arg): plain_value(k.value) for k in call.keywords}
+        return plain_value(call)
     except (SyntaxError, ValueError) as error:
         raise UserError(f"backbone '{text}' is no dict of plain values: {error}") from error
-
-
-def _value(node: ast.expr) -> Any:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
-        return {str(k.arg): _value(k.value) for k in node.keywords}
-    return ast.literal_eval(node)
 
 
 def _unknown(name: str) -> str:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from sacm_mm.core.errors import UserError, one_line
-from sacm_mm.swap.meta import build_part, class_of, quiet, run_on_meta
+from sacm_mm.swap.dry_run import build_part, class_of, quiet, run_on_zeros
 
 Form = int | tuple[int, ...] | None
 
@@ -75,15 +75,15 @@ def _run(
     # a multiple of 64 has whole maps; a network of fixed size may take its own only
     whole = (max(round(size[0] / 64), 1) * 64, max(round(size[1] / 64), 1) * 64)
     reason = ''
-    for meta in (True, False):  # some networks read values while they run
-        model = build_part(cfg, scope, meta)
+    for device in ('meta', 'cpu'):  # some networks read values while they run
+        model = build_part(cfg, scope, device)
         for height, width in dict.fromkeys((whole, size, (224, 224))):
             try:
                 shape = (2, channels, height, width)
                 outputs = []
                 for mode in (True, False):
                     model.train(mode)  # which returns nothing in some of the hosts' networks
-                    outputs.append((run_on_meta(model, *shape, meta=meta), (height, width)))
+                    outputs.append((run_on_zeros(model, *shape, device=device), (height, width)))
                 return outputs
             except Exception as error:  # it may fail in any way
                 reason = reason or one_line(error)

@@ -9,9 +9,12 @@ from typing import Any
 
 from mmengine.config import Config
 
-from sacm_mm.core.files import write_text
+from sacm_mm.core import configs
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import refuse_overwrite
 
 KEY = 'swapped_from'
+_HEAD = 'The backbone'
 _ABSENT = object()
 
 
@@ -20,7 +23,7 @@ def record(original: Config, swapped: Config) -> Config:
     before, after = original.to_dict(), swapped.to_dict()
     changed: dict[str, Any] = {}
     added: list[str] = []
-    for path, old, _ in differences(before, after):
+    for path, old, _ in config_differences(before, after):
         if old is _ABSENT:
             added.append(path)
         else:
@@ -53,7 +56,9 @@ def _walk(node: Any, keys: list[str]) -> Any:
     return node
 
 
-def differences(before: Mapping, after: Mapping, path: str = '') -> Iterator[tuple[str, Any, Any]]:
+def config_differences(
+    before: Mapping, after: Mapping, path: str = ''
+) -> Iterator[tuple[str, Any, Any]]:
     """Yield (path, old, new); parts of another type differ as a whole."""
     for key in dict.fromkeys((*before, *after)):
         here = f'{path}{key}'
@@ -65,7 +70,7 @@ def differences(before: Mapping, after: Mapping, path: str = '') -> Iterator[tup
             and isinstance(new, Mapping)
             and (old.get('type') == new.get('type') and key != 'backbone')
         ):
-            yield from differences(old, new, f'{here}/')
+            yield from config_differences(old, new, f'{here}/')
         else:
             yield here, old, new
 
@@ -74,7 +79,7 @@ def describe_changes(cfg: Config) -> list[str]:
     """List what a swapped config has in other ways than the first one, as a short diff."""
     lines = []
     after = {key: value for key, value in cfg.to_dict().items() if key != KEY}
-    for path, old, new in differences(restored(cfg).to_dict(), after):
+    for path, old, new in config_differences(restored(cfg).to_dict(), after):
         name = path.replace('/', '.')
         if old is not _ABSENT:
             lines.append(f'- {name} = {_text(old)}')
@@ -91,11 +96,33 @@ def _text(value: Any) -> str:
     return repr(value)
 
 
-def write_config(cfg: Config, path: Path) -> None:
+def write_config(cfg: Config, path: str | Path) -> None:
     """Write a swapped config as one file that needs no other, with what was changed on top."""
     source = f' of {Path(cfg.filename).name}' if cfg.filename else ''
-    head = [
-        f'# The backbone{source} was replaced. What changed:',
-        *(f'# {line}' for line in describe_changes(cfg)),
-    ]
-    write_text('\n'.join([*head, '', cfg.pretty_text]), path)
+    head = [f'{_HEAD}{source} was replaced. What changed:', *describe_changes(cfg)]
+    configs.write_config(cfg, path, head)
+
+
+def check_out(
+    out: str | Path, cfg: Config, backbone: str | Mapping | Path, overwrite: bool = False
+) -> None:
+    """Make sure that writing a swapped config destroys nothing.
+
+    Args:
+        out: File to write.
+        cfg: The config that is swapped.
+        backbone: What is swapped in, which may be in a file.
+        overwrite: Replace any other file that is there.
+
+    Raises:
+        UserError: ``out`` is one of the sources, or there is a file that was not swapped.
+    """
+    out = Path(out)
+    sources = [cfg.filename] if cfg.filename else []
+    if not isinstance(backbone, Mapping):
+        name = str(backbone)
+        sources += [name, name.partition('.py:')[0] + '.py']
+    if out.resolve() in [Path(source).resolve() for source in sources]:
+        raise UserError(f"--out '{out}' is a source of the swap itself: choose another name")
+    if out.is_file() and not out.read_text(errors='replace').startswith(f'# {_HEAD}'):
+        refuse_overwrite(out, overwrite)

@@ -12,10 +12,12 @@ from mmengine.config import Config, ConfigDict
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.swap.adapter import adapter_for
+from sacm_mm.swap.dry_run import build_part, class_of
+from sacm_mm.swap.feature_info import FeatureInfo, feature_info
+from sacm_mm.swap.foreign import TYPE as FOREIGN
+from sacm_mm.swap.foreign import as_backbone, notes
 from sacm_mm.swap.hosts import takes
 from sacm_mm.swap.leftovers import remove_leftovers
-from sacm_mm.swap.maps import Maps, offered
-from sacm_mm.swap.meta import build_part, class_of
 from sacm_mm.swap.names import find_backbone, scoped
 from sacm_mm.swap.needs import Needs, default_of, needs_of
 from sacm_mm.swap.record import describe_changes, record, restored
@@ -41,19 +43,24 @@ def swap_backbone(cfg: Config, backbone: str | Mapping | Path) -> Config:
     original = restored(cfg)
     scope = original.get('default_scope') or 'mmengine'
     old = _old_backbone(original)
-    new = find_backbone(backbone)
+    channels, size = image_channels(original), image_size(original)
+    new = find_backbone(backbone, size, channels)
     if _same(new, old, scope):
         return original
-    channels = image_channels(original)
+    new = as_backbone(new, scope, size, channels)
+    _check_size(new, original, scope)
     if channels != 3 and takes(new, 'in_channels', scope):
         new.setdefault('in_channels', channels)
-    needs = needs_of(original.model, scope, image_size(original), channels)
-    maps, new_model = offered(new, scope)
+    needs = needs_of(original.model, scope, size, channels)
+    maps, new_model = feature_info(new, scope)
     swapped = copy.deepcopy(original)
     _join(swapped, new, needs, maps, scope)
     old_names = [name for name, _ in build_part(old, scope).named_parameters()]
     remove_leftovers(swapped, old, old_names, [name for name, _ in new_model.named_parameters()])
     _import_what_is_used(swapped)
+    if new['type'] == FOREIGN:
+        # layers after the last that is read get no gradient, which several GPUs have to know
+        swapped.find_unused_parameters = True
     build_part(swapped.model, scope)  # heads may need what is not installed
     return record(original, swapped)
 
@@ -66,7 +73,8 @@ def swap_for_training(cfg: Config, backbone: str) -> Config:
             r'[^\w.-]+', '-', Path(backbone).stem if backbone.endswith('.py') else backbone
         )
         swapped.work_dir = f'work_dirs/{Path(cfg.filename).stem}_{name[:60]}'
-    print('\n'.join(describe_changes(swapped)))
+    lines = [*describe_changes(swapped), *(f'note: {x}' for x in notes(swapped.model.backbone))]
+    print('\n'.join(lines))
     return swapped
 
 
@@ -108,7 +116,7 @@ def _same(new: Mapping, old: Mapping, scope: str) -> bool:
     return scoped(new, scope) == scoped(ConfigDict(old).to_dict(), scope)
 
 
-def _join(cfg: Config, new: dict, needs: Needs, maps: Maps, scope: str) -> None:
+def _join(cfg: Config, new: dict, needs: Needs, maps: FeatureInfo, scope: str) -> None:
     """Set the backbone and what stands between it and the heads."""
     model = cfg.model
     old_neck = model.get('neck')
@@ -119,7 +127,7 @@ def _join(cfg: Config, new: dict, needs: Needs, maps: Maps, scope: str) -> None:
         necks, used = _pooled(model, needs, maps, after, pools)
     else:
         necks, used = adapter_for(needs, maps, sync_bn)
-    _choose_maps(new, used, maps, scope)
+    necks = [*_choose_maps(new, used, maps, scope), *necks]
     if sync_bn and _has_batch_norm(new, scope):
         new['norm_cfg'] = dict(sync_bn)
     model.backbone = ConfigDict(new)
@@ -129,7 +137,7 @@ def _join(cfg: Config, new: dict, needs: Needs, maps: Maps, scope: str) -> None:
 
 
 def _pooled(
-    model: ConfigDict, needs: Needs, maps: Maps, after: list, pools: bool
+    model: ConfigDict, needs: Needs, maps: FeatureInfo, after: list, pools: bool
 ) -> tuple[list[dict], list[int]]:
     """Answer a classifier that reads one pooled vector: no stride matters."""
     channels, wanted = maps.channels[-1], needs.channels[-1]
@@ -150,17 +158,44 @@ def _pooled(
     return necks, [len(maps.channels) - 1]
 
 
-def _choose_maps(new: dict, used: list[int], maps: Maps, scope: str) -> None:
-    """Let the backbone return the maps that are used, and no others."""
+def _choose_maps(new: dict, used: list[int], maps: FeatureInfo, scope: str) -> list[dict]:
+    """Let the backbone return the maps that are used and no others, or a neck pick them."""
     if used == list(range(len(maps.strides))):
-        return
+        return []
     indices = new.get('out_indices', default_of(class_of(new['type'], scope), 'out_indices'))
     if isinstance(indices, (list, tuple)) and len(indices) == len(maps.strides):
-        new['out_indices'] = tuple(indices[i] for i in used)
-    else:
+        kind = type(indices) if new['type'] == FOREIGN else tuple
+        new['out_indices'] = kind(indices[i] for i in used)
+        for key in ('out_channels', 'strides', 'layouts') if new['type'] == FOREIGN else ():
+            if isinstance(new.get(key), list):
+                new[key] = [new[key][i] for i in used]
+        return []
+    return [dict(type='sacm_mm.FeatureForm', predict=list(used), train=list(used))]
+
+
+def _check_size(new: Mapping, cfg: Mapping, scope: str) -> None:
+    """Refuse a network that takes images of one size only, where they have others."""
+    fixed = new.get('image_size') if new['type'] == FOREIGN else None
+    if not fixed:
+        return
+    rows, columns = fixed
+    name = new['network']['type']
+    height, width = image_size(cfg)
+    test = cfg['model'].get('test_cfg') or {}
+    slides = test.get('mode') == 'slide'
+    window = test.get('crop_size') or (height, width)
+    if scope == 'mmdet':
+        raise UserError(f'{name} takes images of {rows}x{columns} only, and detectors take any')
+    if height > rows or width > columns:
         raise UserError(
-            f'{new["type"]} returns {len(maps.strides)} maps, of which {len(used)} are read: give '
-            'a dict with the out_indices of those'
+            f'{name} takes images of {rows}x{columns} only, and the config trains on '
+            f'{height}x{width}: choose a config of that size, or build the network for it'
+        )
+    if scope == 'mmseg' and not (slides and window[0] <= rows and window[1] <= columns):
+        raise UserError(
+            f'{name} takes images of {rows}x{columns} only: test in windows of that size, '
+            f'--cfg-options model.test_cfg.mode=slide model.test_cfg.crop_size="({rows},{columns})"'
+            f' model.test_cfg.stride="({rows * 2 // 3},{columns * 2 // 3})"'
         )
 
 

@@ -6,7 +6,7 @@ import difflib
 from typing import Any, cast
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.swap.maps import SMALLEST_STRIDE, Maps, offered
+from sacm_mm.swap.feature_info import SMALLEST_STRIDE, FeatureInfo, feature_info
 
 
 def timm_backbone(name: str) -> dict:
@@ -29,7 +29,7 @@ def timm_backbone(name: str) -> dict:
     for extra in ({}, {'feature_cls': 'getter'}):
         try:
             cfg = dict(base, **extra)
-            maps, model = offered(cfg)
+            maps, model = feature_info(cfg)
             info = cast(Any, model.timm_model).feature_info
             if maps.channels == tuple(info.channels()):
                 return _from_stride_4(cfg, maps, info.out_indices)
@@ -38,6 +38,6 @@ def timm_backbone(name: str) -> dict:
     raise UserError(f"backbone 'timm:{name}' offers no feature maps: {' '.join(reasons)[:300]}")
 
 
-def _from_stride_4(cfg: dict, maps: Maps, indices: list[int]) -> dict:
+def _from_stride_4(cfg: dict, maps: FeatureInfo, indices: list[int]) -> dict:
     last = {stride: i for stride, i in zip(maps.strides, indices) if stride >= SMALLEST_STRIDE}
     return dict(cfg, out_indices=tuple(last.values()))

@@ -9,11 +9,12 @@ from __future__ import annotations
 import io
 import logging
 import re
+import socket
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from mmengine.config import ConfigDict
@@ -50,7 +51,7 @@ class _MetaParameters(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def build_part(cfg: Mapping, scope: str = 'mmengine', meta: bool = True) -> nn.Module:
+def build_part(cfg: Mapping, scope: str = 'mmengine', device: str = 'meta') -> nn.Module:
     """Build a model or a part of one, by default on the meta device.
 
     SyncBN is made BN, for it needs a GPU, and no pretrained weights are loaded.
@@ -59,22 +60,83 @@ def build_part(cfg: Mapping, scope: str = 'mmengine', meta: bool = True) -> nn.M
         UserError: The config does not build; the reason is the host's.
     """
     cfg = without_weights(cfg)
-    with quiet(), DefaultScope.overwrite_default_scope(scope):
+    with DefaultScope.overwrite_default_scope(scope):
+        return build_dry(lambda: MODELS.build(cfg), str(cfg.get('type')), device, cfg)
+
+
+def build_dry(
+    make: Callable[[], nn.Module], name: str, device: str = 'meta', cfg: Any = None
+) -> nn.Module:
+    """Call what makes a model, without weights, words or the network.
+
+    Args:
+        make: Returns the model.
+        name: What it is called in messages.
+        device: ``'meta'`` or ``'cpu'``.
+        cfg: The config that it is made of, for the message.
+
+    Raises:
+        UserError: It does not build, or asks a server for something.
+    """
+    asked: list[str] = []
+    failure: BaseException | None = None
+    try:
+        with quiet(), no_network(asked):
+            model = revert_sync_batchnorm(_make(make, device))
+    except UserError:
+        raise
+    except (Exception, NetworkAsked) as error:  # a constructor may fail in any way
+        failure = error
+    if asked:  # some go on without what they asked for
+        raise UserError(
+            f'{name} asks {asked[0]} for its weights while it is built: turn that off '
+            '(pretrained=False, weights=None, or what it calls it) and load them by init_cfg'
+        ) from failure
+    if failure is not None:
+        raise UserError(f'{name} does not build: {reason(failure, cfg)}') from failure
+    return model.to(device)
+
+
+def _make(make: Callable[[], nn.Module], device: str) -> nn.Module:
+    if device == 'meta':
         try:
-            if not meta:
-                return revert_sync_batchnorm(MODELS.build(cfg))
-            try:
-                with _MetaParameters():
-                    model = MODELS.build(cfg)
-            except (NotImplementedError, RuntimeError) as error:
-                if 'meta tensor' not in str(error):  # LoRA copies values while it is built
-                    raise
-                model = MODELS.build(cfg)
-            return revert_sync_batchnorm(model).to('meta')
-        except UserError:
-            raise
-        except Exception as error:  # a constructor may fail in any way
-            raise UserError(f'{cfg.get("type")} does not build: {reason(error, cfg)}') from error
+            with _MetaParameters():
+                return make()
+        except Exception as error:
+            # LoRA copies values while it is built, other networks read numbers
+            if not any('meta' in str(cause) for cause in causes(error)):
+                raise
+    return make()
+
+
+class NetworkAsked(BaseException):
+    """Somebody wants to download; not an ``Exception``, lest it is taken for a failure to retry."""
+
+
+@contextmanager
+def no_network(asked: list[str]) -> Iterator[None]:
+    """Let no host be looked up or called meanwhile; ``asked`` gets their names."""
+
+    def refuse(host: Any) -> NoReturn:
+        asked.append(str(host))
+        raise NetworkAsked(host)
+
+    def look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
+        return refuse(host)
+
+    def connect(self: socket.socket, address: Any) -> Any:
+        if self.family == socket.AF_UNIX:  # between processes of this machine
+            return first_connect(self, address)
+        return refuse(address[0])
+
+    first_look_up, first_connect = socket.getaddrinfo, socket.socket.connect
+    socket.getaddrinfo = look_up
+    socket.socket.connect = connect  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        socket.getaddrinfo = first_look_up
+        socket.socket.connect = first_connect  # type: ignore[method-assign]
 
 
 def without_weights(cfg: Any) -> Any:
@@ -116,9 +178,9 @@ def class_of(kind: str, scope: str) -> type | None:
         return MODELS.get(kind)
 
 
-def run_on_meta(model: nn.Module, *shape: int, meta: bool = True) -> Any:
+def run_on_zeros(model: nn.Module, *shape: int, device: str = 'meta') -> Any:
     """Run a model of ``build_part`` on an image of ``shape``, (N, C, H, W)."""
-    with quiet(), torch.no_grad(), torch.device('meta' if meta else 'cpu'):
+    with quiet(), torch.no_grad(), torch.device(device):
         return model(torch.zeros(shape))
 
 

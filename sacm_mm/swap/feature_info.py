@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.swap.meta import build_part, run_on_meta
+from sacm_mm.swap.dry_run import build_part, run_on_zeros
 
 # of every usual stride, 7 and 14 included, 448 is a multiple; 224 is for networks of a fixed size
 PROBE_SIZES = (448, 224)
@@ -18,14 +18,14 @@ MOST_LEVELS = 20
 
 
 @dataclass(frozen=True)
-class Maps:
+class FeatureInfo:
     """Feature maps (N, channels[i], H / strides[i], W / strides[i])."""
 
     channels: tuple[int, ...]
     strides: tuple[int, ...]
 
 
-def offered(cfg: Mapping, scope: str = 'mmengine') -> tuple[Maps, nn.Module]:
+def feature_info(cfg: Mapping, scope: str = 'mmengine') -> tuple[FeatureInfo, nn.Module]:
     """Learn what a new backbone hands on, by its attributes or by running it.
 
     Raises:
@@ -34,12 +34,12 @@ def offered(cfg: Mapping, scope: str = 'mmengine') -> tuple[Maps, nn.Module]:
     model = build_part(cfg, scope)
     channels, strides = getattr(model, 'out_channels', None), getattr(model, 'strides', None)
     if type(model).__module__.startswith('sacm_mm.') and channels and strides:
-        return Maps(tuple(channels), tuple(strides)), model
+        return FeatureInfo(tuple(channels), tuple(strides)), model
     model.eval()
     reason = ''
     for size in _sizes(model):
         try:
-            return _maps(run_on_meta(model, 1, cfg.get('in_channels', 3), size, size), size), model
+            return _maps(run_on_zeros(model, 1, cfg.get('in_channels', 3), size, size), size), model
         except UserError:
             raise
         except Exception as error:  # another size may do
@@ -53,12 +53,12 @@ def _sizes(model: nn.Module) -> list[int]:
     return [*PROBE_SIZES, *([fixed] if isinstance(fixed, int) else [])]
 
 
-def _maps(outputs: Any, size: int) -> Maps:
+def _maps(outputs: Any, size: int) -> FeatureInfo:
     outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     if not outputs or any(not isinstance(x, Tensor) or x.ndim != 4 for x in outputs):
         shapes = ', '.join(str(tuple(getattr(x, 'shape', ()))) for x in outputs)
         raise UserError(f'gives no feature maps but tokens or a vector: {shapes or "nothing"}')
-    return Maps(
+    return FeatureInfo(
         tuple(x.shape[1] for x in outputs),
         tuple(round(size / x.shape[2]) for x in outputs),
     )
@@ -70,13 +70,13 @@ def with_every_stride(cfg: Mapping, takes_indices: bool, scope: str = 'mmengine'
     An isotropic backbone keeps its default, its last map.
     """
     default = {key: value for key, value in cfg.items() if key != 'out_indices'}
-    maps, _ = offered(default, scope)
+    maps, _ = feature_info(default, scope)
     if not takes_indices:
         return default
     levels = 0
     for count in range(4, MOST_LEVELS):
         try:
-            every, _ = offered(dict(default, out_indices=tuple(range(count))), scope)
+            every, _ = feature_info(dict(default, out_indices=tuple(range(count))), scope)
         except UserError:
             break
         if len(every.strides) != count or (count == 4 and set(every.strides) == set(maps.strides)):

@@ -1,0 +1,403 @@
+"""Other people's code, by name: files, modules, transformers and torchvision."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mmengine.registry import MODELS, DefaultScope
+
+from sacm_mm.core.errors import UserError
+from sacm_mm.models.foreign.code import (
+    HUGGING_FACE,
+    TORCHVISION,
+    add_to_path,
+    build_network,
+    find_code,
+    hugging_face_network,
+    import_module,
+)
+from sacm_mm.swap.dry_run import build_dry, class_of, no_network, quiet
+from sacm_mm.swap.sources import absolute_files, module_of_file, needed_path
+from sacm_mm.swap.survey import Size, Survey, last_of_each_stride, suggest_layers, survey
+
+TYPE = 'sacm_mm.ForeignBackbone'
+_NAME = re.compile(
+    r'(?P<where>[^:()@]+):(?P<what>[^():@]+)(\((?P<arguments>.*)\))?(@(?P<layers>[\w.,\s]+))?',
+    re.DOTALL,
+)
+_IMAGE_CHANNELS = ('in_channels', 'in_chans', 'in_ch', 'num_channels')
+_IMAGE_SIZES = ('img_size', 'image_size', 'input_size')
+_HOSTS = ('mmpretrain', 'mmseg', 'mmdet', 'timm')
+
+
+def is_foreign(name: str) -> bool:
+    """Whether a backbone's name means other people's code."""
+    found = _NAME.fullmatch(name.strip())
+    if found is None:
+        return False
+    return found['where'].strip() not in _HOSTS
+
+
+def foreign_backbone(name: str, size: Size | None = None, channels: int = 3) -> dict:
+    """Turn ``WHERE:WHAT(ARGUMENTS)@LAYERS`` into a config of ``ForeignBackbone``.
+
+    Args:
+        name: ``my_net.py:MyNet(dim=64)``, ``package.module:Class``, ``hf:swin(embed_dim=48)``,
+            ``hf:FOLDER`` with a ``config.json``, or ``torchvision:resnet18``; after ``@`` the
+            layers whose outputs are the maps.
+        size: Height and width of the images, for networks that take one size only.
+        channels: Channels of the images.
+
+    Raises:
+        UserError: There is no such code, it does not build or run, or it gives no maps.
+    """
+    found = _NAME.fullmatch(name.strip())
+    if found is None:
+        raise UserError(f"'{name}' is not WHERE:NAME(ARGUMENTS)@LAYERS")
+    where, what = found['where'].strip(), found['what'].strip()
+    layers = [layer.strip() for layer in (found['layers'] or '').split(',') if layer.strip()]
+    if where == HUGGING_FACE:
+        network = _hugging_face(what, _arguments(found['arguments'])[1])
+        return describe_network(network, layers, size=size, channels=channels)
+    if where == TORCHVISION:
+        network = {'type': f'{TORCHVISION}:{what}', **_arguments(found['arguments'])[1]}
+        if not layers:
+            model = build_dry(lambda: build_network(network), network['type'])
+            layers = suggest_layers(model, channels)
+        return describe_network(network, layers, size=size, channels=channels)
+    kind, folder, path = _locate(where, what)
+    positions, arguments = _arguments(found['arguments'])
+    folders = [Path.cwd(), *([folder] if folder else [])]
+    add_to_path(path)
+    with quiet(), no_network([]):
+        make = find_code(kind, path)
+    named = _named(make, positions, kind) if positions else {}
+    network = absolute_files({'type': kind, **named, **arguments}, folders)
+    network = _for_channels(network, make, channels)
+    path = list(dict.fromkeys([*path, *needed_path([sys.modules[kind.partition(':')[0]]])]))
+    cfg = describe_network(network, layers, path, size=size, channels=channels)
+    fixed = cfg.get('image_size')
+    takes = [key for key in _IMAGE_SIZES if key in _parameters(make)]
+    if fixed and size and tuple(fixed) != size and takes and takes[0] not in network:
+        value = size[0] if size[0] == size[1] else size
+        network = {**network, takes[0]: value}
+        cfg = describe_network(network, layers, path, size=size, channels=channels)
+    return cfg
+
+
+@contextmanager
+def imports_beside(path: Path) -> Iterator[None]:
+    """Let a config's ``custom_imports`` find modules beside it."""
+    folder = str(path.resolve().parent)
+    added = folder not in sys.path
+    if added:
+        sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        if added and folder in sys.path:
+            sys.path.remove(folder)
+
+
+def refuse_code(path: Path) -> None:
+    """Tell a file of classes from a config.
+
+    Raises:
+        UserError: It has classes and nothing that is named like a part of a config.
+    """
+    try:
+        body = ast.parse(path.read_text(encoding='utf-8')).body
+    except (SyntaxError, UnicodeDecodeError):  # reading it as a config says what is wrong
+        return
+    assigned = {
+        target.id
+        for line in body
+        if isinstance(line, ast.Assign)
+        for target in line.targets
+        if isinstance(target, ast.Name)
+    }
+    classes = [line.name for line in body if isinstance(line, ast.ClassDef)]
+    if classes and not assigned & {'backbone', 'model', '_base_'}:
+        raise UserError(
+            f"'{path}' is code, not a config: name the network in it, {path}:{classes[-1]}"
+        )
+
+
+def own_imports(cfg: Mapping) -> list[str]:
+    """List the modules that a config imports beside those of the hosts and ours."""
+    imports = (cfg.get('custom_imports') or {}).get('imports') or []
+    imports = [imports] if isinstance(imports, str) else list(imports)
+    return [name for name in imports if name.partition('.')[0] not in ('sacm_mm', *_HOSTS)]
+
+
+def registered_by(
+    imports: Sequence[str], path: Path, backbone: Mapping, size: Size | None, channels: int
+) -> dict:
+    """Describe a network whose type the modules ``imports`` register, beside file ``path``.
+
+    Raises:
+        UserError: See ``describe_network``.
+    """
+    folders = needed_path([sys.modules[name] for name in imports])
+    network = absolute_files(dict(backbone), [path.resolve().parent])
+    network['type'] = _with_scope(network['type'])
+    return describe_network(network, (), folders, imports, size, channels)
+
+
+def _with_scope(kind: str) -> str:
+    """Write the scope of the registry that knows a type in front of it."""
+    if kind in MODELS.module_dict:
+        return kind
+    for child in MODELS.children.values():
+        if kind in child.module_dict:
+            return f'{child.scope}.{kind}'
+    return kind
+
+
+def as_backbone(new: dict, scope: str, size: Size, channels: int) -> dict:
+    """Wrap a registered network that does not hand on plain maps, or not of any image size.
+
+    Networks of the hosts and of ours are known to; they are left alone, unless they hand on
+    something else.
+
+    Raises:
+        UserError: It does not build or run, or gives no maps.
+    """
+    if new['type'] == TYPE:
+        return new
+    cls = class_of(new['type'], scope)
+    if cls is None or cls.__module__.partition('.')[0] in ('sacm_mm', *_HOSTS):
+        return new
+    network = dict(new, type=_with_scope(new['type']))
+    path = needed_path([sys.modules[cls.__module__]])
+    wrapped = describe_network(network, (), path, [cls.__module__], size, channels, scope)
+    plain = {'type', 'network', 'out_channels', 'strides', 'out_indices', 'imports'}
+    everything = list(range(len(wrapped['out_indices'])))
+    if set(wrapped) <= plain and wrapped['out_indices'] == everything:
+        return new
+    return wrapped
+
+
+def describe_network(
+    network: Mapping,
+    layers: Sequence[str] = (),
+    python_path: Sequence[str] = (),
+    imports: Sequence[str] = (),
+    size: Size | None = None,
+    channels: int = 3,
+    scope: str = 'mmengine',
+) -> dict:
+    """Run a network and write down how ``ForeignBackbone`` has to call it.
+
+    Raises:
+        UserError: It does not build or run, gives no maps, or opens a file of this folder.
+    """
+    name = str(network['type'])
+    before = set(sys.modules)
+
+    def build(device: str) -> Any:
+        with DefaultScope.overwrite_default_scope(scope):
+            return build_dry(lambda: build_network(network, python_path, imports), name, device)
+
+    found = survey(build, layers, channels, [size] if size else [])
+    loaded = [sys.modules[key] for key in set(sys.modules) - before if key in sys.modules]
+    if python_path:
+        python_path = list(dict.fromkeys([*python_path, *_of_the_network(loaded, python_path)]))
+    cfg = _config(network, layers, python_path, imports, found)
+    with _elsewhere():
+        try:
+            build('meta')
+        except UserError as error:
+            raise UserError(
+                f'{name} builds in this folder only: {error}. Give absolute paths as arguments'
+            ) from error
+    return cfg
+
+
+def _of_the_network(loaded: Sequence[Any], python_path: Sequence[str]) -> list[str]:
+    """Of the folders that building it imported from, those that are its own."""
+    return [folder for folder in needed_path(loaded) if folder not in python_path]
+
+
+def _config(
+    network: Mapping,
+    layers: Sequence[str],
+    python_path: Sequence[str],
+    imports: Sequence[str],
+    found: Survey,
+) -> dict:
+    chosen = last_of_each_stride(found.maps)
+    network = dict(network)
+    indices = [x.index for x in chosen]
+    if network['type'].startswith(f'{HUGGING_FACE}:') and 'out_indices' in network:
+        network['out_indices'] = [network['out_indices'][i] for i in indices]
+        indices = list(range(len(indices)))
+    if layers and found.count == len(layers):  # only those that are read are run to
+        layers = [layers[i] for i in indices]
+        indices = list(range(len(indices)))
+    layouts = [x.layout for x in chosen]
+    extra = {x.extra_tokens for x in chosen if x.layout in ('NLC', 'NCL')} or {0}
+    if len(extra) > 1:
+        raise UserError(f'{network["type"]} has maps with {sorted(extra)} tokens of no place')
+    optional = dict(
+        layers=list(layers),
+        layouts=layouts[0] if len(set(layouts)) == 1 else layouts,
+        extra_tokens=extra.pop(),
+        size_divisor=found.size_divisor,
+        square=found.square,
+        image_size=list(found.image_size) if found.image_size else None,
+        python_path=list(python_path),
+        imports=list(imports),
+    )
+    plain = dict(layouts='NCHW', size_divisor=1)
+    return dict(
+        type=TYPE,
+        network=network,
+        out_channels=[x.channels for x in chosen],
+        strides=[x.stride for x in chosen],
+        out_indices=indices,
+        **{key: value for key, value in optional.items() if value and value != plain.get(key)},
+    )
+
+
+def _locate(where: str, what: str) -> tuple[str, Path | None, list[str]]:
+    """Return the type ``module:NAME``, the folder of its file, and what its import needs."""
+    if where.endswith('.py'):
+        path = Path(where).expanduser()
+        if not path.is_file():
+            raise UserError(f"file '{where}' of backbone '{what}' does not exist")
+        module, root = module_of_file(path)
+        return f'{module}:{what}', path.resolve().parent, [str(root)]
+    if not re.fullmatch(r'[A-Za-z_]\w*(\.\w+)*', where):
+        raise UserError(
+            f"backbone '{where}:{what}' has no source '{where}': give file.py:NAME, "
+            'package.module:NAME, hf:NAME, torchvision:NAME, or a name of --list'
+        )
+    here = str(Path.cwd())
+    added = here not in sys.path
+    if added:
+        sys.path.append(here)
+    try:
+        with quiet(), no_network([]):
+            module_here = import_module(where)
+        return f'{where}:{what}', None, needed_path([module_here])
+    finally:
+        if added:
+            sys.path.remove(here)
+
+
+def _arguments(text: str | None) -> tuple[list[Any], dict[str, Any]]:
+    if not text or not text.strip():
+        return [], {}
+    try:
+        call = ast.parse(f'f({text})', mode='eval').body
+        assert isinstance(call, ast.Call)
+        return [plain_value(x) for x in call.args], {
+            str(x.arg): plain_value(x.value) for x in call.keywords
+        }
+    except (SyntaxError, ValueError) as error:
+        raise UserError(f"arguments '({text})' are no plain values: {error}") from error
+
+
+def plain_value(node: ast.expr) -> Any:
+    """Read a literal, or ``dict(...)`` of them."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
+        return {str(k.arg): plain_value(k.value) for k in node.keywords}
+    return ast.literal_eval(node)
+
+
+def _named(make: Any, positions: Sequence[Any], kind: str) -> dict[str, Any]:
+    try:
+        return dict(inspect.signature(make).bind_partial(*positions).arguments)
+    except TypeError as error:
+        raise UserError(f'{kind} does not take these arguments: {error}') from error
+
+
+def _parameters(make: Any) -> Mapping[str, Any]:
+    try:
+        return inspect.signature(make).parameters
+    except (TypeError, ValueError):
+        return {}
+
+
+def _for_channels(network: dict, make: Any, channels: int) -> dict:
+    takes = [key for key in _IMAGE_CHANNELS if key in _parameters(make)]
+    if channels != 3 and takes and takes[0] not in network:
+        return {**network, takes[0]: channels}
+    return network
+
+
+def _hugging_face(what: str, arguments: dict) -> dict:
+    """Write the values of a folder's ``config.json``, or arguments, under its model type."""
+    folder = Path(what).expanduser()
+    if '/' in what or folder.is_dir():
+        file = folder / 'config.json' if folder.is_dir() else folder
+        if not file.is_file():
+            raise UserError(
+                f"'hf:{what}' is no local folder with a config.json: nothing is downloaded, give "
+                'the folder, or a model type such as hf:swin'
+            )
+        try:
+            values = json.loads(file.read_text(encoding='utf-8'))
+            what = values.pop('model_type')
+        except (ValueError, KeyError, AttributeError) as error:
+            raise UserError(f"'{file}' has no model_type of transformers: {error}") from error
+        noise = ('architectures', 'transformers_version', 'torch_dtype', 'dtype', '_name_or_path',
+                 'id2label', 'label2id', 'out_features', 'out_indices')  # fmt: skip
+        arguments = {k: v for k, v in values.items() if k not in noise} | arguments
+    network = {'type': f'{HUGGING_FACE}:{what}', **arguments}
+    if not {'out_features', 'out_indices'} & set(arguments):
+        model: Any = build_dry(lambda: hugging_face_network(what, arguments), network['type'])
+        network['out_indices'] = list(range(1, len(model.stage_names)))
+    return network
+
+
+@contextmanager
+def _elsewhere() -> Iterator[None]:
+    """Be in an empty folder."""
+    here = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            yield
+        finally:
+            os.chdir(here)
+
+
+def notes(backbone: Mapping) -> list[str]:
+    """Say what was found out about a network of other people's code, in sentences."""
+    if backbone.get('type') != TYPE:
+        return []
+    name = backbone['network']['type']
+    lines = []
+    layouts = backbone.get('layouts', 'NCHW')
+    if layouts != 'NCHW':
+        layouts = layouts if isinstance(layouts, str) else ', '.join(layouts)
+        lines.append(f'{name} returns its maps as {layouts}; they are laid out as NCHW')
+    if backbone.get('extra_tokens'):
+        count = backbone['extra_tokens']
+        lines.append(f'the first {count} of its tokens are of no place, such as a class token')
+    divisor, square = backbone.get('size_divisor', 1), backbone.get('square')
+    if divisor > 1 or square:
+        what = f'sides that are multiples of {divisor}' if divisor > 1 else 'any sides'
+        what += ', in squares' if square else ''
+        lines.append(f'{name} takes {what} only: images are padded to them, maps are cropped')
+    if backbone.get('image_size'):
+        rows, columns = backbone['image_size']
+        lines.append(f'{name} takes images of {rows}x{columns} only: smaller ones are padded')
+    if backbone.get('python_path'):
+        lines.append(
+            f'its code stays where it is, in {", ".join(backbone["python_path"])}: if it moves, '
+            'change model.backbone.python_path'
+        )
+    return lines

@@ -1,0 +1,336 @@
+"""Find out how an unknown network has to be called, and what it returns, by running it.
+
+It runs without its weights wherever it can: on the meta device only shapes are worked out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.models.foreign.backbone import Tapped
+from sacm_mm.models.foreign.layouts import tensors_of
+from sacm_mm.swap.dry_run import run_on_zeros
+from sacm_mm.swap.feature_info import SMALLEST_STRIDE
+
+LARGEST_STRIDE = 64
+MOST_EXTRA_TOKENS = 16
+# their divisors are the usual patches and windows: 7 * 64, 15 * 32, and powers of two
+_BASES = (448, 480, 512)
+# sides of images that are multiples of no more than they have to be: two primes
+_ODD_SIDES = ((3, 5), (5, 7), (7, 11), (11, 13), (17, 19), (29, 31), (53, 59), (101, 103))
+_SMALLEST_SIDE = 96
+_FIXED_SIZES = (224, 256, 384, 512, 192, 64, 32)
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class FoundMap:
+    """A tensor among what a network returns that is a map.
+
+    Attributes:
+        index: Its place, counted through lists, tuples and dicts.
+        layout: One of ``layouts.LAYOUTS``.
+        channels: C.
+        stride: In pixels.
+        extra_tokens: Tokens in front of the map's.
+        exact: Whether the stride times the map's size is the image's.
+    """
+
+    index: int
+    layout: str
+    channels: int
+    stride: int
+    extra_tokens: int = 0
+    exact: bool = True
+
+
+@dataclass(frozen=True)
+class Survey:
+    """How a network is called: what ``ForeignBackbone`` has as arguments of these names."""
+
+    maps: tuple[FoundMap, ...]
+    count: int
+    size_divisor: int = 1
+    square: bool = False
+    image_size: Size | None = None
+
+
+Run = Callable[[int, int], list[Tensor]]
+
+
+def survey(
+    build: Callable[[str], nn.Module],
+    layers: Sequence[str],
+    channels: int = 3,
+    sizes: Sequence[Size] = (),
+) -> Survey:
+    """Run a network on images of several sizes.
+
+    Args:
+        build: Builds the network for a device, ``'meta'`` or ``'cpu'``.
+        layers: Modules in it whose outputs are taken.
+        channels: Of the images.
+        sizes: Heights and widths to try if it takes images of one size only.
+
+    Raises:
+        UserError: It does not run, or returns no maps; the message has the reason and the fix.
+    """
+    failure = ''
+    for device in ('meta', 'cpu'):  # some networks read values while they run
+        model = build(device).eval()
+        run = _runner(model, layers, channels, device)
+        for find in (_any_size, _squares, _one_size):
+            try:
+                found = find(run, [*sizes, *_own_sizes(model)])
+            except UserError:
+                raise
+            except Exception as error:  # a network may fail in any way
+                failure = one_line(error)[:200] or type(error).__name__
+                continue
+            if not found.maps:
+                raise UserError(_no_maps(model, run, channels, device))
+            return found
+    raise UserError(f'{type(model).__name__} does not run on an image: {failure}')
+
+
+def _runner(model: nn.Module, layers: Sequence[str], channels: int, device: str) -> Run:
+    tapped = Tapped(model, layers)
+
+    class Network(nn.Module):
+        def forward(self, x: Tensor) -> Any:
+            return tapped(model, x)
+
+    # two images, for some squeeze the outputs
+    return lambda h, w: [*tensors_of(run_on_zeros(Network(), 2, channels, h, w, device=device))]
+
+
+def _own_sizes(model: nn.Module) -> list[Size]:
+    own = getattr(model, 'img_size', None) or getattr(model, 'image_size', None)
+    sizes = [own] if own else []
+    return [
+        (size, size) if isinstance(size, int) else tuple(size)
+        for size in (*sizes, *_FIXED_SIZES)
+        if isinstance(size, int) or (isinstance(size, Sequence) and len(size) == 2)
+    ]  # fmt: skip
+
+
+def _any_size(run: Run, _: Sequence[Size]) -> Survey:
+    base, outputs = _first_base(lambda b: [run(b, b), run(b, 2 * b)])
+    found = [_compare(i, base, x, y, wider=True) for i, (x, y) in enumerate(zip(*outputs))]
+    maps = tuple(x for x in found if x is not None)
+    divisor = _divisor(run, base, maps, square=False)
+    return Survey(maps, len(found), divisor)
+
+
+def _squares(run: Run, _: Sequence[Size]) -> Survey:
+    base, outputs = _first_base(lambda b: [run(b, b), run(2 * b, 2 * b)])
+    found = [_compare(i, base, x, y, wider=False) for i, (x, y) in enumerate(zip(*outputs))]
+    maps = tuple(x for x in found if x is not None)
+    return Survey(maps, len(found), _divisor(run, base, maps, square=True), square=True)
+
+
+def _first_base(outputs_of: Callable[[int], list[list[Tensor]]]) -> tuple[int, list[list[Tensor]]]:
+    failure: Exception | None = None
+    for base in _BASES:
+        try:
+            outputs = outputs_of(base)
+        except Exception as error:  # another size may do
+            failure = failure or error
+            continue
+        if len({len(tensors) for tensors in outputs}) == 1:
+            return base, outputs
+        failure = failure or ValueError('it returns another number of tensors for another size')
+    assert failure is not None
+    raise failure
+
+
+def _one_size(run: Run, sizes: Sequence[Size]) -> Survey:
+    failure: Exception | None = None
+    for size in dict.fromkeys(sizes):
+        try:
+            tensors = run(*size)
+        except Exception as error:  # another size may do
+            failure = failure or error
+            continue
+        found = [_of_one_size(i, size, x) for i, x in enumerate(tensors)]
+        maps = tuple(x for x in found if x is not None)
+        return Survey(maps, len(tensors), image_size=size)
+    assert failure is not None
+    raise failure
+
+
+def _compare(i: int, base: int, x: Tensor, y: Tensor, wider: bool) -> FoundMap | None:
+    """See which axes grow with the image: from (base, base) to twice the width, or both sides."""
+    if x.ndim != y.ndim:
+        return None
+    grown = tuple(a for a in range(x.ndim) if x.shape[a] != y.shape[a])
+    if x.ndim == 4:
+        axes: dict[tuple[int, ...], str] = (
+            {(3,): 'NCHW', (2,): 'NHWC'} if wider else {(2, 3): 'NCHW', (1, 2): 'NHWC'}
+        )
+        return _map(i, axes[grown], x, base) if grown in axes else None
+    if x.ndim == 3 and grown in ((1,), (2,)):
+        tokens, more = x.shape[grown[0]], y.shape[grown[0]]
+        side = ((more - tokens) / (1 if wider else 3)) ** 0.5
+        if side >= 1 and side == int(side) and base % side == 0 and tokens >= side**2:
+            stride = base // int(side)
+            channels = x.shape[3 - grown[0]]
+            layout = {1: 'NLC', 2: 'NCL'}[grown[0]]
+            return FoundMap(i, layout, channels, stride, tokens - int(side) ** 2)
+    return None
+
+
+def _map(i: int, layout: str, x: Tensor, size: int) -> FoundMap:
+    rows = x.shape[2 if layout == 'NCHW' else 1]
+    stride = round(size / rows)
+    channels = x.shape[1 if layout == 'NCHW' else 3]
+    return FoundMap(i, layout, channels, stride, exact=stride * rows == size)
+
+
+def _of_one_size(i: int, size: Size, x: Tensor) -> FoundMap | None:
+    """Read one tensor's layout off its shape alone."""
+    height, width = size
+    if x.ndim == 4:
+        fits = [
+            layout
+            for layout, (a, b) in (('NCHW', (2, 3)), ('NHWC', (1, 2)))
+            if x.shape[a] * width == x.shape[b] * height and x.shape[a] > 1
+        ]
+        if len(fits) == 2:
+            raise UserError(
+                f'a map of {tuple(x.shape)} may be (N, C, h, w) or (N, h, w, C): give '
+                "dict(type='sacm_mm.ForeignBackbone', ...) with its layouts"
+            )
+        return _map(i, fits[0], x, height) if fits else None
+    if x.ndim == 3:
+        best: tuple[int, int, int] | None = None
+        for axis in (1, 2):
+            for stride in range(2, LARGEST_STRIDE + 1):
+                extra = x.shape[axis] - (height // stride) * (width // stride)
+                whole = height % stride == width % stride == 0
+                if whole and 0 <= extra <= MOST_EXTRA_TOKENS and extra < (best or (99,))[0]:
+                    best = (extra, axis, stride)
+        if best is not None:
+            extra, axis, stride = best
+            return FoundMap(i, {1: 'NLC', 2: 'NCL'}[axis], x.shape[3 - axis], stride, extra)
+    return None
+
+
+def _divisor(run: Run, base: int, maps: Sequence[FoundMap], square: bool) -> int:
+    """Find the least number of which every side must be a multiple, so that no pixel is lost."""
+    exact = all(x.exact for x in maps)
+    for divisor in (d for d in range(1, base) if base % d == 0):
+        sides = next(
+            ((divisor * a, divisor * b) for a, b in _ODD_SIDES if divisor * a >= _SMALLEST_SIDE),
+            (101, 103),
+        )
+        sizes = [(side, side) for side in sides] if square else [sides, sides[::-1]]
+        if exact and all(_covers(run, size, maps) for size in sizes):
+            return divisor
+        if not exact and all(_runs(run, size) for size in sizes):
+            return divisor
+    return base
+
+
+def _runs(run: Run, size: Size) -> bool:
+    try:
+        run(*size)
+    except Exception:
+        return False
+    return True
+
+
+def _covers(run: Run, size: Size, maps: Sequence[FoundMap]) -> bool:
+    """Whether maps of an image of ``size`` are as large as they should be."""
+    try:
+        tensors = run(*size)
+    except Exception:  # it takes other sizes only
+        return False
+    for found in maps:
+        rows, columns = (-(-side // found.stride) for side in size)
+        shape = tensors[found.index].shape
+        if found.layout in ('NLC', 'NCL'):
+            tokens = shape[1 if found.layout == 'NLC' else 2]
+            whole = not any(side % found.stride for side in size)
+            if not whole or tokens != rows * columns + found.extra_tokens:
+                return False
+        else:
+            at = 2 if found.layout == 'NCHW' else 1
+            if tuple(shape[at : at + 2]) != (rows, columns):
+                return False
+    return True
+
+
+def last_of_each_stride(maps: Sequence[FoundMap]) -> list[FoundMap]:
+    """Choose the last map of each stride from 4 on, fine ones first; the last of an isotropic."""
+    last = {x.stride: x for x in maps if SMALLEST_STRIDE <= x.stride <= LARGEST_STRIDE}
+    if not last:
+        return [maps[-1]]
+    return [last[stride] for stride in sorted(last)]
+
+
+def _no_maps(model: nn.Module, run: Run, channels: int, device: str) -> str:
+    name = type(model).__name__
+    shapes = ''
+    for size in (448, 224):
+        try:
+            shapes = ', '.join(str(tuple(x.shape)) for x in run(size, size))
+            break
+        except Exception:  # of a fixed size
+            continue
+    layers = suggest_layers(model, channels, device)
+    fix = (
+        f"append '@{','.join(layers)}' to its name to take the outputs of these layers"
+        if layers
+        else 'none of its layers gives maps either'
+    )
+    return f'{name} returns no feature maps but {shapes or "nothing"} for two images: {fix}'
+
+
+def suggest_layers(model: nn.Module, channels: int = 3, device: str = 'meta') -> list[str]:
+    """Name the outermost module that ends each stride, fine ones first."""
+    base = _BASES[0]
+    try:
+        narrow, wide = (
+            _outputs(model, channels, (base, width), device) for width in (base, 2 * base)
+        )
+    except Exception:  # it takes one size only
+        return []
+    best: dict[int, tuple[int, str]] = {}
+    for name in narrow:
+        found = _compare(0, base, narrow[name], wide[name], wider=True)
+        if found is None or not SMALLEST_STRIDE <= found.stride <= LARGEST_STRIDE:
+            continue
+        depth = name.count('.')
+        if found.stride not in best or depth <= best[found.stride][0]:
+            best[found.stride] = (depth, name)
+    return [best[stride][1] for stride in sorted(best)]
+
+
+def _outputs(model: nn.Module, channels: int, size: Size, device: str) -> dict[str, Tensor]:
+    """Return the first tensor that each module hands on, in the order in which they end."""
+    found: dict[str, Tensor] = {}
+
+    def keep(output: Any, name: str) -> None:
+        first = next(tensors_of(output), None)
+        if first is not None:
+            found.pop(name, None)  # one that runs again ends last
+            found[name] = first
+
+    handles = [
+        module.register_forward_hook(lambda _, __, output, name=name: keep(output, name))
+        for name, module in model.named_modules()
+        if name
+    ]
+    try:
+        run_on_zeros(model, 2, channels, *size, device=device)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
