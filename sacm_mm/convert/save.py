@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import DATASETS
 
 from sacm_mm import __version__
 from sacm_mm.convert import load
@@ -18,6 +17,7 @@ from sacm_mm.core.checkpoints import read_weights
 from sacm_mm.core.configs import find_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable, write_bytes, write_text
+from sacm_mm.datasets.meta import model_meta
 
 # The settings that weights were published for: by classes, and for depth by patch.
 _CONFIGS = {
@@ -53,7 +53,7 @@ def convert(source: Path, out: Path) -> list[Path]:
         config.unlink(missing_ok=True)  # of an earlier conversion
         _save_checkpoint(state_dict, meta, out)
         return [out]
-    meta['dataset_meta'] = _dataset_meta(cfg)
+    meta['dataset_meta'] = model_meta(cfg)
     cfg.load_from = '{{ fileDirname }}/' + out.name
     _save_checkpoint(state_dict, meta, out)
     _save_config(cfg, source, config)
@@ -106,12 +106,6 @@ def _published_config(model_cfg: Mapping[str, Any]) -> Config | None:
     if max_depth:  # an unbounded head has it too: truth beyond it is invalid in training
         cfg.model.decode_head.max_depth = max_depth
     return cfg
-
-
-def _dataset_meta(cfg: Config) -> dict[str, Any]:
-    """Return the classes and colours of the config's data set, which inferencers look for."""
-    with DATASETS.switch_scope_and_registry(cfg.default_scope) as registry:
-        return dict(registry.get(cfg.test_dataloader.dataset.type).METAINFO)
 
 
 def _save_config(cfg: Config, source: Path, path: Path) -> None:
