@@ -2,7 +2,7 @@
 
 from mmengine.config import Config
 
-from sacm_mm.cli import load_config
+from sacm_mm.core.configs import load_config
 from sacm_mm.datasets.meta import model_meta
 
 TWO = dict(classes=('road', 'car'), palette=[[1, 1, 1], [2, 2, 2]])

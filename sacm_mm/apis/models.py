@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mmengine.config import Config, ConfigDict
-from mmengine.registry import DATASETS, MODELS, init_default_scope
+from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
 from sacm_mm import convert
@@ -14,15 +14,17 @@ from sacm_mm.core.checkpoints import (
     state_dict_of,
 )
 from sacm_mm.core.errors import UserError
+from sacm_mm.datasets.meta import model_meta
 
 
-def load_model(cfg: Config, checkpoint: str) -> tuple[nn.Module, dict]:
+def load_model(cfg: Config, checkpoint: str, trust: bool = False) -> tuple[nn.Module, dict]:
     """Build a config's model with the weights of a checkpoint, on the CPU and in eval mode.
 
     Args:
         cfg: A leaf config.
         checkpoint: Checkpoint file, or a work dir for its latest one; or published weights that
             are not converted, for a config of the same task.
+        trust: See ``load_checkpoint``.
 
     Returns:
         The model, and the class names and colours of its data; may be empty.
@@ -38,17 +40,12 @@ def load_model(cfg: Config, checkpoint: str) -> tuple[nn.Module, dict]:
         path = find_checkpoint(checkpoint)
         cfg.model.train_cfg = None
         model = MODELS.build(cfg.model)
-        content = load_checkpoint(path)
+        content = load_checkpoint(path, trust)
         weights = state_dict_of(content, path)
         check_weights(model, weights, path)
         model.load_state_dict(weights, strict=False)
         meta = content.get('meta', {}).get('dataset_meta')
-    return model.eval(), meta or dataset_meta(cfg)
-
-
-def dataset_meta(cfg: Config) -> dict:
-    """Return the class names and colours of the test data's class; may be empty."""
-    return getattr(DATASETS.get(cfg.test_dataloader.dataset.type), 'METAINFO', {})
+    return model.eval(), model_meta(cfg, meta)
 
 
 def _load_published(cfg: Config, path: str) -> nn.Module:

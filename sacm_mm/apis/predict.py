@@ -14,9 +14,10 @@ from mmengine.dataset import Compose, default_collate
 from mmengine.registry import VISUALIZERS, init_default_scope
 from torch import nn
 
-from sacm_mm.apis.models import dataset_meta, load_model
+from sacm_mm.apis.models import load_model
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable, write_image
+from sacm_mm.datasets.meta import model_meta
 from sacm_mm.deploy.hosting import exported_model
 from sacm_mm.deploy.runtimes import is_exported
 
@@ -89,7 +90,11 @@ class ClassPredictor(Predictor):
 
 
 def load_predictor(
-    cfg: Config, checkpoint: str, device: str, runtime: str | None = None
+    cfg: Config,
+    checkpoint: str,
+    device: str,
+    runtime: str | None = None,
+    trust: bool = False,
 ) -> Predictor:
     """Build what draws with the weights of a checkpoint, or with an exported file.
 
@@ -97,18 +102,22 @@ def load_predictor(
         cfg: A leaf config.
         checkpoint: See ``load_model``; or a file of ``tools/export.py``, which runs on the CPU.
         device: Torch device.
-        runtime: What runs a .onnx file, see ``load_exported``.
+        runtime: What runs an exported file, see ``load_exported``.
+        trust: Take files that can run code: .pt2, and checkpoints that need it.
 
     Raises:
         UserError: The file is missing or damaged, or is of another model.
     """
     if is_exported(checkpoint):
         init_default_scope(cfg.default_scope)
-        model, meta, device = exported_model(cfg.model, checkpoint, runtime), None, 'cpu'
+        model, device = exported_model(cfg.model, checkpoint, runtime, trust), 'cpu'
+        meta = model_meta(cfg, model.exported.meta)
+    elif runtime:
+        raise UserError(f"--runtime runs exported files; '{checkpoint}' is none")
     else:
-        model, meta = load_model(cfg, checkpoint)
+        model, meta = load_model(cfg, checkpoint, trust)
     predictor = ClassPredictor if cfg.default_scope == 'mmpretrain' else DensePredictor
-    return predictor(model.to(device).eval(), cfg, meta or dataset_meta(cfg))
+    return predictor(model.to(device).eval(), cfg, meta)
 
 
 def predict_files(
@@ -118,6 +127,7 @@ def predict_files(
     out: Path,
     device: str | None = None,
     runtime: str | None = None,
+    trust: bool = False,
     track: Track = lambda things, _: things,
 ) -> Iterator[Path]:
     """Draw the predictions of an image, a folder of images or a video.
@@ -129,6 +139,7 @@ def predict_files(
         out: Folder of the pictures.
         device: Torch device; by default a GPU where there is one.
         runtime: What runs an exported file.
+        trust: See ``load_predictor``.
         track: Shows how far it is: ``rich.progress.track``.
 
     Yields:
@@ -140,7 +151,7 @@ def predict_files(
     sources = find_inputs(source)
     check_writable(out)
     device = device or ('cuda:0' if torch.cuda.is_available() else 'cpu')
-    predictor = load_predictor(cfg, checkpoint, device, runtime)
+    predictor = load_predictor(cfg, checkpoint, device, runtime, trust)
     out.mkdir(parents=True, exist_ok=True)
     if sources[0].suffix.lower() in VIDEO_SUFFIXES:
         yield draw_video(predictor, sources[0], out, track)

@@ -23,6 +23,7 @@ def test(
     work_dir: str | Path | None = None,
     launcher: str = 'none',
     runtime: str | None = None,
+    trust: bool = False,
     tta: bool = False,
     out: str | Path | None = None,
     show: bool = False,
@@ -39,6 +40,7 @@ def test(
         work_dir: Folder for the log; by default ``work_dirs/<name of the config>``.
         launcher: How the processes of a distributed run were started.
         runtime: What runs an exported file, see ``load_exported``.
+        trust: Take a .pt2 file, which can run code.
         tta: Test-time augmentation of the config.
         out: Save predictions: a folder of masks or of depth, or a .pkl for classifiers.
         show: Show predictions in a window.
@@ -54,7 +56,7 @@ def test(
     """
     cfg = config if isinstance(config, Config) else load_config(str(config), options)
     prepare_run(cfg, work_dir, launcher)
-    _use_weights(cfg, str(checkpoint), runtime)
+    _use_weights(cfg, str(checkpoint), runtime, trust)
     for folder in (show_dir, out and Path(out).parent):
         if folder:
             check_writable(folder)
@@ -69,12 +71,18 @@ def test(
     return build_runner(cfg, ('test_dataloader',)).test()
 
 
-def _use_weights(cfg: Config, checkpoint: str, runtime: str | None) -> None:
+def _use_weights(cfg: Config, checkpoint: str, runtime: str | None, trust: bool) -> None:
     if not is_exported(checkpoint):
+        if runtime:
+            raise UserError(f"--runtime runs exported files; '{checkpoint}' is none")
         cfg.load_from = find_checkpoint(checkpoint)
         return
     cfg.model = ConfigDict(
-        type='sacm_mm.exported_model', model=cfg.model, file=checkpoint, runtime=runtime
+        type='sacm_mm.exported_model',
+        model=cfg.model,
+        file=checkpoint,
+        runtime=runtime,
+        trust=trust,
     )
 
 

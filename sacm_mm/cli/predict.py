@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--runtime', help='what runs a .onnx file: onnxruntime or openvino (default: the first)'
     )
+    parser.add_argument('--trust', action='store_true', help='take files that can run code: .pt2')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -33,6 +34,13 @@ def run(args: argparse.Namespace) -> None:
     from sacm_mm.apis.predict import predict_files
 
     for path in predict_files(
-        args.source, cfg, args.checkpoint, args.out, args.device, args.runtime, track
+        args.source,
+        cfg,
+        args.checkpoint,
+        args.out,
+        args.device,
+        args.runtime,
+        args.trust,
+        track,
     ):
         print(path)

@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--runtime', help='what runs a .onnx file: onnxruntime or openvino (default: the first)'
     )
+    parser.add_argument('--trust', action='store_true', help='take files that can run code: .pt2')
     parser.add_argument('--tta', action='store_true', help='test-time augmentation of the config')
     parser.add_argument(
         '--out',
@@ -44,6 +45,7 @@ def run(args: argparse.Namespace) -> None:
         work_dir=args.work_dir,
         launcher=args.launcher,
         runtime=args.runtime,
+        trust=args.trust,
         tta=args.tta,
         out=args.out,
         show=args.show,

@@ -1,9 +1,10 @@
-"""Write a trained model as an ONNX file or a ``torch.export`` package, and check it."""
+"""Write a trained model as ONNX, OpenVINO IR or a ``torch.export`` package, and check it."""
 
 import json
 import logging
-import os
+import re
 import warnings
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,15 @@ from mmseg.models.utils import Upsample
 from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import check_writable
+from sacm_mm.core.files import atomic_write, check_writable
+from sacm_mm.deploy.describing import channels_of, describe
 from sacm_mm.deploy.network import Network
-from sacm_mm.deploy.runtimes import META, SUFFIXES, load_exported
+from sacm_mm.deploy.runtimes import META, SUFFIXES, load_exported, openvino_core
 from sacm_mm.kernels.folding import fold, stride_stem
 
 OPSET = 18  # what ONNX Runtime and OpenVINO both take; GELU is fused from its parts
 SIZES = ((1, 64, 96), (2, 77, 50), (3, 131, 97))  # N, H, W of the check
+AXES = ('batch', 'height', 'width')  # how ONNX files call what is left open
 _TOLERANCE = 1e-4  # of the largest value
 _SHARE = 1e-3  # of the pixels may change their class, where two are all but equal
 
@@ -33,9 +36,10 @@ def export(
 
     Args:
         model: A segmentor, depth estimator, joint estimator or classifier, on the CPU.
-        out: File to write: ``.onnx`` or ``.pt2``.
+        out: File to write: ``.onnx``, ``.xml`` (OpenVINO; its weights go to the ``.bin`` beside
+            it) or ``.pt2`` (PyTorch).
         end_to_end: Take uint8 pixels and give classes or metres, see ``Network``.
-        meta: What else the file should say of itself; JSON.
+        meta: What else the file should say of itself than ``describe`` tells; JSON.
 
     Returns:
         For each output the largest difference from the model at three sizes: relative to the
@@ -48,27 +52,31 @@ def export(
     out = Path(out)
     _check_out(out)
     model = model.eval()
+    meta = describe(model) | (meta or {}) | dict(end_to_end=end_to_end)
+    if end_to_end and max(meta['mean']) > 255:
+        raise UserError(
+            'the pictures of this model have more than 8 bits: export it without --end-to-end'
+        )
     network = Network(_traceable(stride_stem(fold(model))), end_to_end).eval()
-    meta = dict(meta or {}, end_to_end=end_to_end)
-    partial = out.with_name(f'.{out.stem}.{os.getpid()}.partial{out.suffix}')
-    out.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with ExitStack() as files:
+        partial = files.enter_context(atomic_write(out))
+        if out.suffix == '.xml':  # in place before the file that needs it
+            files.enter_context(atomic_write(out.with_suffix('.bin')))
         _write(network, meta, partial)
-        differences = _compare(model, partial, end_to_end)
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
-    return differences
+        return _compare(model, partial, end_to_end)
 
 
 def _check_out(out: Path) -> None:
     if out.suffix not in SUFFIXES:
-        raise UserError(f"cannot write '{out}': let its name end in {' or '.join(SUFFIXES)}")
+        raise UserError(f"cannot write '{out}': let its name end in {', '.join(SUFFIXES)}")
     if out.is_dir():
         raise UserError(f"cannot write '{out}': it is a folder, choose another name")
     check_writable(out.parent)
-    needed = ('onnx', 'onnxscript') if out.suffix == '.onnx' else ()
-    missing = [name for name in needed if not find_spec(name)]
+    needed = {
+        '.onnx': ['onnx', 'onnxscript', 'onnxruntime'],
+        '.xml': ['onnx', 'onnxscript', 'openvino'],
+    }
+    missing = [name for name in needed.get(out.suffix, ()) if not find_spec(name)]
     if missing:
         raise UserError(f"{' and '.join(missing)} not installed: pip install 'sacm_mm[export]'")
 
@@ -98,7 +106,7 @@ def _traceable(model: nn.Module) -> nn.Module:
 
 def _write(network: Network, meta: dict[str, Any], path: Path) -> None:
     """Trace the network with batch, height and width left open, and write it."""
-    example = _images((2, 67, 101), network.end_to_end)
+    example = _images((2, 67, 101), network.end_to_end, channels_of(network.model))
     r = getattr(network.model.backbone, 'patch_size', 1)
     places = (0, 1, 2) if network.end_to_end else (0, 2, 3)  # of N, H and W
     dynamic = ({i: torch.export.Dim.DYNAMIC(min=least) for i, least in zip(places, (1, r, r))},)
@@ -150,16 +158,43 @@ def _write_onnx(
             verbose=False,
         )
     assert onnx_program is not None
+    _name_axes(onnx_program.model.graph)
     onnx_program.model.metadata_props[META] = json.dumps(meta)
-    onnx_program.save(path, external_data=False)
+    if path.suffix == '.xml':
+        _write_openvino(onnx_program.model_proto.SerializeToString(), meta, path)
+    else:
+        onnx_program.save(path, external_data=False)
+
+
+def _name_axes(graph: Any) -> None:
+    """Call the open axes by what they are, in place of the numbers that the trace gave them."""
+    (image,) = graph.inputs
+    open_axes = [str(axis.value) for axis in image.shape if not isinstance(axis, int)]
+    names = dict(zip(open_axes, AXES, strict=True))
+    pattern = re.compile(rf'\b({"|".join(map(re.escape, names))})\b')
+    nodes = list(graph.all_nodes())
+    for value in [image, *graph.outputs, *(out for node in nodes for out in node.outputs)]:
+        for i, axis in enumerate(value.shape or ()):
+            if not isinstance(axis, int) and axis.value:
+                value.shape[i] = pattern.sub(lambda m: names[m[0]], str(axis.value))
+
+
+def _write_openvino(content: bytes, meta: dict[str, Any], path: Path) -> None:
+    """Write an ONNX network as OpenVINO's .xml and .bin, in float32."""
+    import openvino
+
+    model = openvino_core().read_model(content, b'')
+    model.set_rt_info(json.dumps(meta), [META])
+    openvino.save_model(model, path, compress_to_fp16=False)
 
 
 def _compare(model: nn.Module, path: Path, end_to_end: bool) -> dict[str, float]:
     """Compare a file with the untouched model at ``SIZES``."""
-    network = load_exported(path)
+    network = load_exported(path, trust=True)
+    channels = channels_of(model)
     worst: dict[str, float] = {}
     for size in SIZES:
-        image = _images(size, end_to_end)
+        image = _images(size, end_to_end, channels)
         wanted = _reference(model, image, end_to_end)
         found = network(image.numpy())
         if found.keys() != wanted.keys():
@@ -213,10 +248,10 @@ def _named(network: Network, maps: Tensor) -> dict[str, Tensor]:
     return named
 
 
-def _images(size: tuple[int, int, int], end_to_end: bool) -> Tensor:
-    """Draw images (N, 3, H, W), normal, or (N, H, W, 3), uint8; the same at every call."""
+def _images(size: tuple[int, int, int], end_to_end: bool, channels: int) -> Tensor:
+    """Draw images (N, C, H, W), normal, or (N, H, W, C), uint8; the same at every call."""
     n, h, w = size
     generator = torch.Generator().manual_seed(0)
     if end_to_end:
-        return torch.randint(0, 256, (n, h, w, 3), dtype=torch.uint8, generator=generator)
-    return torch.randn(n, 3, h, w, generator=generator)
+        return torch.randint(0, 256, (n, h, w, channels), dtype=torch.uint8, generator=generator)
+    return torch.randn(n, channels, h, w, generator=generator)

@@ -15,19 +15,26 @@ from sacm_mm.registry import MODELS
 
 
 @MODELS.register_module()
-def exported_model(model: dict, file: str, runtime: str | None = None) -> nn.Module:
+def exported_model(
+    model: dict, file: str, runtime: str | None = None, trust: bool = False
+) -> nn.Module:
     """Build a config's model whose predictions come from an exported file; it cannot be trained.
 
     Args:
         model: Config of the model that was exported.
-        file: The .onnx or .pt2 file.
+        file: A file of ``export``.
         runtime: What runs a .onnx file, see ``load_exported``.
+        trust: Take .pt2 files, see ``load_exported``.
+
+    Returns:
+        The model; its attribute ``exported`` is the file's network.
 
     Raises:
         UserError: The file cannot be run, or has other outputs than the model.
     """
-    network = load_exported(file, runtime)
+    network = load_exported(file, runtime, trust)
     host: Any = MODELS.build(model)
+    host.exported = network
     if network.end_to_end:
         host.data_preprocessor._enable_normalize = False  # the file does that
     if hasattr(host, 'head'):
@@ -42,9 +49,15 @@ def exported_model(model: dict, file: str, runtime: str | None = None) -> nn.Mod
 
 
 def _run(network: Exported, inputs: Tensor) -> dict[str, Tensor]:
-    """Run a file on a host's batch (N, 3, H, W), normalized or, end to end, 0..255."""
+    """Run a file on a host's batch (N, C, H, W), normalized or, end to end, 0..255."""
     if network.end_to_end:
-        inputs = inputs.permute(0, 2, 3, 1).to(torch.uint8)
+        pixels = inputs.permute(0, 2, 3, 1).to(torch.uint8)
+        if not torch.equal(pixels.permute(0, 3, 1, 2).to(inputs.dtype), inputs):
+            raise UserError(
+                'the file takes pixels of 8 bits, but these pictures have others: export without '
+                '--end-to-end'
+            )
+        inputs = pixels
     outputs = network(inputs.contiguous().cpu().numpy())
     return {name: torch.from_numpy(out).to(inputs.device) for name, out in outputs.items()}
 

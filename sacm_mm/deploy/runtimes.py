@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +17,7 @@ import torch
 
 from sacm_mm.core.errors import UserError
 
-SUFFIXES = ('.onnx', '.pt2')
+SUFFIXES = ('.onnx', '.xml', '.pt2')
 META = 'sacm_mm'  # under which a file carries what it is, as JSON
 _INSTALL = "pip install 'sacm_mm[export]'"
 
@@ -24,12 +25,12 @@ _INSTALL = "pip install 'sacm_mm[export]'"
 class Exported(ABC):
     """An exported network.
 
-    ``Network``'s function on arrays: (N, 3, H, W) float32, or (N, H, W, 3) uint8 when
-    ``end_to_end`` -> outputs by name.
+    ``Network``'s function on arrays: (N, C, H, W) float32, or (N, H, W, C) uint8 when
+    ``end_to_end`` -> outputs by name. It may be called from several threads.
 
     Attributes:
         end_to_end: The file takes pixels and decides classes itself.
-        meta: What the export wrote down: config, class names, versions; may be empty.
+        meta: What the export wrote down, see ``describe``; may be empty.
     """
 
     end_to_end: bool
@@ -46,6 +47,7 @@ class OnnxRuntimeFile(Exported):
     def __init__(self, path: Path) -> None:
         import onnxruntime
 
+        refuse_external_data(path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         self._session = onnxruntime.InferenceSession(
@@ -62,10 +64,17 @@ class OnnxRuntimeFile(Exported):
 
 
 class OpenVinoFile(Exported):
-    """A .onnx file in OpenVINO, on the CPU, in float32, with PyTorch's number of threads."""
+    """A .onnx or .xml file in OpenVINO, on the CPU, in float32, with PyTorch's number of threads.
+
+    Each thread has its own request: two that share one get each other's numbers.
+    """
 
     def __init__(self, path: Path) -> None:
-        core = _openvino()
+        if path.suffix == '.onnx':
+            refuse_external_data(path)
+        elif not path.with_suffix('.bin').is_file():
+            raise ValueError(f"its weights, '{path.with_suffix('.bin').name}', are not beside it")
+        core = openvino_core()
         model = core.read_model(path)
         self._compiled = core.compile_model(
             model,
@@ -75,13 +84,49 @@ class OpenVinoFile(Exported):
                 'INFERENCE_NUM_THREADS': torch.get_num_threads(),
             },
         )
+        self._requests = threading.local()
         self._names = [output.get_any_name() for output in self._compiled.outputs]
         self.end_to_end = model.input(0).get_element_type().get_type_name() == 'u8'
-        self.meta = {}  # OpenVINO does not hand on what an ONNX file carries
+        self.meta = _decoded(_rt_info(model))
 
     def __call__(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """Run the network."""
-        return dict(zip(self._names, self._compiled(image).values()))
+        if not hasattr(self._requests, 'own'):
+            self._requests.own = self._compiled.create_infer_request()
+        request = self._requests.own
+        request.infer([np.ascontiguousarray(image)])
+        # the next call of this thread writes where this one's results are
+        return {n: request.get_output_tensor(i).data.copy() for i, n in enumerate(self._names)}
+
+
+def _rt_info(model: Any) -> str | None:
+    """Find what the export wrote into a file: an .xml's own information, or an .onnx file's."""
+    for place in ([META], ['framework', META]):
+        if model.has_rt_info(place):
+            return model.get_rt_info(place).astype(str)
+    return None
+
+
+def refuse_external_data(path: Path) -> None:
+    """Refuse a .onnx file whose weights are elsewhere on the disk: ours carry theirs.
+
+    Raises:
+        ValueError: It names other files, or is no ONNX file.
+    """
+    import onnx
+
+    for part in _messages(onnx.load(path, load_external_data=False)):
+        if isinstance(part, onnx.TensorProto) and (part.external_data or part.data_location):
+            raise ValueError('it wants to read other files of this machine')
+
+
+def _messages(message: Any) -> Iterator[Any]:
+    """Walk over a protobuf message and all that it holds: graphs in nodes, functions, tensors."""
+    yield message
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in [value] if hasattr(value, 'ListFields') else value:
+                yield from _messages(part)
 
 
 class TorchFile(Exported):
@@ -104,7 +149,7 @@ class TorchFile(Exported):
 
 
 @cache
-def _openvino() -> Any:
+def openvino_core() -> Any:
     """Return the one core of this process, which is never given back.
 
     Its CPU plugin puts an alternate signal stack on the thread and frees that memory with the core,
@@ -127,40 +172,62 @@ def is_exported(path: str | Path) -> bool:
     return Path(path).suffix in SUFFIXES
 
 
-def load_exported(path: str | Path, runtime: str | None = None) -> Exported:
+def load_exported(path: str | Path, runtime: str | None = None, trust: bool = False) -> Exported:
     """Load an exported file.
 
     Args:
-        path: A .onnx or .pt2 file that ``export`` wrote.
+        path: A .onnx, .xml (OpenVINO) or .pt2 (PyTorch) file that ``export`` wrote.
         runtime: For .onnx, ``'onnxruntime'`` or ``'openvino'``; by default the first installed.
+        trust: Take .pt2 files: PyTorch unpickles parts of them, which can run any code.
 
     Raises:
-        UserError: The file is missing, damaged or of another kind, or its runtime is missing.
+        UserError: The file is missing, damaged or of another kind, is not to be trusted, or its
+            runtime is missing.
     """
     path = Path(path)
     if not is_exported(path):
-        raise UserError(f"'{path}' is no exported file: its name must end in .onnx or .pt2")
+        raise UserError(f"'{path}' is no exported file: its name must end in {_list(SUFFIXES)}")
     if not path.is_file():
-        raise UserError(f"exported file '{path}' does not exist: write it with tools/export.py")
-    kind: Callable[[Path], Exported] = TorchFile
-    if path.suffix == '.onnx':
-        kind = RUNTIMES[_checked(runtime)]
+        raise UserError(f"exported file '{path}' does not exist: write it with sacm export")
+    kind = _kind(path, runtime)
+    if kind is TorchFile and not trust:
+        raise UserError(
+            f"'{path}' was not read, for a .pt2 file can run code: use an .onnx file, or --trust "
+            'if you know who made it'
+        )
     try:
         return kind(path)
     except Exception as error:  # each runtime has its own for a file that it cannot read
-        first = str(error).strip().partition('\n')[0]
         raise UserError(
-            f"'{path}' is damaged or not of tools/export.py: write it again ({first})"
+            f"'{path}' is damaged or not of sacm export: write it again ({_first_line(error)})"
         ) from error
 
 
-def _checked(runtime: str | None) -> str:
+def _kind(path: Path, runtime: str | None) -> Callable[[Path], Exported]:
+    """Choose what runs a file, by its name and by what is installed."""
     if runtime is not None and runtime not in RUNTIMES:
         raise UserError(f"unknown runtime '{runtime}': choose from {', '.join(RUNTIMES)}")
+    if path.suffix == '.pt2':
+        if runtime:
+            raise UserError(f"'{path}' runs in PyTorch, not in {runtime}: leave out --runtime")
+        return TorchFile
+    if path.suffix == '.xml':
+        if runtime not in (None, 'openvino'):
+            raise UserError(f"'{path}' runs in OpenVINO, not in {runtime}: leave out --runtime")
+        runtime = 'openvino'
     for name in (runtime,) if runtime else RUNTIMES:
-        if find_spec(name):
-            return name
-    raise UserError(f'{runtime or " and ".join(RUNTIMES)} not installed: {_INSTALL}')
+        needed = (name,) if path.suffix == '.xml' else (name, 'onnx')
+        if all(find_spec(module) for module in needed):
+            return RUNTIMES[name]
+    raise UserError(f'{runtime or " and ".join(RUNTIMES)} or onnx not installed: {_INSTALL}')
+
+
+def _list(names: tuple[str, ...]) -> str:
+    return f'{", ".join(names[:-1])} or {names[-1]}'
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition('\n')[0]
 
 
 def _decoded(text: str | bytes | None) -> dict[str, Any]:

@@ -1,0 +1,152 @@
+"""What an exported file says of itself: task, classes, colours, and how pictures come to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.config import Config
+from torch import nn
+
+from sacm_mm.deploy.network import Network
+
+# How the hosts load pictures where the config does not say it.
+_LOADED = 'BGR'
+
+
+def describe(
+    model: nn.Module, cfg: Config | None = None, names: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Describe a model so that a stranger can run its file; JSON.
+
+    Args:
+        model: A segmentor, depth estimator, joint estimator or classifier.
+        cfg: Its config, whose test pipeline says how pictures are resized.
+        names: Its ``classes`` and ``palette``, see ``model_meta``.
+
+    Returns:
+        ``task`` (segmentation, depth, joint or classification); ``classes`` and ``palette``, or
+        None; ``threshold`` of a head of one logit; ``channels`` and ``colours`` (RGB, BGR, or None
+        where there are not three) of its pictures; ``mean`` and ``std`` of a channel, of values
+        0 to 255; ``resize``, see ``resizing``; ``mode`` of the host's inference (whole or slide,
+        with or without flips); ``depth_range`` in metres.
+    """
+    network = Network(model)
+    task = task_of(network)
+    names = names or {}
+    # a depth estimator's data set may name classes that it does not predict
+    classes = names.get('classes') if task != 'depth' else None
+    head: Any = getattr(model, 'decode_head', None)
+    one_logit = task in ('segmentation', 'joint') and head.out_channels == 1
+    return {
+        'task': task,
+        'classes': list(classes) if classes else None,
+        'palette': [list(map(int, c)) for c in names.get('palette') or ()] if classes else None,
+        'threshold': float(head.threshold) if one_logit else None,
+        **_pictures(network),
+        'resize': resizing(cfg) if cfg is not None else [],
+        'mode': (getattr(model, 'test_cfg', None) or {}).get('mode', 'whole'),
+        'depth_range': _depth_range(network),
+    }
+
+
+def task_of(network: Network) -> str:
+    """Return ``'segmentation'``, ``'depth'``, ``'joint'`` or ``'classification'``."""
+    if hasattr(network.model, 'head'):
+        return 'classification'
+    if network.is_depth('decode_head'):
+        return 'depth'
+    return 'joint' if hasattr(network.model, 'depth_head') else 'segmentation'
+
+
+def channels_of(model: nn.Module) -> int:
+    """Return how many channels the pictures of a model have."""
+    preprocessor: Any = model.data_preprocessor
+    if preprocessor._enable_normalize:
+        statistics = len(preprocessor.mean)
+        if statistics > 1:  # one value would do for any number of channels
+            return statistics
+    for module in model.backbone.modules():  # type: ignore[union-attr]
+        channels = getattr(module, 'in_channels', None)
+        if isinstance(channels, int):
+            return channels
+    return 3
+
+
+def _pictures(network: Network) -> dict[str, Any]:
+    """Say which numbers the network takes."""
+    preprocessor = network.model.data_preprocessor
+    channels = channels_of(network.model)
+    # each of the hosts has its own name for it
+    swaps = any(
+        getattr(preprocessor, name, False)
+        for name in ('_channel_conversion', 'channel_conversion', 'to_rgb')
+    )
+    normalizes = preprocessor._enable_normalize
+    return {
+        'channels': channels,
+        'colours': (_LOADED[::-1] if swaps else _LOADED) if channels == 3 else None,
+        'mean': _numbers(preprocessor.mean, channels) if normalizes else [0.0] * channels,
+        'std': _numbers(preprocessor.std, channels) if normalizes else [1.0] * channels,
+    }
+
+
+def _numbers(tensor: Any, channels: int) -> list[float]:
+    values = tensor.flatten().expand(channels).tolist()
+    return [float(f'{value:.6g}') for value in values]  # 123.675, which float32 does not have
+
+
+def _depth_range(network: Network) -> list[float] | None:
+    """Return the bounds of the predicted depth, in metres, where the head has some."""
+    model = network.model
+    for name in ('decode_head', 'depth_head'):
+        head = getattr(model, name, None)
+        if head is not None and network.is_depth(name) and hasattr(head, 'max_depth'):
+            return [float(getattr(head, 'min_depth', 0.0)), float(head.max_depth)]
+    return None
+
+
+def resizing(cfg: Config) -> list[dict[str, Any]] | None:
+    """Read from a config's test pipeline how a picture comes to the network's size.
+
+    Returns:
+        Steps in order, each ``resize`` (``width``, ``height``, ``keep_ratio``), ``short_edge``
+        (``size``) or ``center_crop`` (``width``, ``height``), in pixels, the first two with
+        ``interpolation`` and ``backend``; empty where pictures keep their sizes, None where the
+        pipeline changes them in another way.
+    """
+    loader = cfg.get('test_dataloader') or {}
+    dataset = loader.get('dataset') or {}
+    while 'pipeline' not in dataset and 'dataset' in dataset:
+        dataset = dataset['dataset']
+    steps = []
+    for transform in dataset.get('pipeline') or ():
+        step = _step(transform)
+        if step is None:
+            return None
+        if step:
+            steps.append(step)
+    return steps
+
+
+def _step(transform: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Read one transform: a step, empty where it leaves the picture alone, None if unknown."""
+    kind = str(transform['type']).rpartition('.')[2]
+    how = dict(
+        interpolation=transform.get('interpolation', 'bilinear'),
+        backend=transform.get('backend', 'cv2'),
+    )
+    if kind.startswith(('Load', 'Pack')):
+        return {}
+    if kind == 'Resize' and isinstance(transform.get('scale'), (tuple, list, int)):
+        scale = transform['scale']
+        width, height = (scale, scale) if isinstance(scale, int) else scale
+        keep = bool(transform.get('keep_ratio', False))
+        return dict(step='resize', width=int(width), height=int(height), keep_ratio=keep, **how)
+    if kind == 'ResizeEdge' and transform.get('edge', 'short') == 'short':
+        return dict(step='short_edge', size=int(transform['scale']), **how)
+    if kind == 'CenterCrop' and not transform.get('auto_pad'):
+        size = transform['crop_size']
+        width, height = (size, size) if isinstance(size, int) else size
+        return dict(step='center_crop', width=int(width), height=int(height))
+    return None
