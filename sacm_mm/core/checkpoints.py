@@ -5,7 +5,8 @@ from __future__ import annotations
 import pickle
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
@@ -270,7 +271,7 @@ def _load(path: Path, trust: bool) -> Any:
         if trust:
             return torch.load(path, map_location='cpu', weights_only=False)
         _check_archive(path)
-        with torch.serialization.safe_globals(_allowed(path)):
+        with torch.serialization.safe_globals(_allowed(path)), _statistics_kept():
             return torch.load(path, map_location='cpu', weights_only=True)
     except UserError:
         raise
@@ -284,6 +285,19 @@ def _load(path: Path, trust: bool) -> Any:
         ) from error
     except Exception as error:  # which ones a damaged archive raises is not documented
         raise _damaged(path) from error
+
+
+@contextmanager
+def _statistics_kept() -> Iterator[None]:
+    """Keep how curves are averaged: one that is loaded sets it for all, to the inert stand-ins."""
+    from mmengine.logging import HistoryBuffer
+
+    methods = dict(HistoryBuffer._statistics_methods)
+    try:
+        yield
+    finally:
+        HistoryBuffer._statistics_methods.clear()
+        HistoryBuffer._statistics_methods.update(methods)
 
 
 def _check_archive(path: Path) -> None:
