@@ -13,20 +13,11 @@ from mmengine.utils import ManagerMixin
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 from yapf.yapflib import yapf_api
 
-from sacm_mm.sample_data.layouts import (
-    Sizes,
-    write_ade20k,
-    write_camvid,
-    write_cifar10,
-    write_cityscapes,
-    write_imagenet,
-    write_kitti,
-    write_nyu,
-    write_voc,
-)
-
 TOOLS = Path(__file__).resolve().parents[1] / 'tools'
-sys.path.append(str(TOOLS / 'maintenance'))  # no package: it is not part of what is installed
+# not part of what is installed
+sys.path += [str(TOOLS), str(TOOLS / 'maintenance')]
+from sample_data.layouts import WRITERS, Sizes  # noqa: E402
+
 SMALL = Sizes(train=4, val=4, size=(48, 64))
 CAMVID = 'sacm_camvid_light.py'
 LOADERS = [
@@ -126,7 +117,7 @@ def run_tool(capfd):
 def camvid_root(tmp_path_factory):
     """Hold ``camvid``, 4 images of 48x64 pixels a split; not to be changed."""
     root = tmp_path_factory.mktemp('data')
-    write_camvid(root, sizes=SMALL)
+    WRITERS['camvid'](root, sizes=SMALL)
     return root
 
 
@@ -134,7 +125,7 @@ def camvid_root(tmp_path_factory):
 def voc_root(tmp_path_factory):
     """Hold ``VOCdevkit/VOC2012``, 4 images of 48x64 pixels a list; not to be changed."""
     root = tmp_path_factory.mktemp('data')
-    write_voc(root, sizes=SMALL)
+    WRITERS['voc'](root, sizes=SMALL)
     return root
 
 
@@ -142,7 +133,7 @@ def voc_root(tmp_path_factory):
 def cifar_root(tmp_path_factory):
     """Hold ``cifar10`` as the original archive, of a few images."""
     root = tmp_path_factory.mktemp('cifar')
-    write_cifar10(root, sizes=Sizes(train=16, val=8, size=(32, 32)))
+    WRITERS['cifar10'](root, sizes=Sizes(train=16, val=8, size=(32, 32)))
     return root
 
 
@@ -150,7 +141,7 @@ def cifar_root(tmp_path_factory):
 def imagenet_root(tmp_path_factory):
     """Hold ``imagenet``, 4 images of 48x64 pixels a split; not to be changed."""
     root = tmp_path_factory.mktemp('imagenet')
-    write_imagenet(root, sizes=SMALL)
+    WRITERS['imagenet'](root, sizes=SMALL)
     return root
 
 
@@ -158,7 +149,7 @@ def imagenet_root(tmp_path_factory):
 def ade_root(tmp_path_factory):
     """Hold ``ade/ADEChallengeData2016``, 4 images of 48x64 pixels a split; not to be changed."""
     root = tmp_path_factory.mktemp('ade')
-    write_ade20k(root, sizes=SMALL)
+    WRITERS['ade20k'](root, sizes=SMALL)
     return root
 
 
@@ -166,8 +157,8 @@ def ade_root(tmp_path_factory):
 def depth_root(tmp_path_factory):
     """Hold ``nyu``, ``kitti`` and ``cityscapes``, 4 images of 48x64 pixels a split."""
     root = tmp_path_factory.mktemp('depth')
-    for write in (write_nyu, write_kitti, write_cityscapes):
-        write(root, sizes=SMALL)
+    for name in ('nyu', 'kitti', 'cityscapes'):
+        WRITERS[name](root, sizes=SMALL)
     return root
 
 

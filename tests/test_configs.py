@@ -42,7 +42,7 @@ def data_root(request):
     ):
         if word in request.getfixturevalue('path').stem:
             return request.getfixturevalue(fixture)
-    raise LookupError('a config without sample data: write its layout in sacm_mm.sample_data')
+    raise LookupError('a config without sample data: write its layout in tools/sample_data')
 
 
 def shrink(steps):

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import LOADERS
-
-from sacm_mm.sample_data.layouts import Sizes, write_camvid
+from sample_data.layouts import WRITERS, Sizes
 
 LIGHT = Path(__file__).resolve().parents[1] / 'configs/sacm_camvid_light.py'
 # The network and the optimiser of the config; eight whole images without augmentation.
@@ -29,7 +28,7 @@ train_cfg = dict(max_iters=200, val_interval=200)
 def test_eight_images_are_learned_by_heart(run_tool, tmp_path, monkeypatch):
     """On CamVid where $SACM_DATA has it, else on drawn street scenes."""
     if not Path(os.environ.get('SACM_DATA', ''), 'camvid').is_dir():
-        write_camvid(tmp_path, sizes=Sizes(train=8, val=1, size=(120, 160)))
+        WRITERS['camvid'](tmp_path, sizes=Sizes(train=8, val=1, size=(120, 160)))
         monkeypatch.setenv('SACM_DATA', str(tmp_path))
     config = tmp_path / 'overfit.py'
     config.write_text(OVERFIT)

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from rich.progress import track
+from sample_data.layouts import WRITERS, Sizes, find_writers
 
 from sacm_mm.cli.common import run_tool
-from sacm_mm.sample_data.layouts import WRITERS, Sizes, find_writers
 
 
 def parse_args() -> argparse.Namespace:
