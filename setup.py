@@ -43,8 +43,8 @@ class BuildWithMim(build_py):
             if self.editable_mode:
                 (mim / name).symlink_to(Path('../..', name))
             elif source.is_dir():
-                # tools/maintenance is for who works on the project itself
-                leave = shutil.ignore_patterns('__pycache__', 'maintenance')
+                # for who works on the project itself
+                leave = shutil.ignore_patterns('__pycache__', 'maintenance', '*sample_data*')
                 shutil.copytree(source, mim / name, ignore=leave)
             else:
                 shutil.copy2(source, mim / name)

@@ -1,5 +1,7 @@
 """The official .mat files of NYU Depth v2, small ones of the same structure, become a data set."""
 
+import subprocess
+
 import cv2
 import h5py
 import numpy as np
@@ -8,6 +10,9 @@ import scipy.io
 
 H, W = 24, 32
 CLASSES40 = [1, 40, 39, 7]  # of the labels 1 to 4: wall, other prop, other furniture, table
+
+DEPTHS = np.full((4, W, H), -5, np.float32)
+DEPTHS[:, 0, 0] = 9
 
 
 @pytest.fixture(scope='module')
@@ -100,6 +105,15 @@ def spoil(path, **datasets):
         ({'labels': np.full((4, W, H), 9, np.uint16)}, 'has the label 9, but the class mapping'),
         ({'depths': np.full((4, W, H), 900.0, np.float32)}, 'are not metres'),
         ({'depths': np.ones((3, W, H), np.float32)}, 'the split asks for number 4'),
+        ({'depths': np.zeros((4, W, H), np.float32)}, 'reach from 0 to 0 and are not metres'),
+        ({'depths': np.full((4, W, H), 1e-4, np.float32)}, 'and are not metres'),
+        ({'depths': -DEPTHS}, 'reach from -9 to 5 and are not metres'),
+        ({'depths': np.ones((4, W, H), np.int32)}, "'depths' of"),
+        ({'depths': np.ones((4, H, W), np.float32)}, f'are {H}x{W}, its images {W}x{H}'),
+        ({'labels': np.ones((4, W, H // 2), np.uint16)}, f'are {W}x{H // 2}, its images {W}x{H}'),
+        ({'labels': np.full((4, W, H), -1, np.int16)}, 'has the label -1: labels count from 0'),
+        ({'labels': np.ones((4, W, H), np.float32)}, 'are float32'),
+        ({'images': np.zeros((4, 3, W, H), np.float32)}, 'are float32'),
     ],
 )
 def test_other_files_are_refused_and_nothing_is_left(prepare, mats, spoilt, culprit):
@@ -108,6 +122,39 @@ def test_other_files_are_refused_and_nothing_is_left(prepare, mats, spoilt, culp
     assert culprit in error
     assert str(mats / 'nyu.mat') in error
     assert not list(mats.glob('data/*')) and not list(mats.glob('data/.*'))
+
+
+@pytest.mark.parametrize(
+    ('train', 'test', 'twice'),
+    [
+        ([2, 4], [1, 4], 'image 4 in train and in test'),
+        ([2, 2], [1], 'image 2 in train and in train'),
+    ],
+)
+def test_splits_that_overlap_are_refused(prepare, mats, train, test, twice):
+    splits = {'trainNdxs': np.array(train, np.uint16), 'testNdxs': np.array(test, np.uint16)}
+    scipy.io.savemat(mats / 'splits.mat', splits)
+    assert f"splits.mat' has {twice}" in prepare().error
+    assert not (mats / 'data').exists()
+
+
+def test_what_a_killed_run_left_is_removed(prepare, mats):
+    done = subprocess.Popen(['true'])
+    done.wait()
+    left = mats / f'data/.nyu.{done.pid}.partial/images'
+    left.mkdir(parents=True)
+    assert prepare().code == 0
+    assert [p.name for p in (mats / 'data').iterdir()] == ['nyu']
+
+
+def test_data_that_lie_in_another_file_are_refused(prepare, mats):
+    (mats / 'secret').write_bytes(bytes(range(256)) * 64)
+    with h5py.File(mats / 'nyu.mat', 'r+') as file:
+        del file['images']
+        outside = [(str(mats / 'secret'), 0, h5py.h5f.UNLIMITED)]
+        file.create_dataset('images', (4, 3, W, H), np.uint8, external=outside)
+    assert "its 'images' lie in another file" in prepare().error
+    assert not (mats / 'data').exists()
 
 
 def test_files_that_are_not_mat(prepare, mats):

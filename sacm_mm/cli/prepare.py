@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     from rich.progress import track
 
     try:
-        from sacm_mm.prepare.nyu import prepare_nyu
+        from sacm_mm.datasets.prepare_nyu import prepare_nyu
     except ModuleNotFoundError as error:
         raise UserError(f"this needs {error.name}: run 'pip install {error.name}'") from error
 

@@ -15,7 +15,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -69,6 +69,7 @@ def publish_folder(out: str | os.PathLike, overwrite: bool = False) -> Iterator[
     out = Path(out)
     if out.exists() and not overwrite and not (out.is_dir() and not any(out.iterdir())):
         raise UserError(f"'{out}' exists and is not overwritten: remove it or choose another name")
+    missing = [folder for folder in out.parents if not folder.exists()]
     with _failures_named(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(out)
@@ -86,8 +87,12 @@ def publish_folder(out: str | os.PathLike, overwrite: bool = False) -> Iterator[
             else:
                 partial.replace(out)
             _to_disk(out.parent)
-        finally:
+        except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
+            for folder in missing:  # the innermost first
+                with suppress(OSError):
+                    folder.rmdir()
+            raise
 
 
 def _beside(path: Path) -> Path:

@@ -6,17 +6,16 @@ unlabelled and the rest counts ``names`` from 1. ``splits.mat`` and ``classMappi
 the older format; their indices count from 1.
 """
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import cv2
 import h5py
 import numpy as np
 import scipy.io
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.sample_data.files import photo, save
+from sacm_mm.core.files import publish_folder
 
 OTHER_PROP = 40
 """The last of the 40 classes; it is ignored, which leaves 39."""
@@ -56,21 +55,10 @@ def prepare_nyu(
     split_of = _read_splits(splits)
     label_ids = None if classes40 is None else _read_classes40(classes40)
     with _open(mat) as file:
-        _check(mat, file, max(split_of) + 1)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            partial_folder = Path(tempfile.mkdtemp(prefix='.nyu.', dir=out))
-        except OSError as error:
-            raise UserError(f"cannot write to '{out}': {error.strerror}") from error
-        try:
+        _check(mat, file, max(split_of) + 1, masks=label_ids is not None)
+        with publish_folder(target) as folder:
             for index in track(sorted(split_of)):
-                name = f'{split_of[index]}/{index:04d}'
-                _write(file, index, label_ids, partial_folder, name)
-            partial_folder.chmod(0o755)  # mkdtemp makes it private
-            partial_folder.rename(target)
-        except BaseException:
-            shutil.rmtree(partial_folder, ignore_errors=True)
-            raise
+                _write(file, index, label_ids, folder, f'{split_of[index]}/{index:04d}')
     return target
 
 
@@ -85,10 +73,18 @@ def _open(mat: Path) -> h5py.File:
         ) from error
 
 
-def _check(mat: Path, file: h5py.File, number: int) -> None:
-    for key, middle in (('images', (3,)), ('depths', ()), ('labels', ())):
+def _check(mat: Path, file: h5py.File, number: int, masks: bool) -> None:
+    """Refuse another file before anything is written."""
+    kinds = {'images': ((3,), 'u'), 'depths': ((), 'f'), 'labels': ((), 'iu')}
+    for key, (middle, types) in kinds.items():
+        if key == 'labels' and not masks:
+            continue
         if key not in file:
             raise UserError(f"'{mat}' has no '{key}': take nyu_depth_v2_labeled.mat")
+        if isinstance(file.get(key, getlink=True), h5py.ExternalLink) or (
+            file[key].external or file[key].is_virtual
+        ):
+            raise UserError(f"'{mat}' is refused: its '{key}' lie in another file")
         shape = file[key].shape
         if shape[1:-2] != middle or len(shape) != len(middle) + 3:
             raise UserError(
@@ -98,6 +94,16 @@ def _check(mat: Path, file: h5py.File, number: int) -> None:
             raise UserError(
                 f"'{mat}' has {shape[0]} {key}, but the split asks for number {number}: take the "
                 'splits.mat that belongs to it'
+            )
+        if shape[-2:] != file['images'].shape[-2:]:
+            raise UserError(
+                f"'{key}' of '{mat}' are {shape[-2]}x{shape[-1]}, its images "
+                f'{"x".join(map(str, file["images"].shape[-2:]))}: it is not '
+                'nyu_depth_v2_labeled.mat'
+            )
+        if file[key].dtype.kind not in types or (key == 'images' and file[key].dtype.itemsize > 1):
+            raise UserError(
+                f"'{key}' of '{mat}' are {file[key].dtype}: it is not nyu_depth_v2_labeled.mat"
             )
 
 
@@ -115,11 +121,15 @@ def _read_mat(path: Path, key: str) -> np.ndarray:
 
 def _read_splits(path: Path) -> dict[int, str]:
     """Map the number of each image, from 0, to its split."""
-    found = {
-        int(index) - 1: split
-        for split, key in (('train', 'trainNdxs'), ('test', 'testNdxs'))
-        for index in _read_mat(path, key)
-    }
+    found: dict[int, str] = {}
+    for split, key in (('train', 'trainNdxs'), ('test', 'testNdxs')):
+        for number in map(int, _read_mat(path, key)):
+            if number - 1 in found:
+                raise UserError(
+                    f"'{path}' has image {number} in {found[number - 1]} and in {split}: each "
+                    'belongs to one split, once'
+                )
+            found[number - 1] = split
     if not found or min(found) < 0:
         raise UserError(f"'{path}' holds no numbers from 1: it is not splits.mat")
     return found
@@ -140,18 +150,33 @@ def _write(
 ) -> None:
     """Write one image with its depth map and mask; MATLAB's (W, H) becomes (H, W)."""
     depth = np.nan_to_num(file['depths'][index].T)
-    if not 0 < depth.max() < 65.5:
+    if depth.min() < 0 or not 1e-3 <= depth.max() < 65.5:
         raise UserError(
-            f"depths of image {index} in '{file.filename}' are not metres: it is damaged"
+            f"depths of image {index} in '{file.filename}' reach from {depth.min():g} to "
+            f'{depth.max():g} and are not metres: it is damaged'
         )
-    photo(folder / 'images' / f'{name}.jpg', file['images'][index].transpose(2, 1, 0), quality=95)
-    save(folder / 'annotations' / f'{name}.png', np.round(1000 * depth).astype(np.uint16))
+    # (3, W, H) -> (H, W, 3), in OpenCV's order of the colours
+    image = file['images'][index].transpose(2, 1, 0)[..., ::-1]
+    _save(image, folder / 'images' / f'{name}.jpg', [cv2.IMWRITE_JPEG_QUALITY, 95])
+    millimetres = np.round(1000 * depth).astype(np.uint16)
+    _save(millimetres, folder / 'annotations' / f'{name}.png')
     if label_ids is not None:
         labels = file['labels'][index].T
+        if labels.min() < 0:
+            raise UserError(
+                f"image {index} of '{file.filename}' has the label {labels.min()}: labels count "
+                'from 0, it is damaged'
+            )
         if labels.max() >= len(label_ids):
             raise UserError(
                 f"image {index} of '{file.filename}' has the label {labels.max()}, but the class "
                 f'mapping ends at {len(label_ids) - 1}: take the classMapping40.mat that belongs '
                 'to it'
             )
-        save(folder / 'labels40' / f'{name}.png', label_ids[labels])
+        _save(label_ids[labels], folder / 'labels40' / f'{name}.png')
+
+
+def _save(pixels: np.ndarray, path: Path, options: Sequence[int] = ()) -> None:
+    """Write pixels into the folder that appears when it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(path.suffix, pixels, options)[1].tobytes())
