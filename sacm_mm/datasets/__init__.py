@@ -8,6 +8,7 @@ from .depth_transforms import (
     RandomDepthResize,
     RandomDepthRotate,
 )
+from .flips import AlternatingFlip
 from .folders import FolderClsDataset, FolderDepthDataset, FolderSegDataset
 from .picture_transforms import LoadPicture, RandomExposure
 from .segmentation import (
@@ -21,6 +22,7 @@ from .transforms import LoadAnnotations, LoadImageFromFile
 
 __all__ = [
     'ADE20KDataset',
+    'AlternatingFlip',
     'CIFAR10Dataset',
     'CamVidDataset',
     'CheckedDepthDataset',

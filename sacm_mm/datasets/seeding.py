@@ -15,21 +15,24 @@ class Draw(int):
         index: The index.
         run_seed: Seed of the run.
         number: How many images all processes have drawn before.
+        epoch: How often the whole set has been drawn before.
     """
 
     seed: int
+    epoch: int
 
-    def __new__(cls, index: int, run_seed: int, number: int) -> 'Draw':
+    def __new__(cls, index: int, run_seed: int, number: int, epoch: int = 0) -> 'Draw':
         draw = super().__new__(cls, index)
         draw.seed = run_seed * 1_000_003 + number
+        draw.epoch = epoch
         return draw
 
     def __reduce__(self) -> tuple:
-        return _unpickled, (int(self), self.seed)  # on its way to a worker
+        return _unpickled, (int(self), self.seed, self.epoch)  # on its way to a worker
 
 
-def _unpickled(index: int, seed: int) -> Draw:
-    draw = Draw(index, 0, 0)
+def _unpickled(index: int, seed: int, epoch: int) -> Draw:
+    draw = Draw(index, 0, 0, epoch)
     draw.seed = seed
     return draw
 

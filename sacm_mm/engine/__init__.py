@@ -16,6 +16,7 @@ from .picture_grid import PictureGridHook
 from .progress_bar import ProgressBarHook
 from .safe_training import StopOnNonFiniteHook, StopOnSignalHook
 from .save_predictions import SavePredictionsHook
+from .whiten_stem import WhitenStemHook
 
 __all__ = [
     'BFloat16OptimWrapper',
@@ -33,4 +34,5 @@ __all__ = [
     'SeedStepsHook',
     'StopOnNonFiniteHook',
     'StopOnSignalHook',
+    'WhitenStemHook',
 ]

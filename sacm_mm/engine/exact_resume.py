@@ -37,7 +37,8 @@ class InfiniteSampler(MMEngineInfiniteSampler):
 
     def _indices_of_rank(self) -> Iterator[int]:
         for place, index in enumerate(super()._indices_of_rank()):
-            yield Draw(index, self.seed, place * self.world_size + self.rank)
+            number = place * self.world_size + self.rank
+            yield Draw(index, self.seed, number, number // self.size)
 
 
 @DATA_SAMPLERS.register_module()
@@ -51,7 +52,8 @@ class DefaultSampler(MMEngineDefaultSampler):
     def __iter__(self) -> Iterator[int]:
         first = self.epoch * self.total_size
         for place, index in enumerate(super().__iter__()):
-            yield Draw(index, self.seed, first + place * self.world_size + self.rank)
+            number = first + place * self.world_size + self.rank
+            yield Draw(index, self.seed, number, self.epoch)
 
 
 @DATA_SAMPLERS.register_module()
