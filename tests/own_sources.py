@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import tifffile
 import yaml
+from mmengine.config import Config
+from mmengine.registry import DATASETS, MODELS, init_default_scope
 from PIL import Image
 
 NAMES = ('background', 'car', 'tree')
@@ -225,3 +227,20 @@ def depth(root: Path, unit: str = 'mm', number: int = 10) -> list[Path]:
         else:
             save(made.depth, root / f'depths/depth_{i:03}.tif')
     return [root / 'photos', root / 'depths']
+
+
+def build(config, **changes):
+    """Build a ready config's model, tiny, and its data sets."""
+    cfg = Config.fromfile(config)
+    init_default_scope(cfg.default_scope)
+    head = cfg.model.get('decode_head') or cfg.model.head
+    cfg.model.backbone.arch, head.in_channels = 'd16-l2-k3-p4', 16
+    if 'upscale_factor' in head:
+        head.upscale_factor = 4
+    cfg.merge_from_dict(changes)
+    model = MODELS.build(cfg.model)
+    train, val = (
+        DATASETS.build({**cfg[f'{part}_dataloader'].dataset, 'serialize_data': False})
+        for part in ('train', 'val')
+    )
+    return cfg, model, train, val

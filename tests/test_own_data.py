@@ -7,11 +7,9 @@ import own_sources
 import pytest
 import torch
 import yaml
-from mmengine.config import Config
 from mmengine.dataset import default_collate, pseudo_collate
 from mmengine.optim import OptimWrapper
-from mmengine.registry import DATASETS, MODELS, init_default_scope
-from own_sources import COLOURS, NAMES, SIZE, save, scene
+from own_sources import COLOURS, NAMES, SIZE, build, save, scene
 from PIL import Image
 
 from sacm_mm.core.errors import UserError
@@ -32,23 +30,6 @@ KINDS = {
     'classes': ('classes', own_sources.classes, {}),
     'depth': ('depth', own_sources.depth, {'unit': 'mm'}),
 }
-
-
-def build(config, **changes):
-    """Build a ready config's model, tiny, and its data sets."""
-    cfg = Config.fromfile(config)
-    init_default_scope(cfg.default_scope)
-    head = cfg.model.get('decode_head') or cfg.model.head
-    cfg.model.backbone.arch, head.in_channels = 'd16-l2-k3-p4', 16
-    if 'upscale_factor' in head:
-        head.upscale_factor = 4
-    cfg.merge_from_dict(changes)
-    model = MODELS.build(cfg.model)
-    train, val = (
-        DATASETS.build({**cfg[f'{part}_dataloader'].dataset, 'serialize_data': False})
-        for part in ('train', 'val')
-    )
-    return cfg, model, train, val
 
 
 def train_and_predict(config):

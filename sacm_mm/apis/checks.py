@@ -100,7 +100,7 @@ def check_heads(model: nn.Module) -> None:
     offered = getattr(source, 'out_channels', None)
     if not isinstance(offered, (tuple, list)):
         return
-    for name, head in _heads(model):
+    for name, head in heads_of(model):
         indices = getattr(head, 'in_index', -1)
         indices = [indices] if isinstance(indices, int) else list(indices)
         if any(not -len(offered) <= i < len(offered) for i in indices):
@@ -120,7 +120,8 @@ def check_heads(model: nn.Module) -> None:
             )
 
 
-def _heads(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+def heads_of(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """List the heads of a model with their names in the config."""
     for name in ('decode_head', 'depth_head', 'auxiliary_head', 'head'):
         head = getattr(model, name, None)
         if isinstance(head, nn.ModuleList):

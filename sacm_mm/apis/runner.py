@@ -17,6 +17,7 @@ from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.runner import Runner, set_random_seed
 
 from sacm_mm.apis.checks import build_part, check_heads, check_types
+from sacm_mm.apis.fits import check_fits
 from sacm_mm.core.checkpoints import check_weights, read_weights
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable
@@ -72,6 +73,7 @@ def build_runner(cfg: Config, loaders: Sequence[str]) -> Runner:
     if cfg.get('load_from') and (cfg.get('resume') or 'train_dataloader' not in loaders):
         check_weights(inner, read_weights(cfg.load_from), cfg.load_from)
     built = {name: _build_data(cfg[name], name) for name in loaders if cfg.get(name) is not None}
+    check_fits(inner, {name: loader['dataset'] for name, loader in built.items()})
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
         _distribute_on_cpu(cfg)
     runner = _runner(cfg, model, built)

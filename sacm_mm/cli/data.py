@@ -9,7 +9,7 @@ from pathlib import Path
 HELP = 'make a data set that trains at once of your own pictures'
 
 _KINDS = ('folder', 'coco', 'labelme', 'cvat', 'yolo', 'voc', 'classes', 'depth')
-_EPILOG = """\
+EPILOG = """\
 folder PHOTOS MASKS        masks that are pictures: colours, palettes, numbers, 0 and 255
 coco instances.json PHOTOS polygons and run lengths; or a folder with both
 labelme FOLDER             .json files beside the photos
@@ -25,8 +25,6 @@ Example: sacm data folder photos masks --out mine
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``sacm data``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = _EPILOG
     add = parser.add_argument
     add('kind', choices=_KINDS, help='what you have, see below')
     add('paths', nargs='+', type=Path, help='its folders or files')

@@ -16,6 +16,8 @@ from typing import NoReturn
 from sacm_mm.cli.common import call
 
 VERBS = (
+    'data',
+    'check',
     'train',
     'test',
     'predict',

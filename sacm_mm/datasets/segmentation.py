@@ -31,6 +31,23 @@ class CheckedSegDataset(BaseSegDataset):
     def __init__(self, *, pipeline: Sequence = (), **kwargs) -> None:
         super().__init__(pipeline=use_checked_loaders(list(pipeline)), **kwargs)
 
+    @classmethod
+    def get_label_map(cls, new_classes: Sequence | None = None) -> dict | None:
+        """Map the classes of the masks to those that are asked for.
+
+        Raises:
+            UserError: One of these is not a class of the data set.
+        """
+        known = cls.METAINFO.get('classes')
+        unknown = sorted(set(new_classes or ()) - set(known or new_classes or ()))
+        if unknown:
+            raise UserError(
+                f"{cls.__name__} has no class '{unknown[0]}': its masks hold {len(known or ())} "
+                f'classes, from {", ".join((known or ())[:3])} on; take sacm_mm.FolderSegDataset '
+                'for classes of your own'
+            )
+        return super().get_label_map(new_classes)
+
     def load_data_list(self) -> list[dict]:
         """List the samples; each has its image, its mask and the number of classes."""
         img_dir = self.data_prefix.get('img_path') or ''

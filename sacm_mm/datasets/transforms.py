@@ -58,13 +58,21 @@ class LoadImageFromFile(MMCVLoadImageFromFile):
 class LoadAnnotations(MMSegLoadAnnotations):
     """Load a segmentation mask (H, W), uint8; the same as the host's, checked.
 
-    The number of classes comes from a ``CheckedSegDataset``; with other data sets the values are
-    not checked. Samples of a data set without masks pass.
+    The number of classes comes from a ``CheckedSegDataset``, or else from ``num_classes``; without
+    either the values are not checked. Samples of a data set without masks pass.
+
+    Args:
+        num_classes: Classes, for data sets that do not say them with the sample.
+        **kwargs: ``mmseg.LoadAnnotations``'s.
 
     Raises:
         UserError: The mask is unreadable, has colour channels or more than 8 bits, another size
             than its image, or a value that is neither a class nor 255; the message names the file.
     """
+
+    def __init__(self, num_classes: int | None = None, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.num_classes = num_classes
 
     def _load_seg_map(self, results: dict) -> None:
         if 'seg_map_path' not in results:
@@ -89,11 +97,10 @@ class LoadAnnotations(MMSegLoadAnnotations):
             ) from error
         self._check(results, path)
 
-    @staticmethod
-    def _check(results: dict, path: str) -> None:
+    def _check(self, results: dict, path: str) -> None:
         mask = results['gt_seg_map']
         check_size('mask', path, mask.shape, results)
-        num_classes = results.get('num_classes')
+        num_classes = results.get('num_classes', self.num_classes)
         if num_classes is None:
             return
         # max first: a mask holds few values, np.unique sorts all its pixels

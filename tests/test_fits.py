@@ -1,0 +1,122 @@
+"""Model and data that do not fit are refused in one line, before training."""
+
+import ast
+import re
+
+import numpy as np
+import own_sources
+import pytest
+from own_sources import SIZE, build, save
+
+from sacm_mm.apis.fits import check_fits
+from sacm_mm.core.errors import UserError
+from sacm_mm.own_data.sources import prepare_source
+
+TINY = [
+    'model.backbone.arch=d16-l2-k3-p4',
+    'model.decode_head.in_channels=16',
+    'model.decode_head.upscale_factor=4',
+    'train_cfg.max_iters=2',
+    'train_cfg.val_interval=2',
+    'train_dataloader.num_workers=0',
+    'train_dataloader.persistent_workers=False',
+    'val_dataloader.num_workers=0',
+    'val_dataloader.persistent_workers=False',
+]
+STOCK = """
+_base_ = '{config}'
+def data(part):
+    return dict(_delete_=True, type='{kind}', data_root=r'{root}',
+                metainfo=dict(classes=('background', 'thing'), palette=[[0, 0, 0], [255, 0, 0]]),
+                data_prefix=dict(img_path=f'images/{{part}}', seg_map_path=f'masks/{{part}}'),
+                pipeline=[dict(type='LoadImageFromFile'), dict(type='{loader}'),
+                          dict(type='PackSegInputs')])
+train_dataloader = dict(dataset=data('train'))
+val_dataloader = dict(dataset=data('val'))
+test_dataloader = val_dataloader
+model = dict(decode_head=dict(num_classes=2, loss_decode=dict(class_weight=None)))
+del data
+"""
+
+
+@pytest.fixture(scope='module')
+def made(tmp_path_factory):
+    root = tmp_path_factory.mktemp('own')
+    paths = own_sources.folder_numbers(root)
+    return prepare_source('folder', paths, root / 'mine', classes='background,car,tree')
+
+
+@pytest.mark.parametrize(
+    ('option', 'answer'),
+    [
+        ('model.decode_head.upscale_factor=8', 'set upscale_factor=4'),
+        ('model.decode_head.upscale_factor=2', 'set upscale_factor=4'),
+        ('model.decode_head.num_classes=5', '(background, car, tree): set num_classes=3'),
+        ('model.decode_head.loss_decode.class_weight=(1,2)', 'class_weight of 2 values for 3'),
+        ('model.backbone.in_channels=1', 'the backbone takes 1 channels: set in_channels=3'),
+    ],
+)
+def test_what_does_not_fit_is_said(option, answer, made):
+    name, value = option.split('=')
+    _, model, train, _ = build(
+        made.config,
+        **{
+            'model.decode_head.loss_decode.type': 'CrossEntropyLoss',
+            name: ast.literal_eval(value),
+        },
+    )
+    with pytest.raises(UserError, match=re.escape(answer)):
+        check_fits(model, {'train_dataloader': train})
+
+
+def test_what_does_not_fit_is_said_before_the_work_dir_exists(made, run_tool, work):
+    option = 'model.decode_head.num_classes=5'
+    done = run_tool('train', made.config, '--work-dir', work, '--cfg-options', *TINY, option)
+    assert '(background, car, tree): set num_classes=3' in done.error
+    assert not work.exists()
+
+
+@pytest.mark.parametrize(
+    ('value', 'kind', 'loader'),
+    [
+        (255, 'BaseSegDataset', 'LoadAnnotations'),
+        (128, 'BaseSegDataset', 'LoadAnnotations'),
+        (128, 'BaseSegDataset', 'sacm_mm.LoadAnnotations'),
+        (255, 'sacm_mm.FolderSegDataset', 'LoadAnnotations'),
+    ],
+)
+def test_masks_of_0_and_255_do_not_train_to_nothing(
+    value, kind, loader, made, run_tool, tmp_path, work
+):
+    for part in ('train', 'val'):
+        for i in range(4):
+            mask = np.zeros(SIZE, np.uint8)
+            mask[4:20, 4:20] = value
+            save(np.full((*SIZE, 3), i * 9, np.uint8), tmp_path / f'd/images/{part}/{i}.jpg')
+            save(mask, tmp_path / f'd/masks/{part}/{i}.png')
+    config = tmp_path / 'c.py'
+    text = STOCK.format(config=made.config, kind=kind, loader=loader, root=tmp_path / 'd')
+    config.write_text(text)
+    done = run_tool('train', config, '--work-dir', work, '--cfg-options', *TINY)
+    assert 'd/masks/train/' in done.error
+    assert ('nothing to learn' if value == 255 else 'holds the value 128') in done.error
+    assert not work.exists()
+
+
+def test_mask_of_another_size_is_found_before_training(made, run_tool, tmp_path, work):
+    for part in ('train', 'val'):
+        for i in range(4):
+            mask = np.zeros(SIZE, np.uint8)
+            mask[4:20, 4:20] = 1
+            save(np.full((*SIZE, 3), i * 9, np.uint8), tmp_path / f'd/images/{part}/{i}.jpg')
+            save(mask[::2, ::2], tmp_path / f'd/masks/{part}/{i}.png')
+    config = tmp_path / 'c.py'
+    config.write_text(STOCK.format(config=made.config, kind='BaseSegDataset',
+                                   loader='LoadAnnotations', root=tmp_path / 'd'))  # fmt: skip
+    done = run_tool('train', config, '--work-dir', work, '--cfg-options', *TINY)
+    assert 'is 20x16 pixels, but its image is 40x32' in done.error
+
+
+def test_shipped_set_with_other_classes_says_so(train):
+    classes = "train_dataloader.dataset.metainfo.classes=['sky','dragon']"
+    assert "CamVidDataset has no class 'dragon'" in train(options=[classes]).error
