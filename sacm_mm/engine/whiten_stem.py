@@ -1,5 +1,7 @@
 """Start a stem from what images are made of."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from mmengine.hooks import Hook
@@ -38,7 +40,7 @@ class WhitenStemHook(Hook):
         if runner.iter or runner._load_from:
             return
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        stem = getattr(getattr(model, 'backbone', None), 'stem', None)
+        stem: Any = getattr(getattr(model, 'backbone', None), 'stem', None)
         if not hasattr(stem, 'proj') or not hasattr(stem, 'patch_size'):
             raise UserError(
                 'WhitenStemHook needs the stem of a sacm_mm.SAConvMixer: take the hook out'

@@ -10,6 +10,7 @@ from mmengine.logging import MMLogger, print_log
 from torch import Tensor
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.evaluation.depth_edges import EDGE_FIGURES, depth_edges, edge_errors
 from sacm_mm.registry import METRICS
 
 FIGURES = ('abs_rel', 'sq_rel', 'rmse', 'rmse_log', 'log10', 'silog', 'a1', 'a2', 'a3')
@@ -69,6 +70,9 @@ class DepthMetric(BaseMetric):
             or ``'authors'``.
         median_scaling: Multiply each prediction by median(t) / median(p) first, for models that
             know depth up to scale; the results are named ``<protocol>_median_scaled/<figure>``.
+        edges: Report ``edge_acc`` and ``edge_comp`` too, in pixels of the map: how far the edges
+            of a prediction lie from the true ones, see ``edge_errors``. Images without true edges
+            do not count in them.
         **kwargs: ``mmengine.BaseMetric``'s.
 
     Raises:
@@ -76,7 +80,9 @@ class DepthMetric(BaseMetric):
             another size.
     """
 
-    def __init__(self, protocol: str, median_scaling: bool = False, **kwargs) -> None:
+    def __init__(
+        self, protocol: str, median_scaling: bool = False, edges: bool = False, **kwargs
+    ) -> None:
         if protocol not in PROTOCOLS:
             raise UserError(f"unknown protocol '{protocol}': choose from {', '.join(PROTOCOLS)}")
         self.name = f'{protocol}_median_scaled' if median_scaling else protocol
@@ -84,6 +90,7 @@ class DepthMetric(BaseMetric):
         super().__init__(**kwargs)
         self.protocol = PROTOCOLS[protocol]
         self.median_scaling = median_scaling
+        self.edges = edges
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep the figures of each image; one without valid depth has none."""
@@ -110,12 +117,22 @@ class DepthMetric(BaseMetric):
         counts = truth.isfinite() & (truth > _NEAREST) & (truth < protocol.max_depth)
         if not counts.any():
             return []  # not None, which mmengine drops when it collects from processes
+        edges = self._edge_figures(pred, truth, counts) if self.edges else []
         pred, truth = pred[counts], truth[counts]
         if self.median_scaling:
             pred = pred * (truth.quantile(0.5) / pred.quantile(0.5))
         if protocol.clamp:
             pred = pred.clamp(_NEAREST, protocol.max_depth)
-        return depth_figures(pred, truth)
+        return depth_figures(pred, truth) + edges
+
+    def _edge_figures(self, pred: Tensor, truth: Tensor, counts: Tensor) -> list[float]:
+        """Score the edges of a map (H, W); NaN, NaN where the truth has none."""
+        if self.protocol.clamp:
+            pred = pred.clamp(_NEAREST, self.protocol.max_depth)
+        known = counts.cpu().numpy()
+        true = depth_edges(truth.cpu().numpy(), known)
+        found = depth_edges(pred.cpu().numpy()) & known
+        return list(edge_errors(found, true) or (math.nan, math.nan))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Average the images' figures."""
@@ -128,9 +145,12 @@ class DepthMetric(BaseMetric):
             f'{"" if self.protocol.clamp else "not "}clamped',
             logger=MMLogger.get_current_instance(),
         )
-        means = {
-            name: math.fsum(column) / len(scored) for name, column in zip(FIGURES, zip(*scored))
-        }
+        columns = list(zip(*scored))
+        means = {name: math.fsum(column) / len(scored) for name, column in zip(FIGURES, columns)}
+        for name, column in zip(EDGE_FIGURES, columns[len(FIGURES) :]):  # with ``edges``
+            known = [value for value in column if not math.isnan(value)]
+            if known:
+                means[name] = math.fsum(known) / len(known)
         # a float: the host's JSON of a test has null for whole numbers
         return {**means, 'images_without_depth': float(skipped)}
 
