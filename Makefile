@@ -23,7 +23,7 @@ SAMPLE_OPTIONS := \
 	train_cfg.val_interval=700
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train study test check clean
+.PHONY: help setup train study test docs check clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [PYTHON=python3.11]'
@@ -70,6 +70,9 @@ study: setup ## train backbones side by side and report: on sample images, or ST
 
 test: setup ## run the quick tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+docs: setup ## build the site into build/docs; any warning fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 check: setup ## lint, formatting, types and spelling
 	$(BIN)/ruff check .

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Make the metafiles and the README's tables from the results, or check that they are up to date.
+"""Make the metafiles and the tables of README and docs, or check that they are up to date.
 
 Example: python tools/maintenance/model_zoo.py --check
 
@@ -25,7 +25,9 @@ from sacm_mm.studies.pareto import pareto_front
 COSTS = 'results/complexity.csv'
 METAFILE = Path('configs/metafile.yml')
 TOOL = 'tools/maintenance/model_zoo.py'
-_BLOCK = re.compile(r'(<!-- (zoo|study): ?(\w*) -->\n)(.*?)(<!-- end -->)', re.DOTALL)
+PAGES = ('README.md', 'docs/configs.md', 'docs/results.md')
+_BLOCK = re.compile(r'(<!-- (zoo|study|configs):? ?(\w*) -->\n)(.*?)(<!-- end -->)', re.DOTALL)
+_FOLDER_LINK = re.compile(r'\[(`?[^]`]+`?)\]\((?:results|configs)/[^)]*\)')
 _TASKS = {
     'mIoU': 'Semantic Segmentation',
     'Top 1 Accuracy': 'Image Classification',
@@ -47,8 +49,11 @@ def made_files(root: Path) -> dict[Path, str]:
         METAFILE: _metafile(zoo['collections'], list(entries.values())),
         Path('model-index.yml'): _MADE + _dump({'Import': [str(METAFILE)]}),
     }
-    readme = (root / 'README.md').read_text(encoding='utf-8')
-    files[Path('README.md')] = fill(readme, zoo['models'], entries, root)
+    for page in PAGES:
+        text = (root / page).read_text(encoding='utf-8')
+        text = fill(text, zoo['models'], entries, root)
+        # the site has no folders to link to
+        files[Path(page)] = _FOLDER_LINK.sub(r'\1', text) if page.startswith('docs/') else text
     return files
 
 
@@ -140,15 +145,32 @@ def _dump(content: Any) -> str:
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
 
 
-def fill(readme: str, models: Sequence[Mapping], entries: Mapping[str, Mapping], root: Path) -> str:
-    """Replace what stands between the markers of the README."""
+def fill(page: str, models: Sequence[Mapping], entries: Mapping[str, Mapping], root: Path) -> str:
+    """Replace what stands between the markers of a page."""
 
     def replace(match: re.Match) -> str:
         start, kind, name, _, end = match.groups()
-        lines = _zoo_table(models, entries) if kind == 'zoo' else study_table(root, name)
+        if kind == 'configs':
+            lines = _config_table(root)
+        else:
+            lines = _zoo_table(models, entries) if kind == 'zoo' else study_table(root, name)
         return start + ''.join(f'{line}\n' for line in lines) + end
 
-    return _BLOCK.sub(replace, readme)
+    return _BLOCK.sub(replace, page)
+
+
+def _config_table(root: Path) -> list[str]:
+    """List the leaf configs by what their first comment says."""
+    lines = ['| config | what it trains |', '|---|---|']
+    for path in sorted((root / 'configs').glob('*.py')):
+        comment = []
+        for line in path.read_text(encoding='utf-8').splitlines():
+            if not line.startswith('# '):
+                break
+            comment.append(line[2:])
+        sentence = re.split(r'(?<=[a-z0-9)])\. ', ' '.join(comment))[0].rstrip('.')
+        lines.append(f'| `{path.name}` | {sentence} |')
+    return lines
 
 
 def _zoo_table(models: Sequence[Mapping], entries: Mapping[str, Mapping]) -> list[str]:
