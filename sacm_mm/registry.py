@@ -1,7 +1,10 @@
 """Child registries of mmengine's roots, so that ``type='sacm_mm.X'`` builds under every host scope.
 
-Each registry imports its ``locations`` when it is first asked for a name.
+Each registry imports its ``locations`` when it is first asked for a name: every module of its
+folder, so that a new file is all that a new part needs.
 """
+
+from pathlib import Path
 
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
@@ -15,17 +18,23 @@ from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS
 from mmengine.registry import Registry
 
 
-def _child(parent: Registry, location: str) -> Registry:
-    return Registry(parent.name, scope='sacm_mm', parent=parent, locations=[location])
+def _child(parent: Registry, *places: str) -> Registry:
+    package = Path(__file__).parent
+    files: list[Path] = []
+    for place in places:
+        path = package / place
+        files += [path] if path.suffix else sorted(path.rglob('[!_]*.py'))
+    modules = ['.'.join(('sacm_mm', *f.relative_to(package).with_suffix('').parts)) for f in files]
+    return Registry(parent.name, scope='sacm_mm', parent=parent, locations=modules)
 
 
-MODELS = _child(MMENGINE_MODELS, 'sacm_mm.models')
-DATASETS = _child(MMENGINE_DATASETS, 'sacm_mm.datasets')
-DATA_SAMPLERS = _child(MMENGINE_DATA_SAMPLERS, 'sacm_mm.engine')
-TRANSFORMS = _child(MMENGINE_TRANSFORMS, 'sacm_mm.datasets')
-METRICS = _child(MMENGINE_METRICS, 'sacm_mm.evaluation')
-HOOKS = _child(MMENGINE_HOOKS, 'sacm_mm.engine')
-OPTIM_WRAPPERS = _child(MMENGINE_OPTIM_WRAPPERS, 'sacm_mm.engine')
-PARAM_SCHEDULERS = _child(MMENGINE_PARAM_SCHEDULERS, 'sacm_mm.engine')
-# a module, for plots of logs do without the hosts
-VISUALIZERS = _child(MMENGINE_VISUALIZERS, 'sacm_mm.visualization.depth_visualizer')
+# an exported file stands in the place of a model
+MODELS = _child(MMENGINE_MODELS, 'models', 'deploy/hosting.py')
+DATASETS = _child(MMENGINE_DATASETS, 'datasets')
+DATA_SAMPLERS = _child(MMENGINE_DATA_SAMPLERS, 'engine')
+TRANSFORMS = _child(MMENGINE_TRANSFORMS, 'datasets')
+METRICS = _child(MMENGINE_METRICS, 'evaluation')
+HOOKS = _child(MMENGINE_HOOKS, 'engine')
+OPTIM_WRAPPERS = _child(MMENGINE_OPTIM_WRAPPERS, 'engine')
+PARAM_SCHEDULERS = _child(MMENGINE_PARAM_SCHEDULERS, 'engine')
+VISUALIZERS = _child(MMENGINE_VISUALIZERS, 'visualization/depth_visualizer.py')

@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 
-
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
 _BLOCK = re.compile(
