@@ -8,7 +8,8 @@ from pathlib import Path
 
 import cv2
 import pytest
-from conftest import SMALL, write_camvid
+from conftest import SMALL
+from sample_data.layouts import WRITERS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -152,7 +153,7 @@ def test_a_data_set_is_two_files(copy):
     base = (copy / 'configs/_base_/datasets/camvid.py').read_text()
     base = base.replace('CamVidDataset', 'CellDataset').replace('/camvid', '/cells')
     (copy / 'configs/_base_/datasets/cells.py').write_text(base)
-    write_camvid(copy / 'data', sizes=SMALL)
+    WRITERS['camvid'](copy / 'data', sizes=SMALL)
     (copy / 'data/camvid').rename(copy / 'data/cells')
     for mask in (copy / 'data/cells').glob('*annot/*'):
         cv2.imwrite(str(mask), cv2.imread(str(mask), cv2.IMREAD_UNCHANGED) % 2)

@@ -25,7 +25,7 @@ def project(tmp_path):
     names += [ROOT / 'results/zoo.yml', ROOT / 'results/complexity.csv', ROOT / 'README.md']
     for folder in ROOT.glob('results/*/study.json'):
         names += [folder, folder.with_name('table.csv'), *folder.parent.glob('front_*.png')]
-    names += [ROOT / path for path in made_files(ROOT)]
+    names += [*ROOT.glob('configs/*.py'), *(ROOT / path for path in made_files(ROOT))]
     for path in names:
         copy = tmp_path / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def test_the_check_says_what_is_stale(project, run_tool):
     path = project / 'results/camvid_light/result.json'
     path.write_text(re.sub(r'"mIoU": [\d.]+', '"mIoU": 12.34', path.read_text(), count=1))
     error = run_tool('maintenance/model_zoo', '--check', '--root', project).error
-    assert 'configs/metafile.yml, README.md is not what results/ says' in error
+    assert 'configs/metafile.yml, README.md, docs/results.md is not what results/ says' in error
     assert run_tool('maintenance/model_zoo', '--root', project).code == 0
     assert 'mIoU 12.34' in (project / 'README.md').read_text()
     assert run_tool('maintenance/model_zoo', '--check', '--root', project).code == 0
