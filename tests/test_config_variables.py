@@ -60,6 +60,14 @@ def test_a_variable_that_nothing_is_made_from_is_refused(tmp_path):
     assert load_config(path, ['crop_size=(320,320)', 'resume=True']).resume
 
 
+@pytest.mark.parametrize(
+    ('option', 'near'), [('crop_sze=64', 'crop_size'), ('modell.backbone.arch=x', 'model')]
+)
+def test_a_name_that_nothing_reads_is_refused(option, near):
+    with pytest.raises(UserError, match=rf"has no '\w+': did you mean {near}\?"):
+        load_config('sacm_voc.py', [option])
+
+
 def test_it_works_on_stock_configs():
     name = 'mmseg:fcn/fcn_r18-d8_4xb2-80k_cityscapes-512x1024.py'
     cfg = load_config(name, ['crop_size=(64,64)'])

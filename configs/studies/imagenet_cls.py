@@ -9,8 +9,6 @@ train_dataloader = dict(
     batch_size=128, sampler=dict(type='sacm_mm.ReplayedInfiniteSampler', shuffle=True)
 )
 val_dataloader = None
-train = 'train_dataloader.dataset.pipeline'
-test = 'test_dataloader.dataset.pipeline'
 study = dict(
     title='Backbones on ImageNet-1k',
     about='1.28 million training and 50000 test images, from scratch, the same recipe for all.',
@@ -53,9 +51,8 @@ budgets = dict(
         'steps': 150,
         'train_dataloader.batch_size': 32,
         'train_dataloader.num_workers': 2,
-        f'{train}.1.scale': 96,
-        f'{test}.1.scale': 100,
-        f'{test}.2.crop_size': 96,
+        'crop_size': 96,
+        'short_edge': 100,
         'test_dataloader.dataset.indices': list(range(0, 50000, 100)),
     },
     tiny={
@@ -63,9 +60,8 @@ budgets = dict(
         'train_dataloader.batch_size': 4,
         'train_dataloader.num_workers': 1,
         'test_dataloader.num_workers': 1,
-        f'{train}.1.scale': 64,
-        f'{test}.1.scale': 72,
-        f'{test}.2.crop_size': 64,
+        'crop_size': 64,
+        'short_edge': 72,
         'default_hooks.checkpoint.interval': 10,
         'default_hooks.logger.interval': 5,
     },

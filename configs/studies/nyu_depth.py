@@ -51,21 +51,18 @@ budgets = dict(
     medium={
         'steps': 4000,
         'size': (120, 160),
-        'train_dataloader.dataset.pipeline.3.scale': (160, 120),
-        'test_dataloader.dataset.pipeline.1.scale': (160, 120),
+        'scale': (160, 120),
     },
     # 10 epochs: three to ten minutes on two cores
     laptop={
         'steps': 1000,
         'size': (120, 160),
-        'train_dataloader.dataset.pipeline.3.scale': (160, 120),
-        'test_dataloader.dataset.pipeline.1.scale': (160, 120),
+        'scale': (160, 120),
     },
     tiny={
         'steps': 40,
         'size': (72, 96),
-        'train_dataloader.dataset.pipeline.3.scale': (96, 72),
-        'test_dataloader.dataset.pipeline.1.scale': (96, 72),
+        'scale': (96, 72),
         'train_dataloader.batch_size': 4,
         'train_dataloader.num_workers': 1,
         'test_dataloader.num_workers': 1,

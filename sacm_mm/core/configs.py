@@ -110,6 +110,7 @@ def load_config(name: str, options: Sequence[str] | Mapping[str, Any] = ()) -> C
     changes = options if isinstance(options, Mapping) else _parse(options, path)
     cfg = read_config(path)
     try:
+        _check_known(changes, cfg, path)
         variables = {k: v for k, v in changes.items() if k in cfg and not isinstance(v, Mapping)}
         if variables:
             before, cfg = cfg, _read(path, variables)
@@ -122,13 +123,32 @@ def load_config(name: str, options: Sequence[str] | Mapping[str, Any] = ()) -> C
     return cfg
 
 
+# What a run reads at the top of a config, beside the runner's own parts.
+_READ = {
+    'auto_scale_lr', 'custom_imports', 'find_unused_parameters', 'model_wrapper_cfg', 'tta_model',
+    'tta_pipeline',
+}  # fmt: skip
+
+
+def _check_known(changes: Mapping[str, Any], cfg: Config, path: Path) -> None:
+    """Refuse a name that nothing reads: a mistyped one would do nothing, and not say so."""
+    from mmengine.runner import Runner
+
+    known = {*cfg, *_READ, *inspect.signature(Runner.__init__).parameters}
+    for key in changes:
+        name = key.partition('.')[0]
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1) or ['model', 'train_cfg']
+            raise UserError(f"config '{path}' has no '{name}': did you mean {' or '.join(near)}?")
+
+
 def _check_followed(
     before: Config, after: Config, variables: Mapping[str, Any], path: Path
 ) -> None:
     """Refuse another value for what nothing is made from: it would do nothing, and not say so."""
     from mmengine.runner import Runner
 
-    read = {*inspect.signature(Runner.__init__).parameters, 'find_unused_parameters'}
+    read = {*inspect.signature(Runner.__init__).parameters, *_READ}
     plain = [key for key in variables if key not in read and before[key] != after[key]]
     if plain and all(before.get(key) == after[key] for key in after if key not in variables):
         raise UserError(

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from sacm_mm.core.configs import find_study, read_config
+from sacm_mm.core.configs import find_study, load_config, read_config
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.studies.recipe import PARTS
 from sacm_mm.studies.schema import mistakes_in
@@ -129,14 +129,14 @@ def load_study(name: str, budget: str | None = None) -> Study:
     mistakes = mistakes_in(cfg.to_dict())
     if mistakes:
         raise UserError(f"study '{path}': {'; '.join(mistakes)} (docs/studies.md describes all)")
-    about, budgets = cfg.pop('study').to_dict(), cfg.pop('budgets')
+    about, budgets = cfg.study.to_dict(), cfg.budgets.to_dict()
     if budget is None:
         budget = DEFAULT_BUDGET if DEFAULT_BUDGET in budgets else next(iter(budgets))
     if budget not in budgets:
         raise UserError(
             f"study '{path.stem}' has no budget '{budget}': it has {', '.join(budgets)}"
         )
-    size = _apply_budget(cfg, dict(budgets[budget]), path) or about['size']
+    cfg, size = _with_budget(path, dict(budgets[budget]))
     networks = {
         name: Network(
             name,
@@ -148,20 +148,22 @@ def load_study(name: str, budget: str | None = None) -> Study:
         for name, spec in about.pop('networks').items()
         if budget in spec.get('budgets', budgets)
     }
-    about |= {'size': tuple(size), 'seeds': tuple(about.get('seeds', (0,)))}
+    about |= {'size': tuple(size or about['size']), 'seeds': tuple(about.get('seeds', (0,)))}
     return Study(path.stem, path, budget=budget, cfg=cfg, networks=networks, **about)
 
 
-def _apply_budget(cfg: Config, changes: dict[str, Any], path: Path) -> Sequence[int] | None:
-    """Change the config as a budget says; return the size of images that it names."""
-    size = changes.pop('size', None)
-    if 'steps' in changes:
-        _set_steps(cfg, changes.pop('steps'))
+def _with_budget(path: Path, changes: dict[str, Any]) -> tuple[Config, Sequence[int] | None]:
+    """Read the config as a budget changes it, and the size of images that it names."""
+    size, steps = changes.pop('size', None), changes.pop('steps', None)
     try:
-        cfg.merge_from_dict(changes)
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        cfg = load_config(str(path), changes)
+    except UserError as error:
         raise UserError(f"study '{path}': its budget does not fit: {one_line(error)}") from error
-    return size
+    if steps is not None:
+        _set_steps(cfg, steps)
+    for part in ('study', 'budgets'):
+        cfg.pop(part)
+    return cfg, size
 
 
 def _set_steps(cfg: Config, steps: int) -> None:

@@ -11,21 +11,18 @@ model = dict(
 )
 train_dataloader = dict(batch_size=8, sampler=dict(type='sacm_mm.ReplayedInfiniteSampler'))
 val_dataloader = None
-crop = 'train_dataloader.dataset.pipeline'
 budgets = dict(
     full=dict(steps=20000),  # 435 epochs of crops of 320x320
     medium=dict(steps=2760),  # 60 epochs of the same crops: at most 45 minutes on two cores
     # 6.5 epochs of crops of 192x192: two to six minutes on two cores
     laptop={
         'steps': 300,
-        f'{crop}.3.crop_size': (192, 192),
-        f'{crop}.4.size': (192, 192),
+        'crop_size': (192, 192),
     },
     # for a look at the machinery, on generated data
     tiny={
         'steps': 40,
-        f'{crop}.3.crop_size': (64, 64),
-        f'{crop}.4.size': (64, 64),
+        'crop_size': (64, 64),
         'train_dataloader.batch_size': 4,
         'train_dataloader.num_workers': 1,
         'test_dataloader.num_workers': 1,

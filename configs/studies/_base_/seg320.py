@@ -1,7 +1,6 @@
 # Segmentation at 320x320 with UPerNet, and what the budgets of its studies mean.
 _base_ = ['./seg.py', '../../_base_/models/csmixer_upernet.py']
 model = dict(backbone=dict(drop_path_rate=0.0), decode_head=dict(channels=256), auxiliary_head=None)
-steps_of = 'train_dataloader.dataset.pipeline'
 # UPerNet pools over the whole map: tested in windows of the size of the training crops
 budgets = dict(
     full={
@@ -14,19 +13,15 @@ budgets = dict(
         'steps': 250,
         'model.decode_head.channels': 64,
         'model.test_cfg': dict(mode='slide', crop_size=(128, 128), stride=(85, 85)),
-        f'{steps_of}.2.scale': (640, 160),
-        f'{steps_of}.3.crop_size': (128, 128),
-        f'{steps_of}.4.size': (128, 128),
-        'test_dataloader.dataset.pipeline.1.scale': (640, 160),
+        'scale': (640, 160),
+        'crop_size': (128, 128),
     },
     tiny={
         'steps': 40,
         'model.decode_head.channels': 32,
         'model.test_cfg': dict(mode='slide', crop_size=(64, 64), stride=(64, 64)),
-        f'{steps_of}.2.scale': (256, 64),
-        f'{steps_of}.3.crop_size': (64, 64),
-        f'{steps_of}.4.size': (64, 64),
-        'test_dataloader.dataset.pipeline.1.scale': (256, 64),
+        'scale': (256, 64),
+        'crop_size': (64, 64),
         'train_dataloader.batch_size': 4,
         'train_dataloader.num_workers': 1,
         'test_dataloader.num_workers': 1,
