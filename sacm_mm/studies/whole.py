@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from sacm_mm.core.configs import host_config_folder
 from sacm_mm.core.errors import UserError
-from sacm_mm.swap.meta import without_weights
+from sacm_mm.swap.dry_run import without_weights
 
 _PREFIX = 'mmseg:'
 
