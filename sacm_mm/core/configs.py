@@ -215,8 +215,10 @@ def _registered_name(dotted: str) -> str:
     from mmengine.utils import get_object_from_string
 
     wanted = get_object_from_string(dotted)
-    package, _, name = dotted.partition('.')[0], '', dotted.rpartition('.')[2]
-    for short in (f'{package}.{name}', name):
+    package, name = dotted.partition('.')[0], dotted.rpartition('.')[2]
+    scoped = f'{package}.{name}'
+    # text configs name these two without a scope, and so does whoever compares
+    for short in (name, scoped) if package in ('mmengine', 'mmcv') else (scoped, name):
         for root in vars(registry).values():
             if not isinstance(root, registry.Registry):
                 continue

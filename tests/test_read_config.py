@@ -1,0 +1,42 @@
+"""One normal form of configs, whatever they are written in."""
+
+import pytest
+
+from sacm_mm import UserError
+from sacm_mm.core.configs import read_config
+
+PURE_PYTHON = """
+from mmcv.transforms import LoadImageFromFile
+from mmengine.optim import OptimWrapper
+from mmengine.runner import IterBasedTrainLoop
+from mmseg.models import CrossEntropyLoss, EncoderDecoder
+from torch.optim import SGD
+
+from sacm_mm.models.backbones.sa_convmixer import SAConvMixer
+
+model = dict(type=EncoderDecoder, backbone=dict(type=SAConvMixer, arch='d16-l2-k3-p4'),
+             losses=[dict(type=CrossEntropyLoss)])
+optim_wrapper = dict(type=OptimWrapper, optimizer=dict(type=SGD, lr=0.1))
+train_cfg = dict(type=IterBasedTrainLoop, max_iters=3)
+pipeline = [dict(type=LoadImageFromFile)]
+"""
+
+
+def test_imported_types_become_the_names_of_the_registries(tmp_path):
+    path = tmp_path / 'pure.py'
+    path.write_text(PURE_PYTHON)
+    cfg = read_config(path)
+    assert cfg.model.type == 'mmseg.EncoderDecoder'
+    assert cfg.model.backbone.type == 'sacm_mm.SAConvMixer'
+    assert cfg.model.losses[0].type == 'mmseg.CrossEntropyLoss'
+    assert cfg.optim_wrapper.type == 'OptimWrapper' and cfg.optim_wrapper.optimizer.type == 'SGD'
+    assert cfg.train_cfg.type == 'IterBasedTrainLoop'
+    assert cfg.pipeline[0].type == 'LoadImageFromFile'
+    assert cfg.filename == str(path)
+
+
+def test_a_module_that_is_absent_is_named(tmp_path):
+    path = tmp_path / 'absent.py'
+    path.write_text("custom_imports = dict(imports=['no_such_module'])")
+    with pytest.raises(UserError, match='no_such_module'):
+        read_config(path)
