@@ -1,5 +1,7 @@
 """Training and testing from Python: plain arguments, parts built once."""
 
+import shutil
+
 import pytest
 import torch
 from conftest import CAMVID, TINY_CAMVID, forget_runs
@@ -63,3 +65,15 @@ def test_testing_returns_the_figures(data, trained, work):
     set_random_seed(0)
     figures = run_test(CAMVID, trained, work_dir=work, options=TINY_CAMVID)
     assert 0 <= figures['mIoU'] <= 100
+
+
+def test_a_work_dir_is_tested_by_its_name(data, trained, tmp_path):
+    work = tmp_path / 'work'
+    shutil.copytree(trained, work)
+    before = (work / CAMVID).read_text()
+    options = [f'test_dataloader.dataset.data_root={data}']
+    figures = run_test(work, tta=True, options=options)
+    assert 0 <= figures['mIoU'] <= 100
+    assert (work / CAMVID).read_text() == before  # the training's, not that of the TTA model
+    assert len(list((work / 'test').glob('*/*.log'))) == 1
+    assert len(list((work / 'test').glob(f'*/{CAMVID}'))) == 1

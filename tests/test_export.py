@@ -233,7 +233,7 @@ def test_names_come_from_the_file_then_the_config(tmp_path, run_tool, data):
         'upscale_factor=4, num_classes=2, loss_decode=dict(class_weight=None)))\n'
         "test_dataloader = dict(dataset=dict(metainfo=dict(classes=('road', 'tree'))))\n"
     )
-    from sacm_mm.apis.predict import load_predictor
+    from sacm_mm import load
 
     init_default_scope('mmseg')
     model = MODELS.build(load_config(str(config), []).model).eval()
@@ -247,9 +247,8 @@ def test_names_come_from_the_file_then_the_config(tmp_path, run_tool, data):
         onnx.save(file, tmp_path / name)
 
     def names(file):
-        return load_predictor(
-            load_config(str(config), []), str(tmp_path / file), 'cpu'
-        ).dataset_meta
+        model = load(config, tmp_path / file, device='cpu')
+        return dict(classes=model.names, palette=model.palette)
 
     for file in ('bare.pth', 'bare.onnx', 'm.onnx'):
         assert names(file)['classes'] == ('road', 'tree')

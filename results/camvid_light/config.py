@@ -39,7 +39,6 @@ env_cfg = dict(
     cudnn_benchmark=True,
     dist_cfg=dict(backend='nccl'),
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0))
-filename = 'configs/sacm_camvid_light.py'
 launcher = 'none'
 load_from = None
 log_level = 'INFO'

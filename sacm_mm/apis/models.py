@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
 from sacm_mm import convert
+from sacm_mm.apis.sources import check_weights_of
 from sacm_mm.core.checkpoints import (
-    check_weights,
     find_checkpoint,
     load_checkpoint,
     state_dict_of,
 )
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.meta import model_meta
+from sacm_mm.deploy.hosting import exported_model
 
 
 def load_model(cfg: Config, checkpoint: str, trust: bool = False) -> tuple[nn.Module, dict]:
@@ -24,7 +27,7 @@ def load_model(cfg: Config, checkpoint: str, trust: bool = False) -> tuple[nn.Mo
         cfg: A leaf config.
         checkpoint: Checkpoint file, or a work dir for its latest one; or published weights that
             are not converted, for a config of the same task.
-        trust: See ``load_checkpoint``.
+        trust: Take a file that runs code, see ``load_checkpoint``.
 
     Returns:
         The model, and the class names and colours of its data; may be empty.
@@ -42,10 +45,19 @@ def load_model(cfg: Config, checkpoint: str, trust: bool = False) -> tuple[nn.Mo
         model = MODELS.build(cfg.model)
         content = load_checkpoint(path, trust)
         weights = state_dict_of(content, path)
-        check_weights(model, weights, path)
+        check_weights_of(model, weights, path, cfg)
         model.load_state_dict(weights, strict=False)
         meta = content.get('meta', {}).get('dataset_meta')
     return model.eval(), model_meta(cfg, meta)
+
+
+def build_exported(
+    cfg: Config, file: str, runtime: str | None = None, trust: bool = False
+) -> tuple[nn.Module, dict]:
+    """Build a config's model that predicts by an exported file; see ``load_model``."""
+    init_default_scope(cfg.default_scope)
+    model: Any = exported_model(cfg.model, file, runtime, trust)
+    return model, model_meta(cfg, model.exported.meta)
 
 
 def _load_published(cfg: Config, path: str) -> nn.Module:

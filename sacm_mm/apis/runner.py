@@ -18,9 +18,10 @@ from mmengine.runner import Runner, set_random_seed
 
 from sacm_mm.apis.checks import build_part, check_heads, check_types
 from sacm_mm.apis.fits import check_fits
-from sacm_mm.core.checkpoints import check_weights, read_weights
+from sacm_mm.apis.sources import check_weights_of
+from sacm_mm.core.checkpoints import read_weights
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import check_writable
+from sacm_mm.core.files import atomic_write, check_writable
 from sacm_mm.core.machine import stamp_line
 
 
@@ -32,6 +33,18 @@ class _Loader(dict):
         built = self['dataset']
         return {**copy.deepcopy({k: v for k, v in self.items() if v is not built}, memo),
                 'dataset': built}  # fmt: skip
+
+
+class _Runner(Runner):
+    """The host's runner, whose config in the work dir is that of the training, and is whole."""
+
+    def dump_config(self) -> None:
+        """Write the config: a test's goes beside its log, since it may name other parts."""
+        trains = isinstance(self._train_dataloader, _Loader)
+        folder = self.work_dir if trains else self._log_dir
+        name = Path(self.cfg.filename).name if self.cfg.filename else f'{self.timestamp}.py'
+        with atomic_write(Path(folder, name)) as partial:
+            self.cfg.dump(partial)
 
 
 def prepare_run(cfg: Config, work_dir: str | Path | None, launcher: str) -> None:
@@ -71,7 +84,7 @@ def build_runner(cfg: Config, loaders: Sequence[str]) -> Runner:
     inner = getattr(model, 'module', model)  # a TTA wrapper
     check_heads(inner)
     if cfg.get('load_from') and (cfg.get('resume') or 'train_dataloader' not in loaders):
-        check_weights(inner, read_weights(cfg.load_from), cfg.load_from)
+        check_weights_of(inner, read_weights(cfg.load_from), cfg.load_from, cfg)
     built = {name: _build_data(cfg[name], name) for name in loaders if cfg.get(name) is not None}
     check_fits(inner, {name: loader['dataset'] for name, loader in built.items()})
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
@@ -119,7 +132,7 @@ def _runner(cfg: Config, model: torch.nn.Module, loaders: dict[str, _Loader]) ->
     given = {name: cfg[name] for name in names if cfg.get(name) is not None}
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         given[name] = loaders.get(name, cfg.get(name))
-    return Runner(model=model, work_dir=cfg.work_dir, cfg=cfg, **given)
+    return _Runner(model=model, work_dir=cfg.work_dir, cfg=cfg, **given)
 
 
 def _distribute_on_cpu(cfg: Config) -> None:

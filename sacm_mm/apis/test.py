@@ -8,8 +8,8 @@ from pathlib import Path
 from mmengine.config import Config, ConfigDict
 
 from sacm_mm.apis.runner import build_runner, prepare_run
+from sacm_mm.apis.sources import find_model
 from sacm_mm.core.checkpoints import find_checkpoint
-from sacm_mm.core.configs import load_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable
 from sacm_mm.deploy.runtimes import is_exported
@@ -17,7 +17,7 @@ from sacm_mm.deploy.runtimes import is_exported
 
 def test(
     config: str | Path | Config,
-    checkpoint: str | Path,
+    checkpoint: str | Path | None = None,
     *,
     options: Sequence[str] = (),
     work_dir: str | Path | None = None,
@@ -34,13 +34,15 @@ def test(
     """Test a model on the test data of its config.
 
     Args:
-        config: Config file, the name of one of ours, or a loaded config.
-        checkpoint: Checkpoint file, a work dir for its newest one, or an exported file.
+        config: A work dir, which has its config and its best checkpoint; a config, or its name; or
+            whatever else ``find_model`` takes.
+        checkpoint: Checkpoint file, a work dir for its best one, or an exported file.
         options: Changes of the config, ``KEY=VALUE``.
-        work_dir: Folder for the log; by default ``work_dirs/<name of the config>``.
+        work_dir: Folder for the log; by default ``test`` in a work dir that is tested, else
+            ``work_dirs/<name of the config>``.
         launcher: How the processes of a distributed run were started.
         runtime: What runs an exported file, see ``load_exported``.
-        trust: Take a .pt2 file, which can run code.
+        trust: Take a .pt2 file or a checkpoint that can run code.
         tta: Test-time augmentation of the config.
         out: Save predictions: a folder of masks or of depth, or a .pkl for classifiers.
         show: Show predictions in a window.
@@ -54,9 +56,16 @@ def test(
     Raises:
         UserError: Whatever the user can mend; before anything is written, where it can be found.
     """
-    cfg = config if isinstance(config, Config) else load_config(str(config), options)
+    if isinstance(config, Config):
+        if checkpoint is None:
+            raise UserError('name the weights of the config')
+        cfg, weights = config, str(checkpoint)
+    else:
+        cfg, weights = find_model(config, checkpoint, options)
+        if Path(config).is_dir():
+            work_dir = work_dir or Path(config, 'test')
     prepare_run(cfg, work_dir, launcher)
-    _use_weights(cfg, str(checkpoint), runtime, trust)
+    _use_weights(cfg, weights, runtime, trust)
     for folder in (show_dir, out and Path(out).parent):
         if folder:
             check_writable(folder)
@@ -75,7 +84,7 @@ def _use_weights(cfg: Config, checkpoint: str, runtime: str | None, trust: bool)
     if not is_exported(checkpoint):
         if runtime:
             raise UserError(f"--runtime runs exported files; '{checkpoint}' is none")
-        cfg.load_from = find_checkpoint(checkpoint)
+        cfg.load_from = find_checkpoint(checkpoint, best=True)
         return
     cfg.model = ConfigDict(
         type='sacm_mm.exported_model',

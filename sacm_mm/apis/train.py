@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 
 from sacm_mm.apis.fast import use_amp, use_fast
 from sacm_mm.apis.runner import build_runner, prepare_run
+from sacm_mm.apis.sources import own_config
 from sacm_mm.core.checkpoints import find_checkpoint
 from sacm_mm.core.configs import load_config
 from sacm_mm.core.errors import UserError
@@ -29,7 +30,7 @@ def train(
     """Train a config, with validation as it says.
 
     Args:
-        config: Config file, the name of one of ours, or a loaded config.
+        config: Config file, the name of one of ours, a loaded config, or a work dir for its own.
         work_dir: Folder for logs and checkpoints; by default ``work_dirs/<name of the config>``.
         options: Changes of the config, ``KEY=VALUE``.
         backbone: Backbone by name to put in first, see ``sacm_mm.swap_backbone``.
@@ -44,7 +45,12 @@ def train(
     Raises:
         UserError: Whatever the user can mend; before the work dir exists, where it can be found.
     """
-    cfg = config if isinstance(config, Config) else load_config(str(config), options)
+    if isinstance(config, Config):
+        cfg = config
+    else:
+        own = own_config(Path(config)) if Path(config).is_dir() else None
+        work_dir = work_dir or (str(config) if own else None)
+        cfg = load_config(str(own or config), options)
     if backbone:
         from sacm_mm.swap import swap_for_training
 

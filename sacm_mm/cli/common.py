@@ -28,7 +28,9 @@ def call(function: Callable[..., int | None], *arguments: Any) -> int:
     try:
         return function(*arguments) or 0
     except (UserError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
-        print(f'error: {one_line(error)}', file=sys.stderr)
+        # names of files need not be UTF-8
+        text = one_line(error).encode('utf-8', 'replace').decode()
+        print(f'error: {text}', file=sys.stderr)
         return USER_ERROR_EXIT_CODE
     except BrokenPipeError:  # as in `sacm study list | head`; Python would complain at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -45,7 +47,6 @@ def run_tool(main: Callable[[], None]) -> NoReturn:
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags that the hosts' training and testing tools share."""
-    parser.add_argument('config', help='config file, or the name of one of ours (sacm_voc.py)')
     parser.add_argument('--work-dir', help='folder for logs and checkpoints')
     add_options(parser)
     parser.add_argument(
@@ -73,3 +74,25 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def use_local_rank(args: argparse.Namespace) -> None:
     """Hand on what ``torch.distributed.launch`` gave as a flag."""
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add what names a trained model."""
+    parser.add_argument(
+        'model',
+        help='work dir of a training; or a published model (camvid_light), a file of weights or of '
+        'sacm export beside its config, or a config with its weights after it',
+    )
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help="weights of a config, or others than the folder's best: a file, or a work dir",
+    )
+
+
+def positive(text: str) -> int:
+    """Read an integer of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError('must be at least 1')
+    return number

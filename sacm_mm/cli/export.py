@@ -2,14 +2,15 @@
 
 import argparse
 
+from sacm_mm.cli.common import add_model
+
 HELP = 'write a trained model as ONNX, OpenVINO IR or a torch.export package, checked'
-EPILOG = 'example: sacm export sacm_camvid_light.py weights.pth --out camvid.onnx'
+EPILOG = 'example: sacm export work_dirs/mine --out mine.onnx'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
-    parser.add_argument('config', help='config file, or the name of one of ours')
-    parser.add_argument('checkpoint', help='checkpoint file, or a work dir for its newest one')
+    add_model(parser)
     parser.add_argument('--out', required=True, help='file to write: .onnx, .xml or .pt2')
     parser.add_argument(
         '--end-to-end',
@@ -21,17 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Export, check and print how far the file is from the model."""
-    from sacm_mm.core.configs import load_config
-
-    cfg = load_config(args.config)
-
     from sacm_mm.apis.models import load_model
+    from sacm_mm.apis.sources import find_model
     from sacm_mm.core.machine import stamp
     from sacm_mm.deploy.describing import describe
     from sacm_mm.deploy.exporting import export
 
-    model, names = load_model(cfg, args.checkpoint)
-    meta = describe(model, cfg, names) | {'config': args.config, 'stamp': stamp()}
+    cfg, weights = find_model(args.model, args.checkpoint)
+    model, names = load_model(cfg, weights)
+    meta = describe(model, cfg, names) | {'config': args.model, 'stamp': stamp()}
     for name, difference in export(model, args.out, args.end_to_end, meta).items():
         print(f'{name}: differs from the checkpoint by at most {difference:.1e}')
     print(args.out)

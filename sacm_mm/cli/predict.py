@@ -3,44 +3,80 @@
 import argparse
 from pathlib import Path
 
-HELP = 'draw what a model sees: classes as an overlay, depth with its scale, the top five classes'
-EPILOG = 'example: sacm predict photos sacm_camvid_light.py work_dirs/sacm_camvid_light'
+from sacm_mm.cli.common import add_model, positive
+
+HELP = 'predict pictures, folders, videos or a camera with a trained model'
+EPILOG = """\
+examples:
+  sacm predict photos work_dirs/mine --save overlay,masks,json
+  sacm predict photo.jpg sacm_voc.py VOC.h5
+  sacm predict 0 work_dirs/mine       (camera 0, until Ctrl-C)
+
+exit code 3: some files could not be read; they are named, and the others are done"""
+SOME_LEFT_OUT = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
-    parser.add_argument('source', type=Path, help='image, folder of images, or video')
-    parser.add_argument('config', help='config file, or the name of one of ours')
     parser.add_argument(
-        'checkpoint',
-        help='checkpoint file, or a work dir for its newest one; or a file of sacm export',
+        'source', help='picture, folder (with those below it), video, or number of a camera'
     )
-    parser.add_argument('--out', type=Path, default=Path('demo'), help='folder of the pictures')
+    add_model(parser)
+    parser.add_argument(
+        '--out', type=Path, default=Path('predictions'), help='folder (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--save',
+        default='overlay',
+        metavar='KINDS',
+        help='of overlay,masks,colour,depth16,json,csv (default: overlay); several kinds of '
+        'pictures get a folder each',
+    )
+    parser.add_argument('--opacity', type=float, default=0.5, help='of overlays, 0 to 1')
+    parser.add_argument('--legend', action='store_true', help='names of the classes below overlays')
+    parser.add_argument(
+        '--tile', type=positive, metavar='PIXELS', help='predict huge pictures in parts'
+    )
+    parser.add_argument(
+        '--overlap', type=int, default=64, help='pixels that tiles share (default: 64)'
+    )
+    parser.add_argument('--batch', type=positive, default=1, help='pictures at a time')
+    parser.add_argument('--frames', type=positive, help='stop a video or camera after so many')
+    parser.add_argument('--overwrite', action='store_true', help='replace files that are there')
     parser.add_argument('--device', help='torch device (default: cuda:0 where there is one)')
+    parser.add_argument('--threads', type=positive, help='threads of PyTorch')
+    parser.add_argument('--fast', action='store_true', help="compute by this package's kernels")
     parser.add_argument(
         '--runtime', help='what runs a .onnx file: onnxruntime or openvino (default: the first)'
     )
     parser.add_argument('--trust', action='store_true', help='take files that can run code: .pt2')
 
 
-def run(args: argparse.Namespace) -> None:
-    """Draw every image or frame."""
-    from sacm_mm.core.configs import load_config
-
-    cfg = load_config(args.config)
-
+def run(args: argparse.Namespace) -> int:
+    """Predict, and say what was left out."""
     from rich.progress import track
 
-    from sacm_mm.apis.predict import predict_files
+    from sacm_mm.apis.predict import Wanted, find_inputs, predict_files
+    from sacm_mm.apis.predictor import load
 
-    for path in predict_files(
-        args.source,
-        cfg,
+    wanted = Wanted(
+        tuple(kind.strip() for kind in args.save.split(',')), args.opacity, args.legend, args.batch,
+        args.tile, args.overlap, args.overwrite, args.frames,
+    )  # fmt: skip
+    wanted.check()
+    if not args.source.isdigit():
+        find_inputs(Path(args.source))  # before the model is loaded
+    model = load(
+        args.model,
         args.checkpoint,
-        args.out,
-        args.device,
-        args.runtime,
-        args.trust,
-        track,
-    ):
-        print(path)
+        device=args.device,
+        threads=args.threads,
+        fast=args.fast,
+        runtime=args.runtime,
+        trust=args.trust,
+    )
+    outcome = predict_files(model, args.source, args.out, wanted, print, track)
+    if outcome.skipped:
+        print(f'{len(outcome.written)} files written, {len(outcome.skipped)} inputs left out')
+        return SOME_LEFT_OUT
+    return 0

@@ -2,19 +2,19 @@
 
 import argparse
 
-from sacm_mm.cli.common import add_common_arguments, use_local_rank
+from sacm_mm.cli.common import add_common_arguments, add_model, use_local_rank
 
 HELP = 'test a checkpoint or an exported file on the test data of its config'
-EPILOG = 'example: sacm test sacm_camvid_light.py work_dirs/sacm_camvid_light --tta'
+EPILOG = """\
+examples:
+  sacm test work_dirs/mine --tta
+  sacm test sacm_camvid_light.py weights.pth"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
+    add_model(parser)
     add_common_arguments(parser)
-    parser.add_argument(
-        'checkpoint',
-        help='checkpoint file, or a work dir for its newest one; or a file of sacm export',
-    )
     parser.add_argument(
         '--runtime', help='what runs a .onnx file: onnxruntime or openvino (default: the first)'
     )
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
     from sacm_mm.apis.test import test
 
     test(
-        args.config,
+        args.model,
         args.checkpoint,
         options=args.cfg_options,
         work_dir=args.work_dir,

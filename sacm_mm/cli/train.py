@@ -10,6 +10,9 @@ EPILOG = 'example: sacm train sacm_camvid_light.py --fast'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
+    parser.add_argument(
+        'config', help='config file, or the name of one of ours (sacm_voc.py); or a work dir'
+    )
     add_common_arguments(parser)
     parser.add_argument(
         '--resume',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -83,7 +84,9 @@ def record_result(
             _keep_logs([log], partial / f'test_{name.replace(" ", "_")}.log', compact)
         lines = joined_scalars(log.parent / SCALARS for log in starts)
         write_text(''.join(f'{line}\n' for line in lines), partial / 'scalars.json')
-        shutil.copy2(train_log.parent / 'vis_data/config.py', partial / 'config.py')
+        config = (train_log.parent / 'vis_data/config.py').read_text(encoding='utf-8')
+        # the visualizer adds this line, with which a config does not load
+        write_text(re.sub(r'^filename = .*\n', '', config, flags=re.M), partial / 'config.py')
         for picture in pictures:
             copy = shutil.copytree if picture.is_dir() else shutil.copy2
             copy(picture, partial / picture.name)

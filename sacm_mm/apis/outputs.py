@@ -1,0 +1,217 @@
+"""What is written of predictions, and that nothing of anybody else is replaced."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sacm_mm.apis.predictor import Model
+from sacm_mm.apis.result import Result
+from sacm_mm.core.depth_files import depth_scale, write_depth, write_scale
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import fit_integers, output_names, write_csv, write_image, write_json
+
+VIDEO_SUFFIXES = ('.avi', '.mkv', '.mov', '.mp4', '.webm')
+PICTURES = ('overlay', 'masks', 'colour', 'depth16')  # a file each for every picture
+TABLES = {'json': 'predictions.json', 'csv': 'predictions.csv'}  # one for all
+_MANIFEST = '.sacm_predict.json'  # which files of a folder are of an earlier call
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is written, and how.
+
+    Attributes:
+        save: Of ``overlay``, ``masks`` (8 bit, classes as they are numbered), ``colour``,
+            ``depth16`` (16 bit, its scale beside it), ``json``, ``csv``.
+        opacity: Of overlays.
+        legend: Names of classes below overlays.
+        batch: Pictures that are predicted together.
+        tile: Pixels a side of the parts of huge pictures; None predicts pictures whole.
+        overlap: Pixels that neighbouring tiles share.
+        overwrite: Replace files that are not of an earlier call.
+        frames: Stop a video or a camera after so many.
+    """
+
+    save: Sequence[str] = ('overlay',)
+    opacity: float = 0.5
+    legend: bool = False
+    batch: int = 1
+    tile: int | None = None
+    overlap: int = 64
+    overwrite: bool = False
+    frames: int | None = None
+
+    def check(self, task: str | None = None) -> None:
+        """Refuse what cannot be saved.
+
+        Raises:
+            UserError: A kind is unknown, or the task has none of it.
+        """
+        known = (*PICTURES, *TABLES)
+        for kind in self.save:
+            if kind not in known:
+                raise UserError(f"--save knows no '{kind}': choose of {', '.join(known)}")
+        lacks = {
+            'classification': ('masks', 'colour', 'depth16'),
+            'segmentation': ('depth16',),
+            'depth': ('masks', 'colour'),
+        }.get(task or '', ())
+        for kind in self.save:
+            if kind in lacks:
+                fits = ','.join(k for k in known if k not in lacks)
+                raise UserError(f'a model for {task} gives no {kind}: choose --save of {fits}')
+        if not 0 <= self.opacity <= 1:
+            raise UserError(f'--opacity is {self.opacity}: give 0 (the picture) to 1 (the classes)')
+
+
+@dataclass
+class Outcome:
+    """What became of the files: what was written, what was left out and why."""
+
+    written: list[Path] = field(default_factory=list)
+    skipped: list[tuple[Path, str]] = field(default_factory=list)
+
+
+def printable(path: str | Path) -> str:
+    """Return a path for people: names need not be UTF-8."""
+    return os.fsencode(path).decode('utf-8', 'replace')
+
+
+class Writer:
+    """Writes results, and never over what it did not write."""
+
+    def __init__(self, model: Model, out: Path, wanted: Wanted, inputs: list[Path]) -> None:
+        self.model, self.out, self.wanted = model, out, wanted
+        self.outcome = Outcome()
+        self.rows: list[dict[str, Any]] = []
+        self._scaled = False
+        self._manifest = _read_manifest(out)
+        self.kinds = [kind for kind in wanted.save if kind in PICTURES]
+        self._inputs = {path.resolve() for path in inputs}
+        names = output_names(inputs, '.png')
+        self._names = {path: names[os.fspath(path)] for path in inputs}
+        self._check()
+
+    def path(self, source: Path, kind: str) -> Path:
+        """Return where a kind of picture of a source goes."""
+        folder = self.out / kind if len(self.kinds) > 1 else self.out
+        name = self._names[source]
+        if source.suffix.lower() in VIDEO_SUFFIXES:
+            name = name.with_suffix('.mp4' if kind == 'overlay' else '')
+        return folder / name
+
+    def _check(self) -> None:
+        planned = [self.path(source, kind) for source in self._names for kind in self.kinds]
+        planned += [self.out / name for kind, name in TABLES.items() if kind in self.wanted.save]
+        for path in planned:
+            self.check(path)
+
+    def check(self, path: Path) -> None:
+        """Refuse to replace an input, or a file of somebody else.
+
+        Raises:
+            UserError: It would be replaced.
+        """
+        if path.resolve() in self._inputs:
+            raise UserError(
+                f"'{printable(path)}' is an input and would be replaced: choose another --out"
+            )
+        if not self.wanted.overwrite and path.exists() and not self._is_own(path):
+            raise UserError(
+                f"'{printable(path)}' exists and is not overwritten: choose another --out, or give "
+                '--overwrite'
+            )
+
+    def _is_own(self, path: Path) -> bool:
+        if path.is_dir():
+            return all(self._is_own(inner) for inner in path.iterdir())
+        return self._manifest.get(printable(path.relative_to(self.out))) == _looks(path)
+
+    def wrote(self, path: Path) -> Path:
+        """Note a file that is written."""
+        self._manifest[printable(path.relative_to(self.out))] = _looks(path)
+        self.outcome.written.append(path)
+        return path
+
+    def keep_manifest(self) -> None:
+        """Write down which files are of this call and earlier ones."""
+        if self.outcome.written:
+            write_json(self._manifest, self.out / _MANIFEST)
+
+    def save(self, source: Path, result: Result) -> Iterator[Path]:
+        """Write what is wanted of one picture."""
+        row: dict[str, Any] = {'image': printable(source)}
+        for kind in self.kinds:
+            path = self.path(source, kind)
+            self.write(result, kind, path)
+            row[kind] = printable(path.relative_to(self.out))
+            yield self.wrote(path)
+        if set(self.wanted.save) & set(TABLES):
+            self.rows.append({**row, **result.summary()})
+
+    def write(self, result: Result, kind: str, path: Path) -> None:
+        """Write one picture of a result."""
+        if kind == 'depth16':
+            self._write_depth(result, path)
+        else:
+            write_image(self.draw(result, kind), path)
+
+    def draw(self, result: Result, kind: str) -> np.ndarray:
+        """Draw a result as a picture of 8 bits."""
+        if kind == 'overlay':
+            return result.draw(self.wanted.opacity, self.wanted.legend)
+        if kind == 'colour':
+            return result.colours()
+        assert result.classes is not None
+        large = result.classes.max(initial=0) > np.iinfo(np.uint8).max
+        return fit_integers(result.classes, np.uint16 if large else np.uint8, 'classes')
+
+    def _write_depth(self, result: Result, path: Path) -> None:
+        network: Any = self.model.network
+        head = getattr(network, 'depth_head', None) or network.decode_head
+        bounded = getattr(head, 'bound', None) is not None
+        scale = depth_scale(head.max_depth if bounded else None)
+        if not self._scaled:
+            folder = self.out / 'depth16' if len(self.kinds) > 1 else self.out
+            write_scale(folder, scale)
+            self._scaled = True
+        assert result.depth is not None
+        write_depth(np.where(result.depth < 0, 0, result.depth), path, scale)
+
+    def save_tables(self) -> Iterator[Path]:
+        """Write the tables of all pictures."""
+        if 'json' in self.wanted.save:
+            path = self.out / TABLES['json']
+            left_out = [
+                {'image': printable(path), 'reason': why} for path, why in self.outcome.skipped
+            ]
+            write_json({'pictures': self.rows, 'left_out': left_out}, path)
+            yield self.wrote(path)
+        if 'csv' in self.wanted.save and self.rows:
+            path = self.out / TABLES['csv']
+            write_csv([_flat(row) for row in self.rows], path)
+            yield self.wrote(path)
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    flat = {key: value for key, value in row.items() if key != 'shares'}
+    return {**flat, **{f'share of {k}': v for k, v in row.get('shares', {}).items()}}
+
+
+def _looks(path: Path) -> list[int]:
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _read_manifest(out: Path) -> dict[str, list[int]]:
+    try:
+        return json.loads((out / _MANIFEST).read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        return {}

@@ -1,0 +1,294 @@
+"""The front door: ``sacm_mm.load`` a trained model, and predict pictures with it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose, default_collate, pseudo_collate
+from mmengine.registry import init_default_scope
+from torch import nn
+
+from sacm_mm.apis.models import build_exported, load_model
+from sacm_mm.apis.result import Result
+from sacm_mm.apis.sources import find_model
+from sacm_mm.apis.tiles import cut
+from sacm_mm.core.errors import UserError
+from sacm_mm.datasets.transforms import use_checked_loaders
+from sacm_mm.deploy.describing import channels_of
+from sacm_mm.deploy.runtimes import is_exported
+from sacm_mm.visualization.depth import DepthStyle
+
+Source = str | Path | np.ndarray
+
+
+def load(
+    model: str | Path,
+    checkpoint: str | Path | None = None,
+    *,
+    device: str | None = None,
+    threads: int | None = None,
+    fast: bool = False,
+    runtime: str | None = None,
+    trust: bool = False,
+    options: Sequence[str] = (),
+) -> Model:
+    """Load a trained model, whatever its task.
+
+    Args:
+        model: A work dir or a folder of results, a published model by name (``camvid_light``), a
+            file of weights or an exported one with its config beside it, or a config.
+        checkpoint: Weights, where ``model`` is a config; or others than the folder's best.
+        device: Torch device; by default a GPU where there is one. Exported files use the CPU.
+        threads: Threads of PyTorch, for this process.
+        fast: Compute by this package's kernels; the results are the same to rounding.
+        runtime: What runs a .onnx file: ``'onnxruntime'`` or ``'openvino'``.
+        trust: Take a .pt2 file or a checkpoint that can run code.
+        options: Changes of the config, ``KEY=VALUE``.
+
+    Raises:
+        UserError: There is no such model, or its weights do not fit its config.
+    """
+    cfg, weights = find_model(model, checkpoint, options)
+    return load_from_config(
+        cfg, weights, device=device, threads=threads, fast=fast, runtime=runtime, trust=trust
+    )
+
+
+def load_from_config(
+    cfg: Config,
+    weights: str,
+    *,
+    device: str | None = None,
+    threads: int | None = None,
+    fast: bool = False,
+    runtime: str | None = None,
+    trust: bool = False,
+) -> Model:
+    """Load a model of a config; see ``load``."""
+    if threads:
+        torch.set_num_threads(threads)
+    init_default_scope(cfg.get('default_scope', 'mmengine'))
+    device = device or ('cuda:0' if torch.cuda.is_available() else 'cpu')
+    if runtime and not is_exported(weights):
+        raise UserError(f"--runtime runs exported files; '{weights}' is none")
+    if is_exported(weights):
+        network, meta = build_exported(cfg, weights, runtime, trust)
+        device = 'cpu'
+    else:
+        network, meta = load_model(cfg, weights, trust)
+    network = _moved(network, device)
+    if fast and not is_exported(weights):
+        from sacm_mm.kernels import accelerate
+
+        network = accelerate(network)
+    return Model(network, cfg, meta)
+
+
+def _moved(network: nn.Module, device: str) -> nn.Module:
+    try:
+        return network.to(device).eval()
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition('\n')[0]
+        raise UserError(f"device '{device}' cannot be used: {reason}") from error
+
+
+class Model:
+    """A trained model with the pipeline of its test data.
+
+    Args:
+        network: The host's model, in eval mode on its device.
+        cfg: Its config.
+        meta: ``classes``, the names, and ``palette``, their RGB; may be empty.
+
+    Attributes:
+        names: Names of the classes.
+        palette: RGB of each class.
+        channels: Of the pictures that the network takes.
+    """
+
+    def __init__(self, network: nn.Module, cfg: Config, meta: dict[str, Any]) -> None:
+        self.network = network
+        self.cfg = cfg
+        self.names: Sequence[str] = tuple(meta.get('classes') or ())
+        self.channels = channels_of(network)
+        self.palette: Sequence[Sequence[int]] = meta.get('palette') or ()
+        self._classifies = hasattr(network, 'head') and not hasattr(network, 'decode_head')
+        pipeline = use_checked_loaders([dict(part) for part in _test_pipeline(cfg)])
+        loaders = [part for part in pipeline if _loads_images(part)]
+        self._load = Compose(loaders[:1] or [dict(type='sacm_mm.LoadImageFromFile')])
+        rest = [part for part in pipeline if not _kind(part).startswith('Load')]
+        self._prepare = Compose(rest)
+        # tiles keep the picture's own scale
+        self._prepare_tile = Compose([part for part in rest if 'Resize' not in _kind(part)])
+        style = {k: cfg.get('visualizer', {}).get(k) for k in DepthStyle._fields}
+        self._style = DepthStyle(**{k: v for k, v in style.items() if v is not None})
+
+    @property
+    def task(self) -> str:
+        """``'classification'``, ``'segmentation'``, ``'depth'`` or ``'joint'``."""
+        if self._classifies:
+            return 'classification'
+        if hasattr(self.network, 'depth_head'):
+            return 'joint'
+        head = self.network.decode_head
+        return 'depth' if hasattr(head, 'max_depth') else 'segmentation'
+
+    def predict(
+        self,
+        images: Source | Sequence[Source],
+        *,
+        batch: int = 8,
+        tile: int | None = None,
+        overlap: int = 64,
+        keep_scores: bool = True,
+    ) -> Any:
+        """Predict a picture, or several.
+
+        Args:
+            images: A path or an array, (H, W, 3) BGR as OpenCV reads it or (H, W); or a list of
+                them, of any sizes.
+            batch: Pictures of one size that go through the network together.
+            tile: Predict parts of this many pixels a side, for pictures that are too large; at the
+                scale of the picture.
+            overlap: Pixels that neighbouring tiles share.
+            keep_scores: Keep the scores of every pixel, which take memory.
+
+        Returns:
+            A ``Result``, or a list of them.
+
+        Raises:
+            UserError: A picture cannot be read or does not fit the network.
+        """
+        if isinstance(images, (str, Path, np.ndarray)):
+            (result,) = self.predict(
+                [images], batch=1, tile=tile, overlap=overlap, keep_scores=keep_scores
+            )
+            return result
+        loaded = [self.read(image) for image in images]
+        if tile:
+            if self._classifies:
+                raise UserError('tiles are for models that say something of each pixel')
+            return [self._predict_tiles(image, tile, overlap) for image in loaded]
+        results: list[Any] = [None] * len(loaded)
+        prepared = [self._prepare(dict(sample)) for sample in loaded]
+        groups = defaultdict(list)
+        for place, sample in enumerate(prepared):
+            groups[tuple(sample['inputs'].shape)].append(place)
+        for places in groups.values():
+            for part in _parts(places, batch):
+                outputs = self._run([prepared[i] for i in part])
+                for i, output in zip(part, outputs):
+                    results[i] = self._result(loaded[i]['img'], output, keep_scores)
+        return results
+
+    def read(self, image: Source) -> dict[str, Any]:
+        """Load a picture as the test data's pipeline does -> what its transforms take.
+
+        Raises:
+            UserError: It cannot be read, or has other channels than the network takes.
+        """
+        if isinstance(image, np.ndarray):
+            size = image.shape[:2]
+            sample: dict[str, Any] = dict(img=image, img_shape=size, ori_shape=size, img_path=None)
+        else:
+            sample = self._load(dict(img_path=str(image), seg_fields=[]))
+        sample['img'] = self._with_channels(sample['img'], image)
+        return sample
+
+    def _with_channels(self, image: np.ndarray, source: Source) -> np.ndarray:
+        found, wanted = (1 if image.ndim == 2 else image.shape[2]), self.channels
+        if found == wanted:
+            return image
+        if found == 1:
+            return np.repeat(image.reshape(*image.shape[:2], 1), wanted, axis=2)
+        if wanted == 1 and found == 3:
+            import cv2
+
+            return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        name = 'the array' if isinstance(source, np.ndarray) else f"'{source}'"
+        raise UserError(f'{name} has {found} channels, but the model takes {wanted}')
+
+    def _run(self, samples: list[dict]) -> list[Any]:
+        collate = default_collate if self._classifies else pseudo_collate
+        with torch.no_grad():
+            return self.network.test_step(collate(samples))  # type: ignore[operator]
+
+    def _result(self, image: np.ndarray, output: Any, keep_scores: bool) -> Result:
+        result = self._empty(image)
+        if 'pred_score' in output:
+            result._class_scores = output.pred_score.float().cpu().numpy()
+            if not self.names:
+                result.names = [f'class {i}' for i in range(len(result._class_scores))]
+        if 'pred_sem_seg' in output:
+            labels = output.pred_sem_seg.data.squeeze(0).cpu().numpy()
+            result.classes = labels.astype(np.min_scalar_type(max(1, len(self.names) - 1)))
+            if keep_scores and 'seg_logits' in output:
+                result._maps = output.seg_logits.data.detach().cpu()
+        if 'pred_depth_map' in output:
+            result.depth = output.pred_depth_map.data.squeeze(0).float().cpu().numpy()
+        return result
+
+    def _empty(self, image: np.ndarray) -> Result:
+        return Result(_to_show(image), self.names, self.palette, style=self._style)
+
+    def _predict_tiles(self, sample: dict, size: int, overlap: int) -> Result:
+        image = sample['img']
+        result = self._empty(image)
+        strides = getattr(self.network.backbone, 'strides', None) or (32,)
+        for part in cut(image.shape[:2], size, overlap, max(strides)):
+            tile = np.ascontiguousarray(image[part.outer])
+            shape = tile.shape[:2]
+            given = {**sample, 'img': tile, 'img_shape': shape, 'ori_shape': shape}
+            found = self._result(tile, self._run([self._prepare_tile(given)])[0], False)
+            for name in ('classes', 'depth'):
+                values = getattr(found, name)
+                if values is None:
+                    continue
+                if getattr(result, name) is None:
+                    setattr(result, name, np.empty(image.shape[:2], values.dtype))
+                getattr(result, name)[part.inner] = values[part.kept]
+        return result
+
+
+def _parts(things: list[int], size: int) -> Iterator[list[int]]:
+    for start in range(0, len(things), size):
+        yield things[start : start + size]
+
+
+def _test_pipeline(cfg: Config) -> list[Any]:
+    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    while 'pipeline' not in dataset and ('dataset' in dataset or 'datasets' in dataset):
+        dataset = dataset.get('dataset') or dataset['datasets'][0]
+    if not dataset.get('pipeline'):
+        raise UserError(
+            f"config '{cfg.filename}' has no test data with a pipeline: name a leaf config"
+        )
+    return dataset['pipeline']
+
+
+def _kind(transform: Any) -> str:
+    return str(transform['type']).rpartition('.')[2]
+
+
+def _loads_images(transform: Any) -> bool:
+    kind = _kind(transform)
+    return kind.startswith('Load') and 'Annotation' not in kind and 'Depth' not in kind
+
+
+def _to_show(image: np.ndarray) -> np.ndarray:
+    """Bring a picture of any channels and numbers to (H, W, 3), BGR uint8."""
+    if image.ndim == 2:
+        image = image[..., None]
+    if image.shape[2] != 3:
+        image = np.repeat(image[..., :1], 3, axis=2) if image.shape[2] < 3 else image[..., :3]
+    if image.dtype != np.uint8:
+        low, high = np.nanpercentile(image, (1, 99))
+        scaled = (image.astype(np.float32) - low) / max(high - low, 1e-6)
+        image = (np.clip(np.nan_to_num(scaled), 0, 1) * 255).astype(np.uint8)
+    return np.ascontiguousarray(image)

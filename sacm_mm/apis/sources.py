@@ -1,0 +1,125 @@
+"""What a model's name means: a work dir, a folder of results, a config, a file of weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mmengine.config import Config
+from torch import Tensor, nn
+
+from sacm_mm.core.checkpoints import check_weights, find_checkpoint
+from sacm_mm.core.configs import config_folder, load_config
+from sacm_mm.core.errors import UserError
+from sacm_mm.deploy.runtimes import is_exported, load_exported
+
+_LEAF = re.compile(r'^(model|_base_)\b', re.MULTILINE)
+
+
+def find_model(
+    name: str | Path, checkpoint: str | Path | None = None, options: Sequence[str] = ()
+) -> tuple[Config, str]:
+    """Find the config and the weights that a name stands for.
+
+    Args:
+        name: A work dir or another folder that holds a config and weights; the name of one of the
+            published results (``camvid_light``); a file of weights or an exported one, its config
+            beside it; or a config, with ``checkpoint``.
+        checkpoint: Weights other than those that ``name`` has: a file, or a work dir for its best.
+        options: Changes of the config, ``KEY=VALUE``.
+
+    Returns:
+        The config, and the path of a checkpoint or of an exported file.
+
+    Raises:
+        UserError: There is no config or there are no weights.
+    """
+    given = Path(name)
+    published = _published(str(name))
+    if given.is_dir() or (published is not None and not given.exists()):
+        folder = given if given.is_dir() else published
+        assert folder is not None
+        config = own_config(folder)
+        if config is None:
+            raise UserError(f"'{folder}' holds no config: name a work dir, or a config and weights")
+        return _load(config, options), _weights(checkpoint or folder)
+    if given.is_file() and given.suffix != '.py':
+        if checkpoint is not None:
+            raise UserError(f"'{given}' is a file of weights already: name a config before it")
+        return _load(_config_of(given), options), _weights(given)
+    if checkpoint is None:
+        load_config(str(name), options)  # a name that is no config either gets its own message
+        raise UserError(
+            f"'{name}' is a config alone: name its weights after it, or a work dir in place of both"
+        )
+    return _load(name, options), _weights(checkpoint)
+
+
+def own_config(folder: Path) -> Path | None:
+    """Return the config that a run or a conversion left in a folder, the newest if several."""
+    found = sorted(folder.glob('*.py'), key=lambda path: path.stat().st_mtime, reverse=True)
+    return next(
+        (path for path in found if _LEAF.search(path.read_text('utf-8', errors='replace'))), None
+    )
+
+
+def _load(config: str | Path, options: Sequence[str]) -> Config:
+    cfg = load_config(str(config), options)
+    cfg.load_from, cfg.resume = None, False  # of the training that left it
+    return cfg
+
+
+def _weights(path: str | Path) -> str:
+    if is_exported(path) or Path(path).is_file():  # published weights have loaders of their own
+        return str(path)
+    folder = Path(path)
+    if folder.is_dir() and not any(folder.glob('*.pth')):
+        others = [p for p in sorted(folder.iterdir()) if is_exported(p)]
+        found = [*sorted(folder.glob('*.safetensors')), *others]
+        if found:
+            return str(found[0])
+    return find_checkpoint(path, best=True)
+
+
+def _published(name: str) -> Path | None:
+    """Find a folder of results in a clone."""
+    folder = config_folder().resolve().parent / 'results' / name
+    return folder if re.fullmatch(r'\w+', name) and _is_whole(folder) else None
+
+
+def _is_whole(folder: Path) -> bool:
+    return folder.is_dir() and own_config(folder) is not None and any(folder.glob('*.pth'))
+
+
+def _config_of(weights: Path) -> str | Path:
+    """Find the config beside a file of weights, or that an exported file names."""
+    beside = weights.with_suffix('.py')
+    config = beside if beside.is_file() else own_config(weights.parent)
+    if config is not None:
+        return config
+    if weights.suffix == '.onnx':
+        named = load_exported(weights).meta.get('config')
+        if named:
+            source = own_config(Path(named)) if Path(named).is_dir() else None
+            return source or named
+    raise UserError(f"there is no config beside '{weights}': name the config before it")
+
+
+def check_weights_of(
+    model: nn.Module, weights: Mapping[str, Tensor], path: str | Path, cfg: Config
+) -> None:
+    """Compare weights with a config's model, and name the config that they were trained with.
+
+    Raises:
+        UserError: They do not fit.
+    """
+    try:
+        check_weights(model, weights, path)
+    except UserError as error:
+        own = own_config(Path(path).parent)
+        if own is None or (cfg.filename and own.samefile(cfg.filename)):
+            raise
+        raise UserError(
+            f"{error}; it was trained with '{own}': name its folder '{own.parent}' alone"
+        ) from error

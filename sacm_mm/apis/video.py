@@ -1,0 +1,116 @@
+"""Predict the frames of a video or a camera."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from sacm_mm.apis.outputs import Writer
+from sacm_mm.core.errors import UserError
+
+Track = Callable[..., Iterable]  # rich.progress.track
+
+_RATE = 25.0  # frames a second, where the source does not say
+
+
+def predict_video(writer: Writer, source: Path, track: Track) -> Iterator[Path]:
+    """Write the overlay of every frame as a video, and other pictures as a folder of frames.
+
+    Yields:
+        What is written.
+
+    Raises:
+        UserError: The video cannot be read, or cannot be written on this machine.
+    """
+    capture = cv2.VideoCapture(str(source))
+    try:
+        yield from predict_frames(
+            writer, source, _frames(capture, writer.wanted.frames), capture, track
+        )
+    finally:
+        capture.release()
+
+
+def predict_camera(writer: Writer, number: int, track: Track) -> Iterator[Path]:
+    """Predict a camera's frames until Ctrl-C; see ``predict_video``."""
+    capture = cv2.VideoCapture(number)
+    if not capture.isOpened():
+        raise UserError(f'there is no camera {number}: the first one is 0')
+    try:
+        frames = _until_stopped(_frames(capture, writer.wanted.frames))
+        yield from predict_frames(writer, camera_name(number), frames, capture, track)
+    finally:
+        capture.release()
+
+
+def camera_name(number: int) -> Path:
+    """Return the name by which a camera's outputs go."""
+    return Path(f'camera{number}.mp4')
+
+
+def predict_frames(
+    writer: Writer, source: Path, frames: Iterator[np.ndarray], capture: Any, track: Track
+) -> Iterator[Path]:
+    """Read frames until there are no more: headers do not always say how many there are."""
+    folders = {kind: writer.path(source, kind) for kind in writer.kinds if kind != 'overlay'}
+    video = writer.path(source, 'overlay') if 'overlay' in writer.kinds else None
+    partial = video and video.with_name(f'.{video.stem}.partial.mp4')
+    drawing = None
+    count = 0
+    try:
+        for frame in track(frames, source.name):
+            result = writer.model.predict(frame, keep_scores=False)
+            for kind, folder in folders.items():
+                path = folder / f'{count:06d}.png'
+                writer.write(result, kind, path)
+                writer.wrote(path)
+            if partial:
+                drawn = result.draw(writer.wanted.opacity)  # a legend would change the size
+                if drawing is None:
+                    partial.parent.mkdir(parents=True, exist_ok=True)
+                    drawing = _open(partial, capture.get(cv2.CAP_PROP_FPS), drawn)
+                drawing.write(drawn)
+            count += 1
+        if not count:
+            raise UserError(f"cannot read video '{source}': OpenCV finds no frames in it")
+        if video and partial and drawing is not None:
+            drawing.release()
+            partial.replace(video)
+            yield writer.wrote(video)
+        yield from folders.values()
+    finally:
+        if drawing is not None:
+            drawing.release()
+        if partial:
+            partial.unlink(missing_ok=True)
+
+
+def _frames(capture: Any, limit: int | None) -> Iterator[np.ndarray]:
+    count = 0
+    while limit is None or count < limit:
+        read, frame = capture.read()
+        if not read:
+            return
+        yield frame
+        count += 1
+
+
+def _until_stopped(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """End at Ctrl-C, which is how a camera is stopped; what there is of it is kept."""
+    try:
+        yield from frames
+    except KeyboardInterrupt:
+        return
+
+
+def _open(path: Path, rate: float, frame: np.ndarray) -> cv2.VideoWriter:
+    codec = cv2.VideoWriter.fourcc(*'mp4v')
+    size = (frame.shape[1], frame.shape[0])
+    writer = cv2.VideoWriter(str(path), codec, rate if 0 < rate < 1000 else _RATE, size)
+    if not writer.isOpened():
+        raise UserError(f"cannot write '{path}': this OpenCV has no MPEG-4 encoder")
+    return writer

@@ -1,0 +1,273 @@
+"""sacm_mm.load and ``sacm predict``: what comes out, and that nothing is replaced or hidden."""
+
+import json
+import os
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from conftest import CAMVID, TINY_CIFAR, call_tool
+from mmseg.apis import inference_model
+
+import sacm_mm
+from sacm_mm import UserError
+from sacm_mm.apis.models import load_model
+from sacm_mm.apis.outputs import Wanted
+from sacm_mm.apis.predict import predict_files
+from sacm_mm.apis.sources import find_model
+from sacm_mm.apis.tiles import cut
+from sacm_mm.core.depth_files import read_depth
+from sacm_mm.core.files import write_image
+
+
+def photo(height=48, width=64, channels=3, seed=0):
+    shape = (height, width, channels) if channels > 1 else (height, width)
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.fixture(scope='module')
+def model(trained):
+    return sacm_mm.load(trained, device='cpu')
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Pictures of equal stems and of equal names in two folders."""
+    folder = tmp_path / 'photos'
+    for i, name in enumerate(('a.jpg', 'a.png', 'B.JPG', 'deep/er/a.jpg', 'sp ace ü.png')):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_image(photo(40 + i), folder / name.lower())
+        (folder / name.lower()).rename(folder / name)
+    return folder
+
+
+def names(folder):
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob('*')
+        if path.is_file() and path.name[0] != '.'
+    )
+
+
+# ------------------------------------------------------------------ the front door
+
+
+def test_a_work_dir_says_all(model, trained, data):
+    picture = str(min((data / 'test').iterdir()))
+    result = model.predict(picture)
+    network, _ = load_model(*find_model(trained))
+    network.cfg = model.cfg
+    network.cfg.test_pipeline = [dict(type='LoadImageFromFile'), dict(type='PackSegInputs')]
+    wanted = inference_model(network, picture).pred_sem_seg.data[0].numpy()
+    assert (result.classes == wanted).all()
+    assert result.classes.shape == (48, 64)
+    assert result.names[3] == 'road'
+    assert result.scores.shape == (11, 48, 64)
+    assert np.allclose(result.scores.sum(axis=0), 1, atol=1e-5)
+    assert (result.scores.argmax(axis=0) == result.classes).all()
+    assert result.depth is None
+    assert result.label is None
+
+
+def test_lists_of_any_size_are_predicted_as_one_by_one(model):
+    pictures = [photo(40, 50), photo(33, 47, seed=1), photo(40, 50, seed=2)]
+    results = model.predict(pictures, batch=2)
+    for picture, result in zip(pictures, results):
+        assert result.image.shape == picture.shape
+        assert (result.classes == model.predict(picture).classes).mean() > 0.999
+
+
+def test_drawing(model, tmp_path):
+    result = model.predict(photo())
+    assert (result.draw(opacity=0) == result.image).all()
+    assert (result.draw(opacity=1) == result.colours()).all()
+    assert result.draw(legend=True).shape[0] > 48
+    result.save(tmp_path / 'r.png')
+    assert cv2.imread(str(tmp_path / 'r.png')).shape == (48, 64, 3)
+
+
+def test_a_published_model_by_its_name():
+    result = sacm_mm.load('camvid_light', device='cpu', threads=1).predict(photo(60, 80))
+    assert result.classes.shape == (60, 80)
+    assert 'bicyclist' in result.names
+
+
+def test_fast_gives_the_same(model, trained):
+    picture = photo(50, 70)
+    fast = sacm_mm.load(trained, device='cpu', fast=True).predict(picture)
+    assert (fast.classes == model.predict(picture).classes).mean() > 0.999
+    assert np.abs(fast.scores - model.predict(picture).scores).max() < 1e-3
+
+
+def test_the_best_checkpoint_is_taken(trained, work):
+    shutil.copytree(trained, work)
+    shutil.copy(work / 'iter_4.pth', work / 'best_mIoU_iter_2.pth')
+    assert find_model(work)[1] == str(work / 'best_mIoU_iter_2.pth')
+    assert find_model(work / 'iter_4.pth')[1] == str(work / 'iter_4.pth')
+
+
+def test_names_that_are_no_model(tmp_path):
+    with pytest.raises(UserError, match='holds no config'):
+        sacm_mm.load(tmp_path)
+    with pytest.raises(UserError, match='is a config alone'):
+        sacm_mm.load(CAMVID)
+    with pytest.raises(UserError, match='does not exist: did you mean'):
+        sacm_mm.load('sacm_camvd')
+    torch.save({}, tmp_path / 'w.pth')
+    with pytest.raises(UserError, match='no config beside'):
+        sacm_mm.load(tmp_path / 'w.pth')
+
+
+def test_the_original_config_beside_weights_of_another_arch(trained):
+    with pytest.raises(UserError, match=rf"is of another model .* name its folder '{trained}'"):
+        sacm_mm.load(CAMVID, trained)
+
+
+def test_a_classifier_names_its_label(cifar_root, tmp_path, monkeypatch):
+    monkeypatch.setenv('SACM_DATA', str(cifar_root))
+    work = tmp_path / 'work'
+    assert (
+        call_tool('train', 'sacm_cifar10.py', '--work-dir', work, '--cfg-options', *TINY_CIFAR) == 0
+    )
+    model = sacm_mm.load(work)
+    first, second = model.predict([photo(90, 120), photo(32, 32)])
+    assert first.label == first.names[first.scores.argmax()]
+    assert first.scores.sum() == pytest.approx(1, abs=1e-5)
+    assert second.draw().shape[1] > 300
+    write_image(photo(), tmp_path / 'in/a.png')
+    with pytest.raises(UserError, match='gives no masks: choose --save of overlay,json,csv'):
+        predict_files(model, tmp_path / 'in', tmp_path / 'out', Wanted(('masks',)))
+
+
+# ------------------------------------------------------------------------- tiles
+
+
+@pytest.mark.parametrize('shape', [(100, 130), (64, 64), (37, 300)])
+def test_tiles_cover_every_pixel_once(shape):
+    seen = np.zeros(shape, int)
+    for tile in cut(shape, 64, 16, 4):
+        seen[tile.inner] += 1
+        assert tile.outer[0].start % 4 == tile.outer[1].start % 4 == 0
+        assert seen[tile.outer][tile.kept].min() >= 1
+    assert (seen == 1).all()
+
+
+def test_tiles_are_equal_to_the_whole(model):
+    picture = photo(150, 170)
+    whole = model.predict(picture).classes
+    assert (model.predict(picture, tile=64, overlap=32).classes == whole).mean() > 0.999
+    with pytest.raises(UserError, match='do not advance: let --tile be at least 68'):
+        model.predict(picture, tile=32, overlap=64)
+
+
+# ------------------------------------------------------------------- files that are written
+
+
+def test_equal_names_keep_their_own_files(model, folder, tmp_path):
+    out = tmp_path / 'out'
+    outcome = predict_files(model, folder, out, Wanted(('overlay', 'masks', 'json', 'csv')))
+    assert not outcome.skipped
+    pictures = ['B.png', 'a.jpg.png', 'a.png.png', 'deep/er/a.png', 'sp ace ü.png']
+    assert names(out / 'overlay') == names(out / 'masks') == pictures
+    for source, name in (('a.jpg', 'a.jpg.png'), ('B.JPG', 'B.png'), ('deep/er/a.jpg',) * 2):
+        mask = cv2.imread(str((out / 'masks' / name).with_suffix('.png')), cv2.IMREAD_UNCHANGED)
+        assert (mask == model.predict(folder / source).classes).all()
+    rows = json.loads((out / 'predictions.json').read_text())['pictures']
+    assert [row['height'] for row in rows] == [42, 40, 41, 44, 43]
+    assert sum(rows[0]['shares'].values()) == pytest.approx(1, abs=1e-4)
+    assert len((out / 'predictions.csv').read_text().splitlines()) == 6
+
+
+@pytest.mark.parametrize('overwrite', [False, True])
+def test_inputs_are_never_replaced(model, folder, overwrite):
+    before = {name: (folder / name).read_bytes() for name in names(folder)}
+    (folder / 'a.jpg').unlink()  # a.png would go to a.png
+    del before['a.jpg']
+    with pytest.raises(UserError, match='is an input and would be replaced'):
+        predict_files(model, folder, folder, Wanted(overwrite=overwrite))
+    assert {name: (folder / name).read_bytes() for name in names(folder)} == before
+
+
+def test_files_of_others_stay_and_own_ones_are_replaced(model, folder, tmp_path):
+    out = tmp_path / 'out'
+    predict_files(model, folder, out)
+    predict_files(model, folder, out)  # its own
+    (out / 'B.png').write_text('edited by hand')
+    with pytest.raises(UserError, match=r"B.png' exists and is not overwritten"):
+        predict_files(model, folder, out)
+    assert (out / 'B.png').read_text() == 'edited by hand'
+    predict_files(model, folder, out, Wanted(overwrite=True))
+    assert cv2.imread(str(out / 'B.png')) is not None
+
+
+def test_what_cannot_be_read_is_named_and_counted(run_tool, trained, folder, tmp_path):
+    (folder / 'broken.png').write_bytes(b'no picture')
+    (folder / 'empty.jpg').touch()
+    (folder / '._a.jpg').write_bytes(b'left by another system')
+    os.mkfifo(folder / 'pipe.png')
+    half = cv2.imencode('.jpg', photo(200, 200))[1].tobytes()
+    (folder / 'half.jpg').write_bytes(half[: len(half) // 2])
+    write_image(photo(1, 1), folder / 'tiny.png')
+    (folder / 'short.mp4').write_bytes(b'no video')
+    (folder / os.fsdecode(b'\xff.png')).write_bytes((folder / 'a.png').read_bytes())
+    out = tmp_path / 'out'
+    done = run_tool('demo', folder, trained, '--out', out, '--batch', 4)
+    assert done.code == 3, done.err
+    left_out = [line for line in done.out.splitlines() if line.startswith('left out')]
+    for name in ('broken.png', 'empty.jpg', '._a.jpg', 'pipe.png', 'half.jpg', 'tiny.png', 'short'):
+        assert sum(f'/{name}' in line.partition(': ')[0] for line in left_out) == 1, name
+    assert len(left_out) == 7
+    assert '7 inputs left out' in done.out.splitlines()[-1]
+    assert len(list(out.rglob('*.png'))) == 6
+
+
+def test_a_video_whose_header_does_not_say_how_long_it_is(model, tmp_path, monkeypatch):
+    source = tmp_path / 'in/clip.mp4'
+    source.parent.mkdir()
+    writer = cv2.VideoWriter(str(source), cv2.VideoWriter.fourcc(*'mp4v'), 10, (64, 48))
+    for level in (0, 120, 240):
+        writer.write(np.full((48, 64, 3), level, np.uint8))
+    writer.release()
+    monkeypatch.setattr(cv2, 'CAP_PROP_FRAME_COUNT', -1)  # nobody asks for it
+    out = tmp_path / 'out'
+    predict_files(model, source, out, Wanted(('overlay', 'masks')))
+    assert names(out) == [
+        'masks/clip/000000.png', 'masks/clip/000001.png', 'masks/clip/000002.png',
+        'overlay/clip.mp4',
+    ]  # fmt: skip
+    predict_files(model, source, tmp_path / 'two', Wanted(('masks',), frames=2))
+    assert len(names(tmp_path / 'two')) == 2
+
+
+def test_settings_that_do_not_fit(run_tool, trained, folder, tmp_path):
+    for flags, culprit in (
+        (('--save', 'pictures'), "knows no 'pictures'"),
+        (('--opacity', '2'), '--opacity is 2'),
+        (('--save', 'depth16'), 'gives no depth16'),
+        (('--device', 'cuda:7'), "device 'cuda:7' cannot be used"),
+    ):
+        assert culprit in run_tool('demo', folder, trained, '--out', tmp_path / 'o', *flags).error
+    assert not (tmp_path / 'o').exists()
+
+
+def test_depth_in_metres_comes_back_from_its_file(tmp_path):
+    from mmengine.config import Config
+    from mmengine.registry import MODELS, init_default_scope
+
+    from sacm_mm.apis.predictor import Model
+    from sacm_mm.core.configs import load_config
+
+    tiny = ['model.backbone.arch=d16-l2-k3-p4', 'model.decode_head.in_channels=16',
+            'model.decode_head.upscale_factor=4']  # fmt: skip
+    cfg: Config = load_config('sacm_kitti.py', tiny)
+    init_default_scope('mmseg')
+    model = Model(MODELS.build(cfg.model).eval(), cfg, {})
+    model.network.decode_head.conv_seg.bias.data.fill_(2.0)  # about 70 m
+    write_image(photo(), tmp_path / 'in/a.png')
+    predict_files(model, tmp_path / 'in', tmp_path / 'out', Wanted(('depth16', 'overlay', 'csv')))
+    depth = model.predict(tmp_path / 'in/a.png').depth
+    assert depth.max() > 66  # as 16-bit millimetres it would wrap
+    found = read_depth(tmp_path / 'out/depth16/a.png')
+    assert np.abs(found - depth).max() < 0.01
