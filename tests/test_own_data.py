@@ -13,6 +13,7 @@ from own_sources import COLOURS, NAMES, SIZE, build, save, scene
 from PIL import Image
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.own_data.class_names import read_names
 from sacm_mm.own_data.samples import Sample
 from sacm_mm.own_data.sources import prepare_source
 from sacm_mm.own_data.splitting import SplitWishes, split_samples
@@ -223,3 +224,64 @@ def test_refused_source_leaves_the_old_data_set(tmp_path):
         prepare_source('folder', paths, tmp_path / 'mine')
     assert {p: p.read_bytes() for p in (tmp_path / 'mine').rglob('*') if p.is_file()} == before
     assert not list(tmp_path.glob('.*'))
+
+
+@pytest.mark.parametrize(
+    ('file', 'text'),
+    [
+        ('a.txt', 'void 0 0 0\nlabel_1 255 128 0\n'),
+        ('a.txt', '0 0 0\tvoid\n255\t128\t0 label_1\n'),
+        ('labelmap.txt', '# label:color_rgb:parts:actions\nvoid:0,0,0::\nlabel_1:255,128,0::\n'),
+        ('class_dict.csv', 'name,r,g,b\nvoid,0,0,0\nlabel_1,255,128,0\n'),
+        ('a.txt', '#000000 void\n#ff8000 label_1\n'),
+        ('a.json', '{"void": [0, 0, 0], "label_1": [255, 128, 0]}'),
+        (
+            'a.yaml',
+            'classes:\n- {name: void, colour: "#000000"}\n- {name: label_1, color: "#ff8000"}',
+        ),
+    ],
+)
+def test_names_and_colours_are_read(file, text, tmp_path):
+    (tmp_path / file).write_text(text)
+    found = read_names(str(tmp_path / file))
+    assert found == [('void', (0, 0, 0)), ('label_1', (255, 128, 0))]
+
+
+def test_names_keep_the_order_of_their_numbers(tmp_path):
+    paths = own_sources.folder_numbers(tmp_path)
+    for path in (tmp_path / 'masks').rglob('*.png'):
+        save(read_mask(path) * 2, path)  # they hold 0, 2 and 4
+    prepare_source('folder', paths, tmp_path / 'mine', classes='a,b,c,never,e')
+    content = yaml.safe_load((tmp_path / 'mine/dataset.yaml').read_text())
+    assert [c['name'] for c in content['classes']] == ['a', 'b', 'c', 'never', 'e']
+    first = yaml.safe_load((tmp_path / 'mine/dataset.yaml').read_text())['names']['train'][0]
+    path = next((tmp_path / 'mine/masks/train').rglob(f'{first.split("/")[-1]}.png'))
+    number = int(''.join(c for c in path.stem if c.isdigit()))
+    assert (read_mask(path) == scene(number).mask * 2).all()
+
+
+def test_known_palette_gives_names(tmp_path):
+    palette = np.array([[128, 128, 128], [128, 0, 0], [128, 64, 128]], np.uint8)  # CamVid's
+    for made in own_sources.photos(tmp_path / 'photos', 6):
+        save(palette[made.mask], tmp_path / f'masks/{made.name}.png')
+    done = prepare_source('folder', [tmp_path / 'photos', tmp_path / 'masks'], tmp_path / 'mine')
+    content = yaml.safe_load((tmp_path / 'mine/dataset.yaml').read_text())
+    assert {c['name'] for c in content['classes']} == {'sky', 'building', 'road'}
+    assert 'classes: the colours are those of CamVid' in done.lines
+
+
+def test_smooth_masks_are_taken_with_a_tolerance(tmp_path):
+    paths = own_sources.folder_colours(tmp_path)
+    for path in list((tmp_path / 'masks').rglob('*.png')):
+        Image.open(path).save(path.with_suffix('.jpg'), quality=95, subsampling=0)
+        path.unlink()
+    (tmp_path / 'palette.txt').write_text(
+        ''.join(f'{n} {r} {g} {b}\n' for n, (r, g, b) in zip(NAMES, COLOURS))
+    )
+    options = dict(classes=str(tmp_path / 'palette.txt'), tolerance=150)
+    prepare_source('folder', paths, tmp_path / 'mine', **options)
+    wrong = [
+        (read_mask(path) != scene(int(''.join(c for c in path.stem if c.isdigit()))).mask).mean()
+        for path in (tmp_path / 'mine/masks').rglob('*.png')
+    ]
+    assert len(wrong) == 10 and max(wrong) < 0.1

@@ -175,7 +175,7 @@ def _by_order(
     kept = [c for c in codes if _code_text(c, scan.coloured).lstrip('#') not in ignored]
     if not scan.coloured and is_ignored_value(IGNORED, codes) and IGNORED in kept:
         kept.remove(IGNORED)
-    entries: dict[int, Category | None] = dict.fromkeys(codes)
+    entries: dict[int, Category | None] = {}
     if not scan.coloured and kept and max(kept) < len(names):
         numbered = list(enumerate(names))
     elif len(kept) == len(names):
@@ -190,7 +190,7 @@ def _by_order(
     for place, (code, name) in enumerate(numbered):
         colour = _rgb(code) if scan.coloured else scan.palette.get(code, spread[place])
         entries[code] = Category(name, colour, _code_text(code, scan.coloured))
-    return entries, []
+    return entries | {code: None for code in codes if code not in entries}, []
 
 
 def _guessed(scan: MaskScan, codes: list[int]) -> tuple[dict[int, Category | None], list[str]]:

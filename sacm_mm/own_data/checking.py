@@ -15,7 +15,7 @@ from sacm_mm.datasets import dataset_file
 from .findings import DOUBT, WRONG, ClassRow, Report
 from .looks import Look, look_at_all
 from .overlays import show_pictures
-from .samples import IGNORED, SPLITS, Category
+from .samples import IGNORED, SPLITS, Category, count
 from .statistics import same_content
 
 _FEW = 20  # pictures; fewer teach little
@@ -79,11 +79,15 @@ def _say_parts(report: Report, content: dict[str, Any], looks: Sequence[Look]) -
             report.add(WRONG, f'there are no pictures for {part}', "run 'sacm data' again")
     if 0 < report.counts['train'] < _FEW:
         report.add(
-            DOUBT, f'only {report.counts["train"]} pictures to train', 'add more for a usable model'
+            DOUBT,
+            f'only {count(report.counts["train"], "picture")} to train',
+            'add more for a usable model',
         )
     if 0 < report.counts['val'] < 5:
         report.add(
-            DOUBT, f'only {report.counts["val"]} pictures to validate', 'its figures say little'
+            DOUBT,
+            f'only {count(report.counts["val"], "picture")} to validate',
+            'its figures say little',
         )
     missing = {p: n - report.counts[p] for p, n in content['counts'].items() if n}
     missing = {part: number for part, number in missing.items() if number}

@@ -21,7 +21,10 @@ _BESIDE = (
     'palette.json', 'palette.yaml', 'classes.txt', 'labels.txt', 'class_names.txt', 'obj.names',
 )  # fmt: skip
 _HEX = re.compile(r'#([0-9a-fA-F]{6})\b')
-_TRIPLE = re.compile(r'(?<![\d.])(\d{1,3})[\s,;]+(\d{1,3})[\s,;]+(\d{1,3})(?![\d.])')
+_HEADER = re.compile(
+    r'(name|class|label|id)\w*\s*[,;\t].*\br(ed)?\b', re.IGNORECASE
+)  # of a CSV file
+_TRIPLE = re.compile(r'(?<![\w.])(\d{1,3})[\s,;]+(\d{1,3})[\s,;]+(\d{1,3})(?![\w.])')
 
 
 def read_names(text: str) -> list[tuple[str, Colour | None]]:
@@ -130,7 +133,7 @@ def _entry_of_line(line: str) -> tuple[str, Colour | None] | None:
         rest = rest.rstrip(':').replace(':', ' ')
     (name,) = next(csv.reader([rest.strip(' \t,;')]), [''])[:1] or ['']
     name = name.strip(' \t,;"\'')
-    if not name or (colour is None and re.fullmatch(r'(name|class|label)[\w, ]*', name.lower())):
+    if not name or _HEADER.match(line):
         return None
     return name, colour
 

@@ -35,8 +35,6 @@ from .statistics import (
     facts_of,
     mean_std,
     neighbours_alike,
-    same_content,
-    say_same,
     usual_size,
 )
 
@@ -348,8 +346,6 @@ def _doubts(source: Source, parts: dict[str, str], facts: list[Facts], job: Job)
                 f'{why}: frames of one recording in training and validation make figures better '
                 f"than they are; keep them together with --group '{pattern or '(.*)_.*'}'"
             )
-    if same := same_content(facts, parts):
-        warnings.append(say_same(same))
     return warnings
 
 

@@ -84,7 +84,7 @@ def _pair_in_one_folder(folder: Path, pattern: str | None) -> Pairs:
     if pattern is None or pattern.count('{id}') != 1:
         raise UserError(
             f"photos and masks are both in '{folder}': say how masks are named with --pattern, "
-            'such as "{id}_mask.png"'
+            'such as "{id}_mask.png", or name a folder of each'
         )
     head, tail = pattern.split('{id}')
     every = [p for p in sorted(folder.rglob('*')) if p.is_file()]

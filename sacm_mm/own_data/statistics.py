@@ -13,7 +13,7 @@ import numpy as np
 
 from sacm_mm.core.errors import UserError
 
-from .samples import IGNORED, count, listed
+from .samples import IGNORED, count
 
 _THUMB = 16
 
@@ -220,12 +220,3 @@ def neighbours_alike(facts: Sequence[Facts]) -> bool:
     shuffled = ordered[np.random.default_rng(0).permutation(len(ordered))]
     far = np.abs(shuffled[1:] - shuffled[:-1]).mean((1, 2))
     return bool(np.median(near) < 0.6 * np.median(far))
-
-
-def say_same(pairs: Sequence[tuple[str, str]]) -> str:
-    """Say which pictures are in two parts."""
-    names = [f"'{a}' and '{b}'" for a, b in pairs]
-    return (
-        f'{count(len(pairs), "picture is", "pictures are")} in two parts, by content: '
-        f'{listed(names, 2)}; take one of each out, or the figures lie'
-    )
