@@ -12,7 +12,9 @@ from mmengine.optim import OptimWrapper
 from own_sources import COLOURS, NAMES, SIZE, build, save, scene
 from PIL import Image
 
+from sacm_mm.core.configs import find_config
 from sacm_mm.core.errors import UserError
+from sacm_mm.datasets import LoadImageFromFile, LoadPicture
 from sacm_mm.own_data.class_names import read_names
 from sacm_mm.own_data.samples import Sample
 from sacm_mm.own_data.sources import prepare_source
@@ -285,3 +287,21 @@ def test_smooth_masks_are_taken_with_a_tolerance(tmp_path):
         for path in (tmp_path / 'mine/masks').rglob('*.png')
     ]
     assert len(wrong) == 10 and max(wrong) < 0.1
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.tif'])
+def test_16_bits_are_not_cut_to_8_without_a_word(suffix, tmp_path):
+    pixels = np.arange(60000, 60000 + 32 * 40, dtype=np.uint16).reshape(32, 40)
+    path = str(save(pixels, tmp_path / f'a{suffix}'))
+    for kind in ('color', 'grayscale'):
+        with pytest.raises(UserError, match=r'has 16 bits a channel.*sacm_mm.LoadPicture'):
+            LoadImageFromFile(color_type=kind)(dict(img_path=path))
+    loaded = LoadPicture(channels=1)(dict(img_path=path))['img']
+    assert loaded.dtype == np.float32 and (loaded[..., 0] == pixels).all()
+
+
+def test_folder_stands_for_its_config(tmp_path, monkeypatch):
+    done = prepare_source('folder', own_sources.folder_binary(tmp_path), tmp_path / 'mine')
+    monkeypatch.chdir(tmp_path)
+    assert find_config('mine').resolve() == done.config
+    assert find_config(str(tmp_path / 'mine')) == done.config

@@ -25,9 +25,15 @@ HOSTS = ('mmpretrain', 'mmseg', 'mmdet')
 def find_config(name: str) -> Path:
     """Find a config file: a path, a name among ours, or ``mmseg:FOLDER/FILE.py`` of the hosts'.
 
+    A folder stands for the config of its name in it, as ``sacm data`` writes it.
+
     Raises:
         UserError: There is none; the message names near ones.
     """
+    folder = Path(name)
+    own = folder / f'{folder.resolve().name}.py'
+    if folder.is_dir() and own.is_file():
+        return own
     return host_config(name) or _find(name, 'config', config_folder())
 
 

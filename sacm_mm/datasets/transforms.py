@@ -1,6 +1,7 @@
 """The hosts' loading transforms, with errors that name the file."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from sacm_mm.registry import TRANSFORMS
 
 IGNORE_LABEL = 255  # what every host component takes for "no label": padding, losses, metrics
 
+_BITS = 258  # the tag of a TIFF's bits a channel
 _CHECKED = ('LoadImageFromFile', 'LoadAnnotations')
 
 
@@ -45,6 +47,8 @@ class LoadImageFromFile(MMCVLoadImageFromFile):
     def transform(self, results: dict) -> dict | None:
         """Add ``img`` and its shape to the sample."""
         check_picture(results['img_path'])
+        if self.color_type != 'unchanged':
+            _refuse_deep(results['img_path'])
         try:
             return super().transform(results)
         except Exception as error:  # each decoder has exceptions of its own
@@ -52,6 +56,28 @@ class LoadImageFromFile(MMCVLoadImageFromFile):
                 f"cannot read image '{results['img_path']}' ({one_line(error)}): replace the file "
                 'or take it out of the data set'
             ) from error
+
+
+def _refuse_deep(path: str) -> None:
+    """Refuse more than 8 bits a channel, of which OpenCV would keep 8 without a word."""
+    if not path.lower().endswith(('.png', '.tif', '.tiff')):
+        return
+    try:
+        with Path(path).open('rb') as file:
+            head = file.read(25)
+        if head.startswith(b'\x89PNG'):
+            bits = head[24]
+        else:
+            with Image.open(path) as image:
+                found = image.tag_v2.get(_BITS, 8)
+            bits = max(found) if isinstance(found, tuple) else found
+    except (OSError, IndexError, AttributeError, ValueError):
+        return  # the decoder will say what is wrong
+    if bits > 8:
+        raise UserError(
+            f"image '{path}' has {bits} bits a channel, of which this loader keeps 8: load it with "
+            "dict(type='sacm_mm.LoadPicture', channels=...)"
+        )
 
 
 @TRANSFORMS.register_module()
