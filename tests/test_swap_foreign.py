@@ -217,3 +217,21 @@ def test_where_files_import_from(tmp_path):
     (package / '__init__.py').write_text('')
     assert module_of_file(package / 'net.py') == ('inner.net', tmp_path / 'top')
     assert needed_path([torch, sys.modules['json']]) == []
+
+
+def test_layers_of_a_network_of_one_size_are_named(tmp_path):
+    (tmp_path / 'tables_net.py').write_text(
+        'import torch\nfrom torch import nn\n'
+        'class Tables(nn.Module):\n'
+        '    def __init__(self):\n'
+        '        super().__init__()\n'
+        '        self.embed = nn.Conv2d(3, 8, 16, 16)\n'
+        '        self.pos = nn.Parameter(torch.zeros(1, 14 * 14, 8))\n'
+        '        self.norm = nn.LayerNorm(8)\n'
+        '        self.head = nn.Sequential(nn.Linear(8, 10))\n'
+        '    def forward(self, x):\n'
+        '        x = self.norm(self.embed(x).flatten(2).transpose(1, 2) + self.pos)\n'
+        '        return self.head(x.mean(1))\n'
+    )
+    with pytest.raises(UserError, match="append '@norm'"):
+        find_backbone(f'{tmp_path}/tables_net.py:Tables')

@@ -6,6 +6,7 @@ It runs without its weights wherever it can: on the meta device only shapes are 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -295,22 +296,38 @@ def _no_maps(model: nn.Module, run: Run, channels: int, device: str) -> str:
 
 def suggest_layers(model: nn.Module, channels: int = 3, device: str = 'meta') -> list[str]:
     """Name the outermost module that ends each stride, fine ones first."""
+    found = _maps_of_layers(model, channels, device)
+    if not found:
+        return []
+    outermost = min(name.count('.') for name in found)
+    best: dict[int, str] = {}
+    for name, stride in found.items():
+        depth = name.count('.')
+        if depth <= outermost + 1 and (stride not in best or depth <= best[stride].count('.')):
+            best[stride] = name
+    return [best[stride] for stride in sorted(best)]
+
+
+def _maps_of_layers(model: nn.Module, channels: int, device: str) -> dict[str, int]:
+    """Return the stride of each module that ends in a map, in the order in which they end."""
     base = _BASES[0]
+    maps: dict[str, FoundMap | None] = {}
     try:
         narrow, wide = (
             _outputs(model, channels, (base, width), device) for width in (base, 2 * base)
         )
+        maps = {name: _compare(0, base, narrow[name], wide[name], wider=True) for name in narrow}
     except Exception:  # it takes one size only
-        return []
-    best: dict[int, tuple[int, str]] = {}
-    for name in narrow:
-        found = _compare(0, base, narrow[name], wide[name], wider=True)
-        if found is None or not SMALLEST_STRIDE <= found.stride <= LARGEST_STRIDE:
-            continue
-        depth = name.count('.')
-        if found.stride not in best or depth <= best[found.stride][0]:
-            best[found.stride] = (depth, name)
-    return [best[stride][1] for stride in sorted(best)]
+        for size in _own_sizes(model):
+            with suppress(Exception):
+                outputs = _outputs(model, channels, size, device)
+                maps = {name: _of_one_size(0, size, x) for name, x in outputs.items()}
+                break
+    return {
+        name: found.stride
+        for name, found in maps.items()
+        if found is not None and SMALLEST_STRIDE <= found.stride <= LARGEST_STRIDE
+    }
 
 
 def _outputs(model: nn.Module, channels: int, size: Size, device: str) -> dict[str, Tensor]:
