@@ -1,6 +1,6 @@
 """Segmentation data sets that say what is wrong with the data before training starts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mmengine import fileio
@@ -103,6 +103,8 @@ class CamVidDataset(CheckedSegDataset):
 
     Args:
         img_suffix: Ending of the images; None takes .png, or .jpg where there is no .png.
+        also: Folders whose samples follow those of ``data_prefix``, with the same keys. A
+            ``ConcatDataset`` would hide from the sampler which image is drawn.
         **kwargs: ``mmseg.BaseSegDataset``'s.
     """
 
@@ -125,7 +127,13 @@ class CamVidDataset(CheckedSegDataset):
         "--out data/sample' and SACM_DATA=data/sample"
     )
 
-    def __init__(self, img_suffix: str | None = None, **kwargs) -> None:
+    def __init__(
+        self,
+        img_suffix: str | None = None,
+        also: Mapping[str, str] | None = None,
+        **kwargs,
+    ) -> None:
+        self.also = also
         super().__init__(img_suffix=img_suffix, **kwargs)
 
     def load_data_list(self) -> list[dict]:
@@ -134,6 +142,11 @@ class CamVidDataset(CheckedSegDataset):
             folder = Path(self.data_prefix.get('img_path') or '')
             self.img_suffix = '.png' if any(folder.glob('*.png')) else '.jpg'
         data_list = super().load_data_list()
+        if self.also:
+            own, root = self.data_prefix, Path(self.data_root or '')
+            self.data_prefix = {key: str(root / folder) for key, folder in self.also.items()}
+            data_list += super().load_data_list()
+            self.data_prefix = own
         for info in data_list:
             info['label_map'] = {**(info['label_map'] or {}), self.VOID: IGNORE_LABEL}
         return data_list
