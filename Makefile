@@ -23,11 +23,11 @@ SAMPLE_OPTIONS := \
 	train_cfg.val_interval=700
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train study test docs check clean
+.PHONY: help setup train study test test-oldest docs check clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [PYTHON=python3.11]'
-	@sed -n 's/^\([a-z]*\):.*## /  \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-10s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## /  \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s%s\n", $$1, $$2}'
 
 setup: $(STAMP) ## build .venv (a download of some GB, once)
 
@@ -68,8 +68,18 @@ study: setup ## train backbones side by side and report: on sample images, or ST
 	-$(BIN)/python tools/study.py run $(STUDIED) --budget $(BUDGET) --jobs $(JOBS)
 	$(BIN)/python tools/study.py report $(STUDIED) --budget $(BUDGET)
 
-test: setup ## run the quick tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+test: setup ## run the quick tests; they have to cover most of the package
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=
+
+# What requirements.txt allows at least, in an environment of its own.
+OLDEST := .venv-oldest
+
+test-oldest: ## run the quick tests with the oldest versions that requirements.txt allows
+	@test -x $(OLDEST)/bin/pytest || { $(PYTHON) -m venv $(OLDEST) && \
+		$(PYTHON) tools/maintenance/oldest.py > $(OLDEST)/oldest.txt && \
+		$(OLDEST)/bin/python -m pip install -r $(OLDEST)/oldest.txt && \
+		$(OLDEST)/bin/python -m pip install --no-build-isolation --no-deps -e .; }
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 docs: setup ## build the site into build/docs; any warning fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

@@ -56,6 +56,7 @@ setup(
     description='SA-ConvMixer, a backbone built on pixel shuffling, for the OpenMMLab stack',
     long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
+    author='The sacm_mm authors',
     license='Apache-2.0',
     license_files=['LICENSE'],
     classifiers=[
@@ -65,12 +66,16 @@ setup(
         'Programming Language :: Python :: 3',
         'Programming Language :: Python :: 3.10',
         'Programming Language :: Python :: 3.11',
+        'Programming Language :: Python :: 3.12',
+        'Programming Language :: Python :: 3.13',
         'Topic :: Scientific/Engineering :: Image Recognition',
+        'Typing :: Typed',
     ],
     keywords='computer vision, semantic segmentation, image classification, ConvMixer, OpenMMLab',
     packages=find_packages(include=['sacm_mm', 'sacm_mm.*']),
     include_package_data=False,  # configs and tools come through BuildWithMim alone
     package_data={
+        'sacm_mm': ['py.typed'],
         'sacm_mm.kernels.cpu': ['csrc/*'],
         'sacm_mm.own_data': ['templates/*.j2'],
     },

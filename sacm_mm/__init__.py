@@ -5,9 +5,32 @@ a config first asks for one, and the names below are loaded on first use.
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__version__ = '0.1.0'
+__version__ = '0.2.0'
+
+if TYPE_CHECKING:  # what IDEs and mypy see; tests compare it with the table below
+    from sacm_mm.apis.predictor import load as load
+    from sacm_mm.apis.test import test as test
+    from sacm_mm.apis.train import train as train
+    from sacm_mm.core.configs import config_folder as config_folder
+    from sacm_mm.core.errors import UserError as UserError
+    from sacm_mm.evaluation.depth_metric import DepthMetric as DepthMetric
+    from sacm_mm.kernels.accelerating import accelerate as accelerate
+    from sacm_mm.models.backbones.conv_mlp import ConvMLP as ConvMLP
+    from sacm_mm.models.backbones.cs_mixer import CSMixer as CSMixer
+    from sacm_mm.models.backbones.sa_convmixer import SAConvMixer as SAConvMixer
+    from sacm_mm.models.backbones.sa_convmixer import convert_stem as convert_stem
+    from sacm_mm.models.depth_estimator import DepthEstimator as DepthEstimator
+    from sacm_mm.models.heads.pixel_shuffle_depth_head import (
+        PixelShuffleDepthHead as PixelShuffleDepthHead,
+    )
+    from sacm_mm.models.heads.pixel_shuffle_head import PixelShuffleHead as PixelShuffleHead
+    from sacm_mm.models.joint_estimator import SegDepthEstimator as SegDepthEstimator
+    from sacm_mm.models.necks.pixel_shuffle_pyramid import (
+        PixelShufflePyramid as PixelShufflePyramid,
+    )
+    from sacm_mm.swap.swapping import swap_backbone as swap_backbone
 
 _PUBLIC = {
     'SAConvMixer': 'sacm_mm.models.backbones.sa_convmixer',

@@ -11,6 +11,7 @@ import venv
 from pathlib import Path
 
 import pytest
+import yaml
 
 import sacm_mm
 
@@ -65,6 +66,24 @@ def test_version_is_well_formed():
 def test_public_names_resolve(name):
     assert getattr(sacm_mm, name) is not None
     assert name in dir(sacm_mm)
+
+
+def test_ides_see_the_public_names_where_they_are():
+    """The names for type checkers are those that are loaded on first use."""
+    tree = ast.parse((ROOT / 'sacm_mm/__init__.py').read_text())
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = {alias.asname: node.module for node in block.body for alias in node.names}
+    assert seen == sacm_mm._PUBLIC
+    assert (ROOT / 'sacm_mm/py.typed').is_file()
+
+
+def test_the_version_is_the_same_everywhere():
+    changelog = (ROOT / 'CHANGELOG.md').read_text()
+    assert re.search(
+        rf'^## \[{sacm_mm.__version__}\] - \d{{4}}-\d\d-\d\d$', changelog, re.MULTILINE
+    )
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
+    assert citation['version'] == sacm_mm.__version__
 
 
 def test_unknown_names_are_attribute_errors():
