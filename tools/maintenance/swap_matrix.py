@@ -15,10 +15,9 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
@@ -29,6 +28,7 @@ from sacm_mm.core.configs import host_config_folder, read_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable
 from sacm_mm.core.machine import stamp
+from sacm_mm.core.processes import ChildError, Children, run_all
 from sacm_mm.swap.checking import SIZES, check_config
 from sacm_mm.swap.names import backbone_names
 from sacm_mm.swap.swapping import image_size, swap_backbone
@@ -90,41 +90,24 @@ def check_kinds(
         limit: Seconds of CPU time for one kind; a process that takes longer is ended.
         done: Called with each row as it comes.
     """
-    context = multiprocessing.get_context('fork')
-    waiting = list(kinds)
-    running: dict[Connection, tuple[Any, Kind, float]] = {}
-    torch.set_num_threads(1)
-    try:
-        while waiting or running:
-            while waiting and len(running) < processes:
-                kind = waiting.pop(0)
-                receiver, sender = context.Pipe(duplex=False)
-                process = context.Process(
-                    target=_work, args=(kind, backbones, limit, sender), daemon=True
-                )
-                process.start()
-                sender.close()
-                running[receiver] = (process, kind, time.monotonic())
-            ready = multiprocessing.connection.wait([*running], timeout=1.0)
-            for receiver in [*running]:
-                process, kind, start = running[receiver]
-                seconds = time.monotonic() - start
-                if receiver in ready:
-                    row = _receive(receiver, process, kind, backbones, seconds)
-                elif seconds > WALL * limit:
-                    process.kill()
-                    row = _failed(kind, backbones, f'hung for {seconds:.0f} s', seconds)
-                else:
-                    continue
-                process.join()
-                del running[receiver]
-                done(row)
-    finally:
-        for process, _, _ in running.values():
-            process.kill()
+    multiprocessing.set_forkserver_preload(['sacm_mm.swap.checking', 'sacm_mm.models'])
+
+    def work(kind: Kind, _: int, children: Children) -> Row:
+        start = time.monotonic()
+        try:
+            return children.call(_check_alone, kind, backbones, limit, limit_s=WALL * limit)
+        except ChildError as error:
+            reason = 'took too long' if error.code == -signal.SIGXCPU else str(error)
+            verdicts = dict.fromkeys(backbones, reason)
+            return Row(kind, reason, verdicts, time.monotonic() - start)
+
+    with closing(run_all(kinds, work, processes)) as ended:
+        for _, future in ended:
+            done(future.result())
 
 
-def _work(kind: Kind, backbones: Sequence[str], limit: int, sender: Connection) -> None:
+def _check_alone(kind: Kind, backbones: Sequence[str], limit: int) -> Row:
+    """Check a kind in a process of its own."""
     # the hosts' own words go nowhere: there is one line a kind
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
@@ -132,23 +115,7 @@ def _work(kind: Kind, backbones: Sequence[str], limit: int, sender: Connection) 
     torch.set_num_threads(1)
     # of its own time: a busy machine must not decide what runs
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
-    sender.send(check_kind(kind, backbones))
-
-
-def _receive(
-    receiver: Connection, process: Any, kind: Kind, backbones: Sequence[str], seconds: float
-) -> Row:
-    try:
-        return receiver.recv()
-    except EOFError:
-        process.join()
-        late = process.exitcode == -signal.SIGXCPU
-        why = 'took too long' if late else f'ended with exit code {process.exitcode}'
-        return _failed(kind, backbones, why, seconds)
-
-
-def _failed(kind: Kind, backbones: Sequence[str], reason: str, seconds: float) -> Row:
-    return Row(kind, reason, dict.fromkeys(backbones, reason), seconds)
+    return check_kind(kind, backbones)
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
