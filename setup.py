@@ -78,6 +78,7 @@ setup(
         'sacm_mm': ['py.typed'],
         'sacm_mm.kernels.cpu': ['csrc/*'],
         'sacm_mm.own_data': ['templates/*.j2'],
+        'sacm_mm.studies': ['templates/*'],
     },
     python_requires='>=3.10',
     install_requires=read_requirements('runtime'),

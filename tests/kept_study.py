@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from sacm_mm.core.files import write_json
-from sacm_mm.studies.gather import describe
+from sacm_mm.studies.records import study_record
 
 STAMP = {
     'sacm_mm': '0.1.0', 'commit': 'c' * 40, 'python': '3.11.7', 'torch': '2.15.0',
@@ -18,13 +18,13 @@ CLASSES = ('sky', 'building', 'road')
 
 
 def write_study(study, out: Path, figures: dict[str, list[float]]) -> None:
-    """Write the results of a study, with a figure for each row and seed."""
-    write_json(describe(study), out / 'study.json')
+    """Write the results of a study, with a figure for each network and seed."""
+    write_json(study_record(study), out / 'study.json')
     costs = {}
-    for place, (row, values) in enumerate(figures.items()):
+    for place, (network, values) in enumerate(figures.items()):
         for seed, value in enumerate(values):
-            write_run(study, out / 'runs' / f'{row}_seed{seed}', row, seed, value)
-        costs[row] = {
+            write_run(study, out / 'runs' / f'{network}_seed{seed}', network, seed, value)
+        costs[network] = {
             'parameters': 10**6 * (place + 1),
             'backbone_parameters': 10**6,
             'macs': 10**9 * (5 - place),
@@ -33,33 +33,38 @@ def write_study(study, out: Path, figures: dict[str, list[float]]) -> None:
             'latency_lower_ms': 9.0,
             'latency_upper_ms': 12.0,
         }
-    costs = {'size': [360, 480], 'rounds': 3, 'device': 'cpu', 'stamp': STAMP, 'rows': costs}
+    costs = {'size': [360, 480], 'rounds': 3, 'device': 'cpu', 'stamp': STAMP, 'networks': costs}
     write_json(costs, out / 'costs.json')
 
 
-def write_run(study, folder: Path, row: str, seed: int, value: float) -> None:
+def write_run(study, folder: Path, network: str, seed: int, value: float) -> None:
     """Write one run."""
-    about = describe(study)
-    config = {'recipe': about['recipe'], 'model': about['rows'][row]['model'], 'seed': seed}
+    about = study_record(study)
+    config = {'recipe': about['recipe'], 'model': about['networks'][network]['model'], 'seed': seed}
     write_json(config, folder / 'config.json')
     write_json(
         {
             'config': f'configs/studies/{study.name}.py',
-            'commands': [f'python tools/study.py run {study.name} --networks {row}'],
+            'commands': [f'sacm study run {study.name} --networks {network}'],
             'seed': seed,
             'note': '',
             'study': study.name,
             'budget': study.budget,
-            'row': row,
+            'network': network,
             'train': {'seconds': 90, 'stamp': STAMP},
-            'test': {'whole': {'figures': {study.metric: value}, 'stamp': STAMP}},
+            'test': {
+                'whole': {
+                    'figures': {study.metric: value},
+                    'classes': {'IoU': {name: value + i for i, name in enumerate(CLASSES)}},
+                    'stamp': STAMP,
+                }
+            },
         },
         folder / 'result.json',
     )
     (folder / 'train.log').write_text(f'sacm_mm stamp: {json.dumps(STAMP)}\n')
-    table = ''.join(f'| {name} | {value + i:.2f} | 50.0 |\n' for i, name in enumerate(CLASSES))
     (folder / 'test_whole.log').write_text(
-        f'| Class | IoU | Acc |\n{table}Iter(test) [4/4]  {study.metric}: {value:.4f}  time: 0.1\n'
+        f'Iter(test) [4/4]  {study.metric}: {value:.4f}  time: 0.1\n'
     )
     steps = range(study.steps // 4, study.steps + 1, study.steps // 4)
     rows = ({'loss': 3 - s / study.steps, 'time': 0.5, 'iter': s, 'step': s} for s in steps)
@@ -69,17 +74,16 @@ def write_run(study, folder: Path, row: str, seed: int, value: float) -> None:
 
 def _write_samples(folder: Path, seed: int) -> None:
     random = np.random.default_rng(seed)
-    samples = folder / 'samples'
     shared = folder.parents[1] / 'samples'
-    for path in (samples, shared):
-        path.mkdir(parents=True, exist_ok=True)
-    kept = []
-    for i in range(2):
-        kept.append({'image': f'{i}.image.jpg', 'gt': f'{i}.gt.png', 'pred': f'{i}.pred.png'})
-        cv2.imwrite(str(shared / f'{i}.image.jpg'), np.full((24, 32, 3), 90 * i, np.uint8))
-        cv2.imwrite(str(shared / f'{i}.gt.png'), np.full((24, 32), i, np.uint8))
-        labels = random.integers(0, 3, (24, 32), dtype=np.uint8)
-        cv2.imwrite(str(samples / f'{i}.pred.png'), labels)
-    palette = [[90, 90, 90], [128, 0, 0], [0, 0, 128]]
-    about = {'classes': list(CLASSES), 'palette': palette, 'samples': kept}
-    write_json(about, samples / 'samples.json')
+    shared.mkdir(exist_ok=True)
+    cv2.imwrite(str(shared / 'image.webp'), np.repeat([90, 180], 24 * 32 * 3).reshape(48, 32, 3))
+    cv2.imwrite(str(shared / 'gt.png'), np.repeat([0, 1], 24 * 32).reshape(48, 32))
+    cv2.imwrite(str(folder / 'pred.png'), random.integers(0, 3, (48, 32), dtype=np.uint8))
+    about = {
+        'classes': list(CLASSES),
+        'palette': [[90, 90, 90], [128, 0, 0], [0, 0, 128]],
+        'depth_scale': 100,
+        'files': {'image': 'image.webp', 'gt': 'gt.png', 'pred': 'pred.png'},
+        'samples': [{'source': f'{i}.png', 'size': [24, 32]} for i in range(2)],
+    }
+    write_json(about, folder / 'samples.json')

@@ -11,8 +11,8 @@ from sacm_mm.benchmark.implementations import Setting, build
 from sacm_mm.benchmark.machine import convmixer_flops, convmixer_traffic
 from sacm_mm.benchmark.measure import interleave, peak_memory
 from sacm_mm.benchmark.memory import own_memory
-from sacm_mm.benchmark.scaling import fit_line
 from sacm_mm.models.backbones.sa_convmixer import parse_arch
+from sacm_mm.visualization.scaling import fit_line
 
 TINY = ('--arch', 'd8-l2-k3-p4', '--size', 16, '--rounds', 3, '--threads', 1, '--device', 'cpu')
 
@@ -153,7 +153,7 @@ def test_scaling_measures_every_point_and_draws_its_lines(run_tool, tmp_path):
         'd16-l2-k3-p4',
     }
     assert {row['place'] for row in rows if row['sweep'] == 'image'} == {'0.000256', '0.001024'}
-    assert out.with_suffix('.png').stat().st_size > 10_000
+    assert out.with_suffix('.webp').stat().st_size > 10_000
 
 
 def test_lines_are_fitted():

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,12 @@ from kept_study import write_run, write_study
 
 from sacm_mm import UserError
 from sacm_mm.studies.actions import list_studies
-from sacm_mm.studies.gather import gather
 from sacm_mm.studies.pareto import pareto_front
+from sacm_mm.studies.records import record_runs
 from sacm_mm.studies.report import write_report
 from sacm_mm.studies.results import load_results
 from sacm_mm.studies.runs import Run
+from sacm_mm.studies.samples import draw_samples
 from sacm_mm.studies.study import load_study
 from sacm_mm.studies.training import train_all
 
@@ -28,7 +30,7 @@ FIGURES = {
 
 def test_nothing_to_report_says_what_to_run(tmp_path, run_tool):
     done = run_tool('study', 'report', 'stem_camvid', '--rebuild', '--out', tmp_path)
-    assert 'run tools/study.py run' in done.error
+    assert 'run sacm study run' in done.error
 
 
 class Silent:
@@ -69,7 +71,7 @@ def test_rows_that_do_not_build_are_recorded_and_the_others_go_on(broken, tmp_pa
     assert train_all(runs, 1, [], watcher) == runs
     assert 'did you mean' in watcher.reasons[0] and 'shuffled' in watcher.reasons[1]
     out = tmp_path / 'out'
-    assert gather(study, tmp_path / 'runs', out) == []
+    assert record_runs(study, tmp_path / 'runs', out) == []
     write_run(study, out / 'runs/fine_seed0', 'fine', 0, 50.0)
     left_out = dict(load_results(out).left_out)
     assert 'did you mean' in left_out['missing_seed0'] and 'shuffled' in left_out['wrong_seed0']
@@ -100,14 +102,14 @@ def edit(path, **changes):
 
 
 def test_means_and_spreads(kept):
-    comparison = load_results(kept)
-    conv = next(row for row in comparison.rows if row.name == 'conv')
+    results = load_results(kept)
+    conv = next(row for row in results.networks if row.name == 'conv')
     assert (conv.mean, conv.spread) == (52.0, 2.0)
     assert conv.minutes == 0.5 * 40 / 60  # the kept runs' iterations, and their number
-    assert [row.name for row in comparison.best_first()] == [
+    assert [row.name for row in results.best_first()] == [
         'conv', 'pixel-unshuffle', 'conv-glorot',
     ]  # fmt: skip
-    assert dict(comparison.left_out) == {'pixel-unshuffle-glorot': 'not run'}
+    assert dict(results.left_out) == {'pixel-unshuffle-glorot': 'not run'}
 
 
 def test_what_cannot_be_trusted_is_left_out_with_a_reason(kept):
@@ -118,13 +120,13 @@ def test_what_cannot_be_trusted_is_left_out_with_a_reason(kept):
     config['recipe']['train_cfg']['max_iters'] = 77
     (runs / 'pixel-unshuffle_seed0/config.json').write_text(json.dumps(config))
     edit(runs / 'pixel-unshuffle_seed1/result.json', budget='full')
-    comparison = load_results(kept)
-    left_out = dict(comparison.left_out)
+    results = load_results(kept)
+    left_out = dict(results.left_out)
     assert 'are both conv with seed 2' in left_out['copied'] == left_out['conv_seed2']
     assert 'damaged' in left_out['conv_seed1']
     assert 'train_cfg.max_iters: 77, not 40' in left_out['pixel-unshuffle_seed0']
     assert 'stem_camvid (full)' in left_out['pixel-unshuffle_seed1']
-    assert [(row.name, row.mean) for row in comparison.rows] == [('conv', 50), ('conv-glorot', 40)]
+    assert [(row.name, row.mean) for row in results.networks] == [('conv', 50), ('conv-glorot', 40)]
 
 
 @pytest.mark.parametrize(
@@ -149,6 +151,23 @@ def test_damage(kept, name, content, reason):
     assert reason in dict(load_results(kept).left_out)['conv-glorot_seed0']
 
 
+def test_records_of_before_are_read(kept):
+    """Networks were rows, and IoU of each class was in the log's table alone."""
+    study = json.loads((kept / 'study.json').read_text())
+    study['rows'] = study.pop('networks')
+    (kept / 'study.json').write_text(json.dumps(study))
+    for run in (kept / 'runs').iterdir():
+        result = json.loads((run / 'result.json').read_text())
+        result['row'] = result.pop('network')
+        del result['test']['whole']['classes']
+        (run / 'result.json').write_text(json.dumps(result))
+        log = run / 'test_whole.log'
+        log.write_text('| Class | IoU | Acc |\n| sky | 61.50 | 70.0 |\n' + log.read_text())
+    results = load_results(kept)
+    assert [network.mean for network in results.networks] == [52, 52, 40]
+    assert all(run.class_iou == {'sky': 61.5} for run in results.runs)
+
+
 def test_nothing_is_reported_of_nothing(kept):
     shutil.rmtree(kept / 'runs')
     with pytest.raises(UserError, match='no run in'):
@@ -167,8 +186,8 @@ def test_a_report_is_rebuilt_identically_from_its_logs(kept, run_tool, tmp_path)
     write_report(kept)
     first = snapshot(kept)
     assert {Path(name) for name in (
-        'table.csv', 'runs.csv', 'table.md', 'index.html', 'curves.png', 'classes.png',
-        'samples.png', 'front_macs.png', 'front_parameters.png', 'front_latency_ms.png',
+        'table.csv', 'runs.csv', 'table.md', 'index.html', 'curves.webp', 'classes.webp',
+        'samples.webp', 'pareto_macs.webp', 'pareto_parameters.webp', 'pareto_latency_ms.webp',
     )} <= set(first)  # fmt: skip
     elsewhere = tmp_path / 'elsewhere'
     shutil.copytree(kept, elsewhere)
@@ -179,7 +198,7 @@ def test_a_report_is_rebuilt_identically_from_its_logs(kept, run_tool, tmp_path)
     assert done.code == 0, done.err
     assert snapshot(elsewhere) == first
     with (kept / 'table.csv').open() as file:
-        rows = {row['row']: row for row in csv.DictReader(file)}
+        rows = {row['network']: row for row in csv.DictReader(file)}
     assert rows['conv']['mean'] == '52.0000' and rows['conv']['spread'] == '2.0000'
     with (kept / 'runs.csv').open() as file:
         runs = list(csv.DictReader(file))
@@ -187,13 +206,73 @@ def test_a_report_is_rebuilt_identically_from_its_logs(kept, run_tool, tmp_path)
     assert all(r['commit'] == 'c' * 40 and r['hardware'] and r['command'] for r in runs)
 
 
-def test_the_page_holds_everything_itself(kept):
+HOSTILE = '<script>alert(1)</script> | $x ![](http://a) `b`'
+
+
+def test_the_page_loads_nothing_and_shows_labels_as_they_are(kept):
+    study = json.loads((kept / 'study.json').read_text())
+    study['networks']['conv']['label'] = study['title'] = HOSTILE
+    (kept / 'study.json').write_text(json.dumps(study))
     write_report(kept)
-    page = (kept / 'index.html').read_text()
-    assert not re.search(r'(src|href)="(?!data:image/png;base64,)', page)
-    assert 'http' not in re.sub(r'base64,[\w+/=]+', '', page)
-    assert page.count('data:image/png') == 6
+    page, table = ((kept / name).read_text() for name in ('index.html', 'table.md'))
+    pictures = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert len(pictures) == 6 and all((kept / name).stat().st_size > 1000 for name in pictures)
+    assert 'http' not in page.replace('![](http://a)', '') and '@import' not in page
     assert '52.00 ± 2.00' in page and 'not run' in page
+    assert page.count('<script>') == 1 and '&lt;script&gt;alert(1)' in page
+    assert '<script>' not in table and '![' not in table
+    lines = [line for line in table.splitlines() if line.startswith('|')]
+    assert {line.count('|') - line.count('\\|') for line in lines} == {9}
+
+
+def damaged(text):
+    """Every value of a record is replaced by values of other kinds, one at a time."""
+    whole = json.loads(text)
+    inner = [(key, k) for key in whole if isinstance(whole[key], dict) for k in whole[key]]
+    for *outer, key in [*((key,) for key in whole), *inner]:
+        for value in (None, [], 'x', -1, 1e400):
+            changed = json.loads(text)
+            (changed[outer[0]] if outer else changed)[key] = value
+            yield json.dumps(changed)
+
+
+@pytest.mark.parametrize('name', ['result.json', 'config.json', 'scalars.json'])
+def test_one_damaged_run_does_not_stop_the_report(kept, name):
+    path = kept / 'runs/conv-glorot_seed0' / name
+    whole = path.read_text()
+    for text in damaged(whole.splitlines()[0] if name == 'scalars.json' else whole):
+        path.write_text(text + '\n')
+        assert len(load_results(kept).networks) >= 2
+
+
+def test_damaged_samples_do_not_stop_the_report(kept, monkeypatch):
+    monkeypatch.setattr('sacm_mm.studies.samples.save_figure', lambda *args, **kwargs: None)
+    path = kept / 'runs/conv_seed0/samples.json'
+    results = load_results(kept)
+    for text in damaged(path.read_text()):
+        path.write_text(text)
+        with suppress(UserError):
+            draw_samples(results, kept / 'samples.webp')
+
+
+@pytest.mark.parametrize('name', ['costs.json', 'failed.json'])
+@pytest.mark.parametrize('content', ['', '{', '[[1]]', '{"networks": {"conv": {"macs": "x"}}}'])
+def test_other_damage_does_not_stop_the_report(kept, name, content):
+    (kept / name).write_text(content)
+    results = load_results(kept)
+    assert 'damaged' in dict(results.left_out)[name]
+    assert len(results.networks) == 3
+
+
+def test_a_damaged_picture_is_named_in_the_report(kept):
+    (kept / 'samples/image.webp').write_bytes(b'')
+    assert 'image.webp' in dict(write_report(kept).left_out)['samples']
+
+
+def test_a_damaged_study_is_named(kept):
+    (kept / 'study.json').write_text('{"rows": {}}')
+    with pytest.raises(UserError, match=r'study.json. is damaged: name is None'):
+        write_report(kept)
 
 
 def test_the_front_of_best_trades():

@@ -60,7 +60,7 @@ def start(*arguments, env):
 def figures(table):
     with table.open() as file:
         rows = list(csv.DictReader(file))
-    kept = ('row', 'mean', 'spread', 'seeds', 'parameters', 'macs', 'activations')
+    kept = ('network', 'mean', 'spread', 'seeds', 'parameters', 'macs', 'activations')
     return [{key: row[key] for key in kept} for row in rows]
 
 

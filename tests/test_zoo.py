@@ -24,7 +24,7 @@ def project(tmp_path):
     names = [*ROOT.glob('results/*/result.json'), *ROOT.glob('results/*/weights.pth')]
     names += [ROOT / 'results/zoo.yml', ROOT / 'results/complexity.csv', ROOT / 'README.md']
     for folder in ROOT.glob('results/*/study.json'):
-        names += [folder, folder.with_name('table.csv'), *folder.parent.glob('front_*.png')]
+        names += [folder, folder.with_name('table.csv'), *folder.parent.glob('pareto_*.webp')]
     names += [*ROOT.glob('configs/*.py'), *(ROOT / path for path in made_files(ROOT))]
     for path in names:
         copy = tmp_path / path.relative_to(ROOT)
@@ -88,7 +88,7 @@ def test_the_host_builds_a_listed_classifier():
             ModelHub._models_dict.pop(model['name'], None)
 
 
-def test_the_front_page_shows_a_study_that_was_run(tmp_path):
+def test_the_pareto_page_shows_a_study_that_was_run(tmp_path):
     out = tmp_path / 'results/stem_camvid'
     figures = {'conv': [50.0, 52.0], 'pixel-unshuffle': [53.0]}
     write_study(load_study('stem_camvid', 'tiny'), out, figures)
@@ -98,5 +98,5 @@ def test_the_front_page_shows_a_study_that_was_run(tmp_path):
     assert lines[3].startswith('| convolution | 51.00 ± 1.41 | 1.00 | 5.00 | 10.0 |')
     assert '- No other is better for fewer multiplications: pixel unshuffle.' in lines
     assert '- No other is better for a lower latency: convolution; pixel unshuffle.' in lines
-    assert 'results/stem_camvid/front_macs.png' in '\n'.join(lines)
+    assert 'results/stem_camvid/pareto_macs.webp' in '\n'.join(lines)
     assert study_table(tmp_path, 'camvid_seg') == []

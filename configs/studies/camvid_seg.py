@@ -107,7 +107,6 @@ study = dict(
             label='InceptionNeXt-T', backbone='timm:inception_next_tiny', budgets=['full']
         ),
     },
-    keep_weights=['sa-convmixer'],
 )
 # UPerNet pools over the whole map: after few steps on crops it is wrong on larger images, by up to
 # 13 points of mIoU. Tested in windows of the crops' size all networks see what they have learned

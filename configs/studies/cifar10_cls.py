@@ -35,5 +35,4 @@ study = dict(
             budgets=['full'],
         ),
     },
-    keep_weights=['sa-convmixer'],
 )

@@ -77,6 +77,7 @@ def test(
         _save_predictions(cfg, str(out))
     if grid:
         _draw_grid(cfg, Path(grid))
+    cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='sacm_mm.ClassFiguresHook')]
     return build_runner(cfg, ('test_dataloader',)).test()
 
 

@@ -6,9 +6,9 @@ lacks is added here. Nothing is computed: weights and images live on the meta de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import prod
 from typing import Any
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from sacm_mm.swap.dry_run import quiet
+from sacm_mm.swap.dry_run import build_part, quiet
 
 aten = torch.ops.aten
 # multiplications for each pixel that an interpolation writes; copying a neighbour takes none
@@ -45,6 +45,20 @@ class Complexity:
     parameters: int
     macs: int
     activations: int
+
+
+def used_model(cfg: Mapping) -> dict[str, Any]:
+    """Return the part of a config's model that is used; an auxiliary head only trains."""
+    return {key: value for key, value in cfg['model'].items() if key != 'auxiliary_head'}
+
+
+def count_config(cfg: Mapping, size: Sequence[int]) -> dict[str, int]:
+    """Count a config's network, and the parameters of its backbone, at a size (H, W)."""
+    model = build_part(used_model(cfg), cfg.get('default_scope') or 'mmengine')
+    parts: Any = model  # the hosts' models have a backbone
+    backbone = sum(p.numel() for p in parts.backbone.parameters())
+    found = count(model, 1, 3, *size, forward=lambda x: model(x, mode='tensor'))
+    return {**asdict(found), 'backbone_parameters': backbone}
 
 
 def count(model: nn.Module, *shape: int, forward: Callable | None = None) -> Complexity:

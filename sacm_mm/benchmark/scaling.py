@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from sacm_mm.benchmark.implementations import Setting, build
 from sacm_mm.benchmark.measure import interleave
 from sacm_mm.benchmark.memory import call_memory
@@ -96,11 +94,3 @@ def measure_scaling(swept: Sequence[Sweep], rounds: int) -> Iterator[dict[str, A
             'peak_mib': None if memory is None else round(memory / 2**20, 2),
             **machine,
         }
-
-
-def fit_line(x: Sequence[float], y: Sequence[float]) -> tuple[float, float, float]:
-    """Fit ``slope * x + intercept`` by least squares; return both and R^2."""
-    slope, intercept = np.polyfit(x, y, 1)
-    rest = np.asarray(y) - (slope * np.asarray(x) + intercept)
-    spread = np.var(y)
-    return float(slope), float(intercept), float(1 - np.var(rest) / spread) if spread else 1.0

@@ -162,8 +162,13 @@ def write_csv(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike) -> Non
         writer.writerows(rows)
 
 
-def write_image(image: np.ndarray, path: str | os.PathLike) -> None:
+def write_image(image: np.ndarray, path: str | os.PathLike, quality: int | None = None) -> None:
     """Write (H, W), (H, W, 3) in BGR or (H, W, 4), uint8 or uint16, in the format of the suffix.
+
+    Args:
+        image: The picture.
+        path: File to write.
+        quality: Of a WebP file, 1 to 100; by default nothing is lost. Other formats have none.
 
     Raises:
         UserError: It cannot be written, or not in that format.
@@ -175,7 +180,9 @@ def write_image(image: np.ndarray, path: str | os.PathLike) -> None:
     if image.dtype not in (np.uint8, np.uint16):
         raise TypeError(f'pictures are uint8 or uint16, not {image.dtype}: see fit_integers')
     try:
-        fine, encoded = cv2.imencode(path.suffix, image)
+        webp = path.suffix == '.webp'
+        options = [cv2.IMWRITE_WEBP_QUALITY, quality] if quality and webp else []
+        fine, encoded = cv2.imencode(path.suffix, image, options)
     except cv2.error as error:
         raise UserError(f"cannot write '{path}': no picture format '{path.suffix}'") from error
     if not fine:
@@ -209,14 +216,26 @@ def fit_integers(values: np.ndarray, dtype: Any, name: str) -> np.ndarray:
     return rounded.astype(dtype)
 
 
-def save_figure(figure: Figure, path: str | os.PathLike, dpi: int = 120) -> None:
-    """Write a figure of Matplotlib, whole or not at all; the same picture is the same file."""
+def save_figure(
+    figure: Figure, path: str | os.PathLike, dpi: int = 120, quality: int | None = None
+) -> None:
+    """Write a figure of Matplotlib, whole or not at all; the same picture is the same file.
+
+    Args:
+        figure: The figure.
+        path: File whose suffix is the format.
+        dpi: Pixels an inch.
+        quality: Of a WebP file with photographs, 1 to 100; by default nothing is lost.
+    """
     path = Path(path)
     kind = path.suffix[1:] or 'png'
     # no versions or dates
     metadata = {'png': {'Software': None}, 'svg': {'Date': None}}.get(kind)
+    more: dict[str, Any] = {}
+    if kind == 'webp':
+        more['pil_kwargs'] = {'lossless': quality is None, 'quality': quality or 80, 'method': 6}
     with atomic_write(path) as partial:
-        figure.savefig(partial, dpi=dpi, format=kind, metadata=metadata)
+        figure.savefig(partial, dpi=dpi, format=kind, metadata=metadata, **more)
 
 
 def check_writable(folder: str | os.PathLike) -> None:

@@ -91,6 +91,17 @@ def figures_of(log: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding='utf-8'))
 
 
+def class_figures_file(log: Path) -> Path:
+    """Return where the figures of each class are kept beside the log of a test."""
+    return log.with_name(f'{log.stem}_classes.json')
+
+
+def class_figures_of(log: Path) -> dict[str, dict[str, float]]:
+    """Read the figures of each class of a test, such as ``{'IoU': {'sky': 92.1}}``; {} for none."""
+    path = class_figures_file(log)
+    return json.loads(path.read_text(encoding='utf-8')) if path.is_file() else {}
+
+
 def read_scalars(path: Path) -> dict[str, Curve]:
     """Read the scalars of a run.
 

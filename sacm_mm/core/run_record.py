@@ -10,9 +10,10 @@ from typing import Any
 
 from sacm_mm.core.checkpoints import find_checkpoint, load_checkpoint, state_dict_of
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import atomic_write, publish_folder, write_json, write_text
+from sacm_mm.core.files import atomic_write, write_json, write_text
 from sacm_mm.core.run_log import (
     SCALARS,
+    class_figures_of,
     compact_log,
     figures_of,
     joined_scalars,
@@ -21,8 +22,8 @@ from sacm_mm.core.run_log import (
 )
 
 
-def record_result(
-    out: Path,
+def write_record(
+    folder: Path,
     config: str,
     train_dir: Path,
     test_dirs: Mapping[str, Path],
@@ -33,10 +34,11 @@ def record_result(
     compact: bool = False,
     about: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Gather a training run and its tests into ``out``, which appears when it is complete.
+    """Write what is kept of a training run and its tests into a folder.
 
     Args:
-        out: Folder to make: ``result.json``, the logs, the expanded config, the pictures.
+        folder: For ``result.json``, the logs, the expanded config, the pictures; give one of
+            ``publish_folder``, so that it appears when it is complete.
         config: Config that was trained, as the commands name it.
         train_dir: Work dir of the training.
         test_dirs: Work dir of each test by its name, such as ``'whole'`` or ``'flip TTA'``.
@@ -48,11 +50,9 @@ def record_result(
         about: Further entries of ``result.json``.
 
     Raises:
-        UserError: ``out`` exists, or a log or a test's figures are missing, or neither the training
-            log nor a note says what made it.
+        UserError: A log or a test's figures are missing, or neither the training log nor a note
+            says what made it.
     """
-    if out.exists():
-        raise UserError(f"'{out}' exists: a recorded result is not overwritten, remove it first")
     train_log = newest_log(train_dir)
     starts = sorted(train_dir.glob('*/*.log')) if compact else [train_log]
     run = read_log(train_log)
@@ -73,25 +73,28 @@ def record_result(
             'stamp': run['stamp'],
         },
         'test': {
-            name: {'figures': figures_of(log), 'stamp': read_log(log)['stamp']}
+            name: {
+                'figures': figures_of(log),
+                **({'classes': classes} if (classes := class_figures_of(log)) else {}),
+                'stamp': read_log(log)['stamp'],
+            }
             for name, log in tests.items()
         },
     }
-    with publish_folder(out) as partial:
-        write_json(result, partial / 'result.json')
-        _keep_logs(starts, partial / 'train.log', compact)
-        for name, log in tests.items():
-            _keep_logs([log], partial / f'test_{name.replace(" ", "_")}.log', compact)
-        lines = joined_scalars(log.parent / SCALARS for log in starts)
-        write_text(''.join(f'{line}\n' for line in lines), partial / 'scalars.json')
-        config = (train_log.parent / 'vis_data/config.py').read_text(encoding='utf-8')
-        # the visualizer adds this line, with which a config does not load
-        write_text(re.sub(r'^filename = .*\n', '', config, flags=re.M), partial / 'config.py')
-        for picture in pictures:
-            copy = shutil.copytree if picture.is_dir() else shutil.copy2
-            copy(picture, partial / picture.name)
-        if keep_weights:
-            _copy_weights(train_dir, partial / 'weights.pth')
+    write_json(result, folder / 'result.json')
+    _keep_logs(starts, folder / 'train.log', compact)
+    for name, log in tests.items():
+        _keep_logs([log], folder / f'test_{name.replace(" ", "_")}.log', compact)
+    lines = joined_scalars(log.parent / SCALARS for log in starts)
+    write_text(''.join(f'{line}\n' for line in lines), folder / 'scalars.json')
+    expanded = (train_log.parent / 'vis_data/config.py').read_text(encoding='utf-8')
+    # the visualizer adds this line, with which a config does not load
+    write_text(re.sub(r'^filename = .*\n', '', expanded, flags=re.M), folder / 'config.py')
+    for picture in pictures:
+        copy = shutil.copytree if picture.is_dir() else shutil.copy2
+        copy(picture, folder / picture.name)
+    if keep_weights:
+        _copy_weights(train_dir, folder / 'weights.pth')
     return result
 
 

@@ -1,6 +1,7 @@
 """Hooks, samplers, schedules and optimiser wrappers, registered on import."""
 
 from .checkpoint import CheckpointHook
+from .class_figures import ClassFiguresHook
 from .class_pictures import ClsVisualizationHook
 from .exact_resume import (
     DefaultSampler,
@@ -21,6 +22,7 @@ from .whiten_stem import WhitenStemHook
 __all__ = [
     'BFloat16OptimWrapper',
     'CheckpointHook',
+    'ClassFiguresHook',
     'ClsVisualizationHook',
     'DefaultSampler',
     'FastTrainingHook',

@@ -14,15 +14,18 @@ from mmengine.runner import Runner
 from sacm_mm.core.files import write_image, write_json
 from sacm_mm.registry import HOOKS
 
-_WIDTH = 320  # pixels: enough for a strip of five
+_WIDTH = 200  # pixels: as wide as a report shows them
+_DEPTH_SCALE = 100  # a metre in the files
+_QUALITY = 80  # of photographs
 
 
 @HOOKS.register_module()
 class KeepSamplesHook(Hook):
     """Write a few test images with truth and prediction to ``samples`` in the work dir.
 
-    Classes become 8-bit PNGs, depth 16-bit ones in millimetres, all at most 320 pixels wide; a
-    classifier's answers go into ``samples.json``, with the names of the classes.
+    There is one file a kind, in which the images stand below each other, at most 200 pixels wide:
+    photographs as WebP, classes as 8-bit PNG, depth as 16-bit PNG in centimetres. ``samples.json``
+    has their sizes, the names of the classes and a classifier's answers.
 
     Args:
         num_images: Images, spread evenly over the test set, the same for every model.
@@ -31,6 +34,7 @@ class KeepSamplesHook(Hook):
     def __init__(self, num_images: int = 5) -> None:
         self.num_images = num_images
         self._kept: list[dict[str, Any]] = []
+        self._pictures: dict[str, list[np.ndarray]] = {}
 
     def before_test(self, runner: Runner) -> None:
         """Choose the images."""
@@ -39,8 +43,7 @@ class KeepSamplesHook(Hook):
         self._chosen = {int(i) for i in np.linspace(0, images, count + 2)[1:-1]}
         self._seen = 0
         self._kept.clear()
-        self._folder = Path(runner.work_dir, 'samples')
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._pictures.clear()
 
     def after_test_iter(
         self, runner: Runner, batch_idx: int, data_batch=None, outputs: Sequence | None = None
@@ -52,46 +55,64 @@ class KeepSamplesHook(Hook):
             self._seen += 1
 
     def _keep(self, sample: Any, data_batch: Any, place: int) -> None:
-        number = len(self._kept)
-        row: dict[str, Any] = {'image': f'{number}.image.jpg'}
+        about: dict[str, Any] = {}
         if sample.get('img_path') is not None:
             image = mmcv.imread(sample.img_path)
-            row['source'] = Path(sample.img_path).name
+            about['source'] = Path(sample.img_path).name
         else:  # the data set holds its images; this is what the network took
             image = data_batch['inputs'][place].permute(1, 2, 0).numpy().astype(np.uint8)
-        self._write(row['image'], image)
+        height, width = image.shape[:2]
+        scale = min(1, _WIDTH / width)
+        size = about['size'] = [round(height * scale), round(width * scale)]
+        self._add('image', image, size, cv2.INTER_AREA)
         for kind in ('gt', 'pred'):
             if f'{kind}_sem_seg' in sample:
                 labels = sample.get(f'{kind}_sem_seg').data.squeeze(0).cpu().numpy()
-                row[kind] = self._write(f'{number}.{kind}.png', labels.astype(np.uint8))
+                self._add(kind, labels.astype(np.uint8), size)
             if f'{kind}_depth_map' in sample:
                 metres = sample.get(f'{kind}_depth_map').data.squeeze(0).float().cpu().numpy()
-                # for people to look at: beyond 65.5 m all is far
-                depth = np.clip(np.nan_to_num(metres) * 1000, 0, 65535).astype(np.uint16)
-                row[f'{kind}_depth'] = self._write(f'{number}.{kind}_depth.png', depth)
+                # for people to look at: beyond 655 m all is far
+                depth = np.rint(np.nan_to_num(metres) * _DEPTH_SCALE).clip(0, 65535)
+                self._add(f'{kind}_depth', depth.astype(np.uint16), size)
         if 'pred_score' in sample:
-            row['gt'] = int(sample.gt_label.item())
-            row['pred'] = int(sample.pred_label.item())
-            row['score'] = round(float(sample.pred_score.max()), 3)
-        self._kept.append(row)
+            about['gt'] = int(sample.gt_label.item())
+            about['pred'] = int(sample.pred_label.item())
+            about['score'] = round(float(sample.pred_score.max()), 3)
+        self._kept.append(about)
 
-    def _write(self, name: str, image: np.ndarray) -> str:
-        height, width = image.shape[:2]
-        if width > _WIDTH:
-            way = cv2.INTER_AREA if name.endswith('.jpg') else cv2.INTER_NEAREST
-            size = (_WIDTH, round(height * _WIDTH / width))
-            image = cv2.resize(image, size, interpolation=way)
-        write_image(image, self._folder / name)
-        return name
+    def _add(
+        self, kind: str, image: np.ndarray, size: Sequence[int], way: int = cv2.INTER_NEAREST
+    ) -> None:
+        if list(image.shape[:2]) != list(size):
+            image = cv2.resize(image, (size[1], size[0]), interpolation=way)
+        self._pictures.setdefault(kind, []).append(image)
 
     def after_test(self, runner: Runner) -> None:
-        """Write the list of them, when they are complete."""
+        """Write the files, and the list of them when they are complete."""
         if not is_main_process():
             return
+        folder = Path(runner.work_dir, 'samples')
+        files = {}
+        for kind, images in self._pictures.items():
+            files[kind] = f'{kind}.webp' if kind == 'image' else f'{kind}.png'
+            write_image(stack_images(images), folder / files[kind], quality=_QUALITY)
         meta = runner.test_dataloader.dataset.metainfo
         about = {
             'classes': list(meta.get('classes') or ()),
             'palette': [list(map(int, colour)) for colour in meta.get('palette') or ()],
+            'depth_scale': _DEPTH_SCALE,
+            'files': files,
             'samples': self._kept,
         }
-        write_json(about, self._folder / 'samples.json')
+        write_json(about, folder / 'samples.json')
+
+
+def stack_images(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Put images below each other; narrower ones are filled up with zeros on the right."""
+    width = max(image.shape[1] for image in images)
+    return np.concatenate(
+        [
+            np.pad(image, [(0, 0), (0, width - image.shape[1]), *[(0, 0)] * (image.ndim - 2)])
+            for image in images
+        ]
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 from sacm_mm.core.configs import config_folder
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable
-from sacm_mm.studies.results import Comparison
+from sacm_mm.studies.results import StudyResults
 from sacm_mm.studies.runs import WORK_DIRS, Run, all_runs
 from sacm_mm.studies.study import Study, choose_networks
 
@@ -44,13 +44,13 @@ def run_study(
     Raises:
         UserError: There is no such network, or runs failed: the others are done.
     """
-    from sacm_mm.studies.costs import keep_costs
-    from sacm_mm.studies.progress import TableProgress
+    from sacm_mm.studies.network_costs import keep_costs
+    from sacm_mm.studies.progress import RunsProgress
     from sacm_mm.studies.training import train_all
 
     check_writable(root)
     runs = plan_runs(study, networks, seeds, root)
-    with TableProgress(runs) as progress:
+    with RunsProgress(runs) as progress:
         failed = train_all(runs, jobs, devices, progress)
     keep_costs(study, choose_networks(study, networks), root)
     if failed:
@@ -64,7 +64,7 @@ def report_folder(name: str, budget: str | None, root: Path = WORK_DIRS) -> Path
     return root / name / budget / 'report' if budget == 'tiny' else Path('results', name)
 
 
-def report_study(study: Study, out: Path | None = None, root: Path = WORK_DIRS) -> Comparison:
+def report_study(study: Study, out: Path | None = None, root: Path = WORK_DIRS) -> StudyResults:
     """Take the finished runs in, then write the report.
 
     Args:
@@ -75,12 +75,12 @@ def report_study(study: Study, out: Path | None = None, root: Path = WORK_DIRS) 
     Raises:
         UserError: No run counts, or the folder holds results of another recipe.
     """
-    from sacm_mm.studies.gather import gather
+    from sacm_mm.studies.records import record_runs
     from sacm_mm.studies.report import write_report
 
     out = out or report_folder(study.name, study.budget, root)
     check_writable(out)
-    for name in gather(study, root, out):
+    for name in record_runs(study, root, out):
         print(f'took in {name}')
     return write_report(out)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
@@ -16,12 +17,13 @@ from matplotlib.transforms import Bbox
 from sacm_mm.core.files import save_figure
 from sacm_mm.core.run_log import Curve
 from sacm_mm.studies.pareto import pareto_front
-from sacm_mm.studies.results import Comparison, RowSummary
+from sacm_mm.studies.results import NetworkResult, StudyResults
 from sacm_mm.visualization.curves import COLOURS, draw_curves
 
 _OURS, _OTHERS, _FRONT = COLOURS[1], COLOURS[0], '0.6'
 _ALIKE = 1.1  # costs that differ by less are no trade: timings do from run to run
 _WIDTH = 5.4  # inches: text stays readable on a phone
+_DPI = 150
 COSTS = {
     'parameters': ('parameters (millions)', 1e6),
     'macs': ('multiplications (GMACs)', 1e9),
@@ -29,51 +31,58 @@ COSTS = {
 }
 
 
-def draw_plots(comparison: Comparison, out: Path) -> list[tuple[str, str]]:
-    """Draw what the results allow; return the names of the pictures with what they show."""
+@dataclass(frozen=True)
+class Picture:
+    """A picture of a report: its file, what it shows, and the heading that it stands under."""
+
+    name: str
+    caption: str
+    heading: str = ''
+
+
+def draw_plots(results: StudyResults, out: Path) -> list[Picture]:
+    """Draw what the results allow, and return the pictures."""
     pictures = []
     for cost, (label, _) in COSTS.items():
-        known = [row.costs[cost] for row in comparison.rows if cost in row.costs]
-        (out / f'front_{cost}.png').unlink(missing_ok=True)  # more runs may have ended a trade
+        path = out / f'pareto_{cost}.webp'
+        known = [network.costs[cost] for network in results.networks if cost in network.costs]
+        path.unlink(missing_ok=True)  # more runs may have ended a trade
         if known and max(known) > _ALIKE * min(known):
-            _save(draw_front(comparison, cost), out / f'front_{cost}.png')
+            save_figure(draw_pareto(results, cost), path, _DPI)
             what = label.partition(' (')[0]
-            pictures.append((f'front_{cost}.png', f'{comparison.study["metric_name"]} and {what}'))
-    keys = ['loss']
-    curves = mean_curves(comparison, keys)
+            pictures.append(Picture(path.name, f'{results.study["metric_name"]} and {what}'))
+    curves = mean_curves(results, ['loss'])
     if curves:
-        _save(draw_curves(curves, keys), out / 'curves.png')
-        pictures.append(('curves.png', 'training loss, mean over the seeds'))
-    if any(r.class_iou for row in comparison.rows for r in row.results):
-        _save(draw_classes(comparison), out / 'classes.png')
-        pictures.append(('classes.png', 'IoU of each class, mean over the seeds'))
+        save_figure(draw_curves(curves, ['loss']), out / 'curves.webp', _DPI)
+        caption = 'training loss, mean over the seeds'
+        pictures.append(Picture('curves.webp', caption, 'Training'))
+    if any(run.class_iou for run in results.runs):
+        save_figure(draw_classes(results), out / 'classes.webp', _DPI)
+        caption = 'IoU of each class, mean over the seeds'
+        pictures.append(Picture('classes.webp', caption, 'Classes'))
     return pictures
 
 
-def _save(figure: Figure, path: Path) -> None:
-    save_figure(figure, path, dpi=150)
+def is_ours(network: NetworkResult) -> bool:
+    """Whether a network is the one that the others are compared with."""
+    return network.backbone.startswith(('sa-convmixer', 'sacm_mm.SAConvMixer'))
 
 
-def is_ours(row: RowSummary) -> bool:
-    """Whether a row is the network that the others are compared with."""
-    return row.backbone.startswith(('sa-convmixer', 'sacm_mm.SAConvMixer'))
-
-
-def draw_front(comparison: Comparison, cost: str) -> Figure:
-    """Draw the figure over a cost, with the front of the best trades."""
-    study, (label, scale) = comparison.study, COSTS[cost]
-    rows = [row for row in comparison.rows if cost in row.costs]
-    points = [(row.costs[cost] / scale, row.mean) for row in rows]
+def draw_pareto(results: StudyResults, cost: str) -> Figure:
+    """Draw the figure over a cost, with the Pareto front."""
+    study, (label, scale) = results.study, COSTS[cost]
+    networks = [network for network in results.networks if cost in network.costs]
+    points = [(network.costs[cost] / scale, network.mean) for network in networks]
     figure = Figure((_WIDTH, 4.2), layout='constrained')
     axis = figure.subplots()
     best = [points[i] for i in pareto_front(points, study['higher_is_better'])]
     axis.step(*zip(*best), where='post', color=_FRONT, linewidth=1.5, zorder=1)
-    for row, (x, y) in zip(rows, points):
-        colour, marker = (_OURS, 'D') if is_ours(row) else (_OTHERS, 'o')
+    for network, (x, y) in zip(networks, points):
+        colour, marker = (_OURS, 'D') if is_ours(network) else (_OTHERS, 'o')
         # ours is larger and behind: where two coincide both are seen
-        size, order = (9, 2) if is_ours(row) else (6, 3)
+        size, order = (9, 2) if is_ours(network) else (6, 3)
         axis.errorbar(
-            x, y, yerr=row.spread, color=colour, marker=marker, markersize=size, capsize=3,
+            x, y, yerr=network.spread, color=colour, marker=marker, markersize=size, capsize=3,
             zorder=order,
         )  # fmt: skip
     if max(x for x, _ in points) > 8 * min(x for x, _ in points):
@@ -89,13 +98,13 @@ def draw_front(comparison: Comparison, cost: str) -> Figure:
     axis.set_axisbelow(True)
     axis.spines[['top', 'right']].set_visible(False)
     handles = [axis.plot([], [], color=_FRONT, label='best trade')[0]]
-    if not all(map(is_ours, rows)):
+    if not all(map(is_ours, networks)):
         handles[:0] = [
             axis.plot([], [], color=_OURS, marker='D', linestyle='', label='SA-ConvMixer')[0],
             axis.plot([], [], color=_OTHERS, marker='o', linestyle='', label='others')[0],
         ]
     figure.legend(handles=handles, loc='outside lower center', ncols=3, frameon=False, fontsize=9)
-    _label_points(figure, axis, [row.label for row in rows], points, best)
+    _label_points(figure, axis, [network.label for network in networks], points, best)
     return figure
 
 
@@ -159,35 +168,39 @@ def _overlap(a: Bbox, b: Bbox) -> float:
     return 0.0 if common is None else common.width * common.height
 
 
-def mean_curves(comparison: Comparison, keys: Sequence[str]) -> dict[str, dict[str, Curve]]:
-    """Average the curves of a row's seeds, at the steps that all of them have."""
+def mean_curves(results: StudyResults, keys: Sequence[str]) -> dict[str, dict[str, Curve]]:
+    """Average the curves of a network's seeds, at the steps that all of them have."""
     means: dict[str, dict[str, Curve]] = {}
-    for row in comparison.rows:
+    for network in results.networks:
         for key in keys:
-            curves = [r.curves[key] for r in row.results if key in r.curves]
-            if len(curves) < len(row.results):
+            curves = [run.curves[key] for run in network.runs if key in run.curves]
+            if len(curves) < len(network.runs):
                 continue
             steps = [s for s in curves[0].points if all(s in c.points for c in curves)]
             points = {s: fmean(c.points[s] for c in curves) for s in steps}
             mean = Curve(curves[0].unit, curves[0].training, points)
-            means.setdefault(row.label, {})[key] = mean
+            means.setdefault(network.label, {})[key] = mean
     return means
 
 
-def draw_classes(comparison: Comparison) -> Figure:
-    """Draw one panel a class, one bar a row."""
-    rows = [row for row in comparison.best_first() if row.results[0].class_iou]
-    names = list(rows[0].results[0].class_iou)
+def draw_classes(results: StudyResults) -> Figure:
+    """Draw one panel a class, one bar a network."""
+    names = next(list(run.class_iou) for run in results.runs if run.class_iou)
+    networks = [
+        network
+        for network in results.best_first()
+        if all(set(names) <= set(run.class_iou) for run in network.runs)
+    ]
     across = 2
     down = -(-len(names) // across)
     figure = Figure(
-        (2.6 * across + 1.2, (0.2 * len(rows) + 0.55) * down + 0.4), layout='constrained'
+        (2.6 * across + 1.2, (0.2 * len(networks) + 0.55) * down + 0.4), layout='constrained'
     )
     axes = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
-    labels = [row.label for row in rows]
-    colours = [_OURS if is_ours(row) else _OTHERS for row in rows]
+    labels = [network.label for network in networks]
+    colours = [_OURS if is_ours(network) else _OTHERS for network in networks]
     for name, axis in zip(names, axes.flat):
-        values = [fmean(r.class_iou[name] for r in row.results) for row in rows]
+        values = [fmean(run.class_iou[name] for run in network.runs) for network in networks]
         axis.barh(labels, values, color=colours, height=0.75)
         for place, value in enumerate(values):
             inside = value > 80

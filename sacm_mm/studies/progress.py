@@ -1,4 +1,4 @@
-"""How a table of runs gets on: a live table on a terminal, a line a run elsewhere."""
+"""How the runs of a study get on: live on a terminal, a line a run elsewhere."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from sacm_mm.studies.runs import Run
 
 
-class TableProgress:
-    """Tell of runs as they go, with an estimate for the whole table.
+class RunsProgress:
+    """Tell of runs as they go, with an estimate for all of them.
 
     Args:
         runs: All runs; those that are done count as done.
@@ -38,7 +38,7 @@ class TableProgress:
             )
             self._all = self._progress.add_task('[bold]all runs', total=self.total, left='')
 
-    def __enter__(self) -> TableProgress:
+    def __enter__(self) -> RunsProgress:
         if self._progress:
             self._progress.start()
         return self

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from sacm_mm.studies.page import write_page
-from sacm_mm.studies.plots import draw_plots
-from sacm_mm.studies.results import Comparison, load_results
+from sacm_mm.core.errors import UserError
+from sacm_mm.studies.html_page import write_page
+from sacm_mm.studies.plots import Picture, draw_plots
+from sacm_mm.studies.results import StudyResults, load_results
 from sacm_mm.studies.samples import draw_samples
 from sacm_mm.studies.tables import write_tables
 
+_SAMPLES = Picture(
+    'samples.webp',
+    'the first run of each network, the best on top',
+    'The same test images under every network',
+)
 
-def write_report(folder: Path) -> Comparison:
+
+def write_report(folder: Path) -> StudyResults:
     """Write tables, pictures and the page beside the runs they are made from.
 
     Args:
-        folder: What ``gather`` wrote, such as ``results/camvid_seg``.
+        folder: What ``record_runs`` wrote, such as ``results/camvid_seg``.
 
     Raises:
         UserError: No run in it counts.
     """
-    comparison = load_results(folder)
-    write_tables(comparison, folder)
-    pictures = draw_plots(comparison, folder)
-    if draw_samples(comparison, folder / 'samples.png'):
-        pictures.append(('samples.png', 'the first run of each network, the best on top'))
-    write_page(comparison, pictures, folder)
-    return comparison
+    results = load_results(folder)
+    pictures = draw_plots(results, folder)
+    try:
+        if draw_samples(results, folder / _SAMPLES.name):
+            pictures.append(_SAMPLES)
+    except UserError as error:  # the figures count without them
+        results = replace(results, left_out=(*results.left_out, ('samples', str(error))))
+    write_tables(results, folder)
+    write_page(results, pictures, folder)
+    return results

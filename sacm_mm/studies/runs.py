@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -22,7 +23,7 @@ WORK_DIRS = Path('work_dirs/studies')
 
 @dataclass(frozen=True)
 class Run:
-    """One row with one seed."""
+    """One network with one seed."""
 
     study: Study
     network: Network
@@ -62,10 +63,7 @@ class Run:
     @property
     def command(self) -> str:
         """What a reader types to have this run."""
-        return (
-            f'python tools/study.py run {self.study.name} --budget {self.study.budget} '
-            f'--networks {self.network.name} --seeds {self.seed}'
-        )
+        return f'{self.study.command} --networks {self.network.name} --seeds {self.seed}'
 
     def prepare(self) -> None:
         """Write the config, or make sure that what is there is of this recipe.
@@ -124,10 +122,9 @@ class Run:
         write_json(figures, self.folder / 'done.json')
         return figures[self.study.metric]
 
-    def fail(self, reason: str) -> None:
-        """Record why the run is not done."""
-        write_json({'row': self.network.name, 'seed': self.seed, 'reason': reason},
-                   self.folder / 'failed.json')  # fmt: skip
+    def failure(self, reason: str) -> dict[str, Any]:
+        """Write down why the run does not count."""
+        return {'network': self.network.name, 'seed': self.seed, 'reason': reason}
 
 
 def study_folder(study: Study, root: Path) -> Path:
@@ -146,6 +143,8 @@ def check_builds(cfg: Mapping) -> None:
     build_part(cfg['model'], cfg['default_scope'])
 
 
-def all_runs(study: Study, rows: Sequence[Network], seeds: Sequence[int], root: Path) -> list[Run]:
-    """List runs seed by seed, so that every row has one before any has two."""
-    return [Run(study, row, seed, root) for seed in seeds for row in rows]
+def all_runs(
+    study: Study, networks: Sequence[Network], seeds: Sequence[int], root: Path
+) -> list[Run]:
+    """List runs seed by seed, so that every network has one before any has two."""
+    return [Run(study, network, seed, root) for seed in seeds for network in networks]

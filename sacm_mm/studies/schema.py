@@ -11,7 +11,6 @@ A study is a config of the hosts with two more names in it::
         higher_is_better=True,
         size=(360, 480),                    # height and width that costs are counted at
         seeds=(0, 1, 2),                    # optional, (0,) by default
-        keep_weights=['resnet18'],          # optional: weights of the first seed are recorded
         networks={                          # by a name in lower case
             'resnet18': dict(
                 label='ResNet-18',          # what readers see
@@ -78,7 +77,6 @@ _STUDY: dict[str, Check] = {
                  "{'resnet18': dict(label='ResNet-18', backbone='mmpretrain:resnet/18'), ...}",
                  True),
     'seeds': (_are_seeds, 'integers, such as (0, 1, 2)', False),
-    'keep_weights': (_is_list, 'names of networks', False),
 }  # fmt: skip
 _NETWORK: dict[str, Check] = {
     'label': (_is_text, 'what readers see', True),
@@ -109,11 +107,6 @@ def mistakes_in(cfg: Mapping[str, Any]) -> list[str]:
     networks = networks if isinstance(networks, Mapping) else {}
     for name, network in networks.items():
         found += _check_network(name, network, budgets)
-    found += [
-        f"study.keep_weights names '{name}', which is no network: {_nearest(name, networks)}"
-        for name in _items(study.get('keep_weights'))
-        if name not in networks
-    ]
     return found
 
 

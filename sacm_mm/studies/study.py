@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from sacm_mm.core.configs import find_study, load_config, read_config
+from sacm_mm.core.configs import config_folder, find_study, load_config, read_config
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.studies.recipe import PARTS
 from sacm_mm.studies.schema import mistakes_in
@@ -56,7 +57,6 @@ class Study:
         budget: One of the config's.
         cfg: The config with the budget applied.
         networks: By name, in their order.
-        keep_weights: Networks whose weights of the first seed are kept with the result.
     """
 
     name: str
@@ -72,12 +72,31 @@ class Study:
     budget: str
     cfg: Config
     networks: Mapping[str, Network]
-    keep_weights: Sequence[str] = ()
 
     @property
     def steps(self) -> int:
         """Training iterations of a run."""
         return self.cfg.train_cfg.max_iters
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is one of the studies that come with the package."""
+        return self.path.parent == config_folder() / 'studies'
+
+    @property
+    def config_name(self) -> str:
+        """Its config as a reader finds it: in the repository, or by its path."""
+        return f'configs/studies/{self.path.name}' if self.ours else str(self.path)
+
+    @property
+    def call_name(self) -> str:
+        """What a command calls it."""
+        return self.name if self.ours else shlex.quote(str(self.path))
+
+    @property
+    def command(self) -> str:
+        """What a reader types to run it."""
+        return f'sacm study run {self.call_name} --budget {self.budget}'
 
     def expand(self, network: Network, seed: int) -> Config:
         """Write the config of one run.

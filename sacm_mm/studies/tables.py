@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from sacm_mm.core.files import write_csv, write_text
 from sacm_mm.core.machine import PACKAGES
-from sacm_mm.studies.results import Comparison, Result, RowSummary
+from sacm_mm.studies.results import NetworkResult, RunResult, StudyResults
 
 
-def write_tables(comparison: Comparison, out: Path) -> None:
+def write_tables(results: StudyResults, out: Path) -> None:
     """Write ``table.csv``, ``runs.csv`` and ``table.md``."""
-    write_csv([_csv_row(comparison, row) for row in comparison.rows], out / 'table.csv')
-    runs = [run_row(comparison, r) for row in comparison.rows for r in row.results]
+    write_csv([_csv_row(results, network) for network in results.networks], out / 'table.csv')
+    runs = [run_row(results, run) for run in results.runs]
     write_csv(runs, out / 'runs.csv')
-    write_text(markdown(comparison), out / 'table.md')
+    write_text(markdown(results), out / 'table.md')
 
 
-def _csv_row(comparison: Comparison, row: RowSummary) -> dict[str, Any]:
-    costs = row.costs
+def _csv_row(results: StudyResults, network: NetworkResult) -> dict[str, Any]:
+    costs = network.costs
     return {
-        'row': row.name,
-        'label': row.label,
-        'backbone': row.backbone,
+        'network': network.name,
+        'label': network.label,
+        'backbone': network.backbone,
         'parameters': costs.get('parameters', ''),
         'backbone_parameters': costs.get('backbone_parameters', ''),
         'macs': costs.get('macs', ''),
@@ -32,30 +34,30 @@ def _csv_row(comparison: Comparison, row: RowSummary) -> dict[str, Any]:
         'latency_ms': costs.get('latency_ms', ''),
         'latency_lower_ms': costs.get('latency_lower_ms', ''),
         'latency_upper_ms': costs.get('latency_upper_ms', ''),
-        'metric': comparison.study['metric'],
-        'mean': f'{row.mean:.4f}',
-        'spread': '' if row.spread is None else f'{row.spread:.4f}',
-        'seeds': ' '.join(str(r.seed) for r in row.results),
-        'train_minutes': f'{row.minutes:.2f}',
-        'budget': comparison.study['budget'],
+        'metric': results.study['metric'],
+        'mean': f'{network.mean:.4f}',
+        'spread': '' if network.spread is None else f'{network.spread:.4f}',
+        'seeds': ' '.join(str(r.seed) for r in network.runs),
+        'train_minutes': f'{network.minutes:.2f}',
+        'budget': results.study['budget'],
     }
 
 
-def run_row(comparison: Comparison, result: Result) -> dict[str, Any]:
+def run_row(results: StudyResults, run: RunResult) -> dict[str, Any]:
     """One run, with what made it."""
-    stamp = result.stamp
+    stamp = run.stamp
     return {
-        'run': result.folder.name,
-        'metric': comparison.study['metric'],
-        'figure': f'{result.figure:.4f}',
-        'seed': result.seed,
-        'train_seconds': f'{result.seconds:.0f}',
+        'run': run.folder.name,
+        'metric': results.study['metric'],
+        'figure': f'{run.figure:.4f}',
+        'seed': run.seed,
+        'train_seconds': f'{run.seconds:.0f}',
         'hardware': hardware(stamp),
         **{name: stamp.get(name) or '' for name in PACKAGES},
         'python': stamp.get('python') or '',
         'commit': stamp.get('commit') or '',
-        'command': result.about['commands'][0],
-        'log': f'runs/{result.folder.name}/train.log',
+        'command': run.command,
+        'log': f'runs/{run.folder.name}/train.log',
     }
 
 
@@ -67,9 +69,9 @@ def hardware(stamp: Mapping[str, Any]) -> str:
     return f'{stamp.get("cpu", "unknown")}, {threads} thread{"" if threads == 1 else "s"}'
 
 
-def columns(comparison: Comparison) -> list[tuple[str, str]]:
+def columns(results: StudyResults) -> list[tuple[str, str]]:
     """Name the columns that people see, with their units."""
-    study, (height, width) = comparison.study, comparison.study['size']
+    study, (height, width) = results.study, results.study['size']
     unit = f', {study["unit"]}' if study['unit'] else ''
     better = 'higher is better' if study['higher_is_better'] else 'lower is better'
     return [
@@ -84,88 +86,93 @@ def columns(comparison: Comparison) -> list[tuple[str, str]]:
     ]
 
 
-def cells(comparison: Comparison, row: RowSummary) -> list[tuple[str, float | str]]:
+def cells(results: StudyResults, network: NetworkResult) -> list[tuple[str, float | str]]:
     """Fill them: what is shown, and what is sorted by."""
-    costs = row.costs
+    costs = network.costs
     latency = costs.get('latency_ms')
     return [
-        (row.label, row.label),
-        (figure_text(comparison.study, row), row.mean),
-        (str(len(row.results)), len(row.results)),
+        (network.label, network.label),
+        (figure_text(results.study, network), network.mean),
+        (str(len(network.runs)), len(network.runs)),
         _scaled(costs.get('parameters'), 1e6, 2),
         _scaled(costs.get('macs'), 1e9, 2),
         _scaled(costs.get('activations'), 1e6, 1),
         ('', '') if latency is None else (f'{latency:.1f}', latency),
-        (f'{row.minutes:.1f}', row.minutes),
+        (f'{network.minutes:.1f}', network.minutes),
     ]
 
 
-def figure_text(study: Mapping[str, Any], row: RowSummary) -> str:
+def figure_text(study: Mapping[str, Any], network: NetworkResult) -> str:
     """Write the mean, with the spread over the seeds where there is one."""
     digits = 2 if study['unit'] == '%' else 3
-    spread = '' if row.spread is None else f' ± {row.spread:.{digits}f}'
-    return f'{row.mean:.{digits}f}{spread}'
+    spread = '' if network.spread is None else f' ± {network.spread:.{digits}f}'
+    return f'{network.mean:.{digits}f}{spread}'
 
 
 def _scaled(value: float | None, by: float, digits: int) -> tuple[str, float | str]:
     return ('', '') if value is None else (f'{value / by:.{digits}f}', value)
 
 
-def provenance(comparison: Comparison) -> list[str]:
+def provenance(results: StudyResults) -> list[str]:
     """Say in sentences what made the figures."""
-    results = [r for row in comparison.rows for r in row.results]
-    machines = sorted({hardware(r.stamp) for r in results})
-    versions = sorted({f'PyTorch {r.stamp.get("torch")}' for r in results})
-    commits = sorted({str(r.stamp.get('commit'))[:10] for r in results})
-    study = comparison.study
-    lines = [
-        f'Budget {study["budget"]}: {study["steps"]} steps a run. Trained on '
-        f'{" and ".join(machines)} with {" and ".join(versions)}, commit {" and ".join(commits)}.',
-        f'`{command(study)}`',
-    ]
+    stamps = [run.stamp for run in results.runs]
+    machines = sorted({hardware(stamp) for stamp in stamps})
+    versions = sorted({f'PyTorch {stamp.get("torch")}' for stamp in stamps})
+    commits = sorted({str(stamp.get('commit'))[:10] for stamp in stamps})
+    study = results.study
+    lines = []
     if study['budget'] == 'tiny':
-        lines.insert(
-            0, 'A look at the machinery: so short a training says nothing of the networks.'
-        )
-    if comparison.costs:
-        lines.insert(
-            -1, f'Latency on {hardware(comparison.costs["stamp"])}, the networks timed in turn.'
-        )
-    if any(row.spread is not None for row in comparison.rows):
-        lines.insert(-1, 'Mean ± standard deviation over the seeds.')
+        lines.append('A look at the machinery: so short a training says nothing of the networks.')
+    lines.append(
+        f'Budget {study["budget"]}: {study["steps"]} steps a run. Trained on '
+        f'{" and ".join(machines)} with {" and ".join(versions)}, commit {" and ".join(commits)}.'
+    )
+    if results.costs:
+        lines.append(f'Latency on {hardware(results.costs["stamp"])}, the networks timed in turn.')
+    if any(network.spread is not None for network in results.networks):
+        lines.append('Mean ± standard deviation over the seeds.')
     return lines
 
 
 def command(study: Mapping[str, Any]) -> str:
-    """Write the command that runs the study."""
-    return f'python tools/study.py run {study["name"]} --budget {study["budget"]}'
+    """Return the command that runs the study."""
+    ours = f'sacm study run {study["name"]} --budget {study["budget"]}'
+    return str(study.get('command', ours))
 
 
-def markdown(comparison: Comparison) -> str:
-    """Write the table and what made it, the best row first."""
-    study = comparison.study
-    heads = [name for name, _ in columns(comparison)]
+def markdown(results: StudyResults) -> str:
+    """Write the table and what made it, the best network first."""
+    study = results.study
     lines = [
-        f'# {study["title"]}',
+        f'# {escape_markdown(study["title"])}',
         '',
-        study['about'],
+        escape_markdown(study['about']),
         '',
-        *table_lines(comparison, heads),
+        *table_lines(results),
         '',
-        *(line for text in provenance(comparison) for line in (text, '')),
+        *(line for text in provenance(results) for line in (escape_markdown(text), '')),
+        f'`{" ".join(command(study).split()).replace("`", "")}`',
+        '',
     ]
-    if comparison.left_out:
+    if results.left_out:
         lines += ['Left out:', '']
-        lines += [f'- {name}: {reason}' for name, reason in comparison.left_out]
+        lines += [
+            f'- {escape_markdown(name)}: {escape_markdown(why)}' for name, why in results.left_out
+        ]
     return '\n'.join(lines).rstrip() + '\n'
 
 
-def table_lines(comparison: Comparison, heads: list[str]) -> list[str]:
-    """Write the rows under the columns named, as a Markdown table."""
-    names = [name for name, _ in columns(comparison)]
-    places = [names.index(head) for head in heads]
+def table_lines(results: StudyResults) -> list[str]:
+    """Write the networks as a Markdown table."""
+    heads = [escape_markdown(name) for name, _ in columns(results)]
     lines = [f'| {" | ".join(heads)} |', f'|{"---|" * len(heads)}']
-    for row in comparison.best_first():
-        texts = [text for text, _ in cells(comparison, row)]
-        lines.append(f'| {" | ".join(texts[i] for i in places)} |')
+    for network in results.best_first():
+        texts = [escape_markdown(text) for text, _ in cells(results, network)]
+        lines.append(f'| {" | ".join(texts)} |')
     return lines
+
+
+def escape_markdown(text: str) -> str:
+    """Write a text so that Markdown shows it as it is: no tags, links, cells or headings in it."""
+    text = ' '.join(escape(str(text), quote=False).split())
+    return re.sub(r'([\\`*\[\]|])', r'\\\1', text)

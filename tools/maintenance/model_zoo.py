@@ -70,13 +70,13 @@ def measure(root: Path) -> None:
     """Count the networks that ``results/zoo.yml`` lists."""
     from mmengine.config import Config
 
+    from sacm_mm.benchmark.complexity import count_config
     from sacm_mm.core.files import write_csv
-    from sacm_mm.studies.costs import complexity
 
     rows: list[dict[str, Any]] = []
     for model in yaml.safe_load((root / 'results/zoo.yml').read_text(encoding='utf-8'))['models']:
         height, width = model['size']
-        found = complexity(Config.fromfile(root / 'configs' / model['config']), model['size'])
+        found = count_config(Config.fromfile(root / 'configs' / model['config']), model['size'])
         rows.append({'network': model['config'], 'size': f'{height}x{width}', **found})
     write_csv(rows, root / COSTS)
 
@@ -219,9 +219,11 @@ def study_table(root: Path, name: str) -> list[str]:
         )
     lines += ['', *_best_trades(study, rows)]
     plot = next((p for p in ('macs', 'latency_ms', 'parameters')
-                 if (folder / f'front_{p}.png').is_file()), None)  # fmt: skip
+                 if (folder / f'pareto_{p}.webp').is_file()), None)  # fmt: skip
     if plot:
-        lines += [f'<img src="results/{name}/front_{plot}.png" width="480" alt="{study["title"]}">']
+        lines += [
+            f'<img src="results/{name}/pareto_{plot}.webp" width="480" alt="{study["title"]}">'
+        ]
         lines += ['']
     lines += [
         f'Budget {study["budget"]}, {study["steps"]} steps a run; every run, its log and its '

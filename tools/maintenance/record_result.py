@@ -30,19 +30,21 @@ def main() -> None:
     if malformed:
         raise UserError(f"--test '{malformed[0]}' is not NAME=WORK_DIR")
 
-    from sacm_mm.core.run_record import record_result
+    from sacm_mm.core.files import publish_folder
+    from sacm_mm.core.run_record import write_record
 
     tests = {name: Path(folder) for name, _, folder in (t.partition('=') for t in args.test)}
-    record_result(
-        args.out,
-        args.config,
-        args.train_dir,
-        tests,
-        args.command,
-        args.picture,
-        args.note,
-        args.weights,
-    )
+    with publish_folder(args.out) as folder:
+        write_record(
+            folder,
+            args.config,
+            args.train_dir,
+            tests,
+            args.command,
+            args.picture,
+            args.note,
+            args.weights,
+        )
     print(args.out / 'result.json')
 
 

@@ -41,10 +41,10 @@ def run(args: argparse.Namespace) -> None:
         raise UserError('--size takes a height and a width, or one number for both')
 
     from sacm_mm.core.files import write_csv
-    from sacm_mm.studies.costs import cost_rows
+    from sacm_mm.studies.network_costs import count_networks
 
     rows: list[dict] = []
-    for row in cost_rows(args.networks, args.size, args.budget, args.runs, args.latency):
+    for row in count_networks(args.networks, args.size, args.budget, args.runs, args.latency):
         if not rows:
             print(f'{"network":36} {"size":>9} {"parameters, M":>14} {"GMACs":>9} '
                   f'{"activations, M":>15}{"  latency, ms" if args.latency else ""}')  # fmt: skip

@@ -11,13 +11,15 @@ from sacm_mm.core.files import check_writable
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
     parser.add_argument('csv', type=Path, help='what speed --out has written')
-    parser.add_argument('--out', type=Path, default=Path('roofline.png'), help='PNG to write')
+    parser.add_argument(
+        '--out', type=Path, default=Path('roofline.webp'), help='PNG or WebP to write'
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Read the rows and draw them."""
-    if args.out.suffix != '.png':
-        raise UserError(f"--out writes a PNG: let '{args.out}' end in .png")
+    if args.out.suffix not in ('.png', '.webp'):
+        raise UserError(f"--out writes a picture: let '{args.out}' end in .png or .webp")
     check_writable(args.out.parent)
     with args.csv.open(encoding='utf-8') as file:
         rows = list(csv.DictReader(file))
@@ -28,7 +30,7 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"'{args.csv}' is of several machines or numbers of threads: draw one")
 
     from sacm_mm.core.files import save_figure
-    from sacm_mm.visualization.costs import draw_roofline
+    from sacm_mm.visualization.roofline import draw_roofline
 
     save_figure(draw_roofline(rows), args.out)
     print(args.out)

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
     from sacm_mm.benchmark.implementations import Setting
     from sacm_mm.benchmark.scaling import measure_scaling, sweeps
     from sacm_mm.core.files import save_figure, write_csv
-    from sacm_mm.visualization.costs import draw_scaling
+    from sacm_mm.visualization.scaling import draw_scaling
 
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
         )
         rows.append(row)
     write_csv(rows, args.out)
-    picture = args.out.with_suffix('.png')
+    picture = args.out.with_suffix('.webp')
     save_figure(draw_scaling(rows), picture)
     print(args.out)
     print(picture)

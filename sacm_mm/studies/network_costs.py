@@ -1,0 +1,154 @@
+"""What the networks of a study cost: parameters, multiplications, activations, latency."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.registry import MODELS, DefaultScope
+from torch import nn
+
+from sacm_mm.benchmark.complexity import count, count_config, used_model
+from sacm_mm.benchmark.measure import interleave
+from sacm_mm.core.configs import find_config, find_study, read_config
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import write_json
+from sacm_mm.core.machine import stamp
+from sacm_mm.studies.results import COSTS, read_record
+from sacm_mm.studies.runs import study_folder
+from sacm_mm.studies.study import Network, Study, load_study
+from sacm_mm.swap import find_backbone
+from sacm_mm.swap.dry_run import build_part, quiet
+
+_ROUNDS = 10
+
+
+def keep_costs(study: Study, networks: Sequence[Network], root: Path, again: bool = False) -> Path:
+    """Measure the networks that have no costs yet, in turn, and write them beside the runs.
+
+    Latencies are comparable when they were measured together: one new network has all measured
+    again.
+    """
+    path = study_folder(study, root) / COSTS
+    known = read_record(path)['networks'] if path.is_file() else {}
+    wanted = {network.name for network in networks}
+    if again or not wanted <= set(known):
+        both = [n for n in study.networks.values() if n.name in wanted | set(known)]
+        write_json(measure_costs(study, both), path)
+    return path
+
+
+def measure_costs(
+    study: Study, networks: Sequence[Network], rounds: int = _ROUNDS
+) -> dict[str, Any]:
+    """Count and time whole networks, images to logits, one image at a time in float32."""
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    calls: dict[str, Callable] = {}
+    costs: dict[str, dict[str, Any]] = {}
+    for network in networks:
+        try:
+            cfg = study.expand(network, 0)
+            costs[network.name] = count_config(cfg, study.size)
+            calls[network.name] = _forward(cfg, study.size, device)
+        except UserError:  # training it says why
+            continue
+    for name, timing in interleave(calls, rounds).items():
+        costs[name] |= {
+            'latency_ms': round(timing.median * 1e3, 2),
+            'latency_lower_ms': round(timing.lower * 1e3, 2),
+            'latency_upper_ms': round(timing.upper * 1e3, 2),
+        }
+    return {
+        'size': list(study.size),
+        'rounds': rounds,
+        'device': device,
+        'command': f'sacm benchmark complexity {study.call_name} --latency',
+        'stamp': stamp(),
+        'networks': costs,
+    }
+
+
+def count_networks(
+    names: Sequence[str],
+    size: Sequence[int] | None,
+    budget: str | None,
+    root: Path,
+    latency: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """Count networks by name: those of a study, a config's, or a bare backbone.
+
+    Args:
+        names: See above.
+        size: Height and width, one number for both, or None for each one's own.
+        budget: Of studies.
+        root: Folder of the runs; with ``latency`` the costs are kept there.
+        latency: Time the networks of studies too.
+
+    Raises:
+        UserError: A name is none of them, or its network does not build.
+    """
+    for name in names:
+        config = _find(name)
+        if config is None:
+            shape = _shape(size, (224, 224))
+            model = build_part(find_backbone(name))
+            found = asdict(count(model, 1, 3, *shape))
+            yield _line(name, shape, {**found, 'backbone_parameters': found['parameters']})
+        elif 'study' in (cfg := read_config(config)):
+            yield from _count_study(load_study(str(config), budget), size, root, latency)
+        else:
+            shape = _shape(size, (224, 224))
+            yield _line(config.name, shape, count_config(cfg, shape))
+
+
+def _find(name: str) -> Path | None:
+    for find in (find_study, find_config):
+        with suppress(UserError):
+            return find(name)
+    return None
+
+
+def _count_study(
+    study: Study, size: Sequence[int] | None, root: Path, latency: bool
+) -> Iterator[dict[str, Any]]:
+    shape = _shape(size, study.size)
+    timed = {}
+    if latency:
+        timed = read_record(keep_costs(study, [*study.networks.values()], root, again=True))
+        timed = timed['networks']
+    for network in study.networks.values():
+        try:
+            found: dict[str, Any] = {**count_config(study.expand(network, 0), shape)}
+        except UserError as error:
+            print(f'note: left out {network.name}: {error}', file=sys.stderr)
+            continue
+        if latency:
+            found['latency_ms'] = timed.get(network.name, {}).get('latency_ms')
+        yield _line(f'{study.name}/{network.name}', shape, found)
+
+
+def _shape(size: Sequence[int] | None, default: Sequence[int]) -> tuple[int, int]:
+    height, width = (size[0], size[-1]) if size else default
+    return height, width
+
+
+def _line(name: str, shape: tuple[int, int], found: Mapping[str, Any]) -> dict[str, Any]:
+    return {'network': name, 'size': f'{shape[0]}x{shape[1]}', **found}
+
+
+def _forward(cfg: Mapping, size: Sequence[int], device: str) -> Callable[[], Any]:
+    with quiet(), DefaultScope.overwrite_default_scope(cfg['default_scope']):
+        model: nn.Module = MODELS.build(used_model(cfg)).to(device)
+    model.eval()
+    image = torch.randn(1, 3, *size, device=device)
+
+    def call() -> Any:
+        with torch.no_grad():
+            return model(image, mode='tensor')
+
+    return call
