@@ -82,7 +82,11 @@ setup(
     },
     python_requires='>=3.10',
     install_requires=read_requirements('runtime'),
-    extras_require={part: read_requirements(part) for part in ('export', 'dev')},
+    extras_require={
+        **{part: read_requirements(part) for part in ('export', 'dev')},
+        # not in requirements.txt: it needs mmcv's compiled operators, see docs/swap.md
+        'detection': ['onedl-mmdetection>=3.5'],
+    },
     entry_points={'console_scripts': ['sacm = sacm_mm.cli.main:entry']},
     cmdclass={'build_py': BuildWithMim},
     zip_safe=False,

@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from coco_sample import write_coco
+from test_swap_detection import has_detection
 
 TESTS = Path(__file__).resolve().parent
 NETWORKS = TESTS / 'foreign_networks'
@@ -51,6 +53,15 @@ CONFIGS = {
          'train_dataloader.dataset.pipeline.1.scale=64', 'default_hooks.checkpoint.interval=1000'],
     ),
 }  # fmt: skip
+DETECT = [
+    *TINY,
+    'train_dataloader.dataset.pipeline.2.scale=(96,64)',
+    'val_dataloader.dataset.pipeline.1.scale=(96,64)',
+    'train_cfg.max_epochs=1',
+    'default_hooks.checkpoint.interval=1000',
+]
+if has_detection():
+    CONFIGS['retinanet'] = ('mmdet:retinanet/retinanet_r18_fpn_1x_coco.py', DETECT)
 QUICK = [('class_token', 'upernet'), ('beside', 'pspnet'), ('classifier', 'classifier')]
 
 
@@ -67,6 +78,8 @@ def run_pairs(pairs, folder, ade_root, imagenet_root):
         (cwd / 'data').mkdir(parents=True)
         (cwd / 'data/ade').symlink_to(ade_root / 'ade')
         (cwd / 'data/imagenet').symlink_to(imagenet_root / 'imagenet')
+        if config == 'retinanet':
+            write_coco(cwd / 'data')
         common = dict(cwd=str(cwd), log=str(cwd / 'log'))
         swap = [name, '--backbone', str(NETWORKS / BACKBONES[backbone]), '--out', 'new.py']
         jobs += [
@@ -90,7 +103,7 @@ def run_pairs(pairs, folder, ade_root, imagenet_root):
 
 def trained_two_steps(config, outcome):
     swapped, trained, log = outcome
-    steps = 'Epoch(train) [1]' if config == 'classifier' else 'Iter(train) [2/2]'
+    steps = 'Iter(train) [2/2]' if 'Iter(train)' in log else 'Epoch(train) [1][2/2]'
     return swapped == trained == 0 and steps in log and 'loss: nan' not in log
 
 

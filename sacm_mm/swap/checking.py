@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.swap.dry_run import build_part, quiet, reason
+from sacm_mm.swap.random_samples import random_samples
 from sacm_mm.swap.swapping import image_channels
 
 SIZES = (128, 224)
@@ -45,7 +46,7 @@ def check_config(cfg: Mapping, sizes: Sequence[int | tuple[int, int]] = SIZES) -
     """Build a config's model without pretrained weights; run a loss, a backward pass, a prediction.
 
     Args:
-        cfg: A config of mmsegmentation or mmpretrain.
+        cfg: A config of mmsegmentation, mmpretrain or mmdetection.
         sizes: Image sizes in pixels, tried in turn until one runs: some networks take one only. The
             reason is that of the last.
     """
@@ -81,7 +82,7 @@ def _run(model: Any, scope: str, channels: int, height: int, width: int) -> floa
     torch.manual_seed(0)
     model.init_weights()  # some parameters are left unset until then
     images = torch.randn(BATCH, channels, height, width)
-    samples = (_labels if scope == 'mmpretrain' else _masks)(model, height, width)
+    samples = random_samples(scope, model, BATCH, height, width)
     model.train().zero_grad()
     losses = model(images, copy.deepcopy(samples), mode='loss')
     total, _ = model.parse_losses(losses)
@@ -112,46 +113,10 @@ def _check_predictions(predictions: Any, scope: str, height: int, width: int) ->
     if len(predictions) != BATCH:
         raise UserError(f'{len(predictions)} predictions for {BATCH} images')
     for sample in predictions:
-        if scope != 'mmpretrain':
+        if scope == 'mmdet':
+            if 'pred_instances' not in sample and 'pred_panoptic_seg' not in sample:
+                raise UserError('a prediction without instances')
+        elif scope != 'mmpretrain':
             found = sample.pred_depth_map if 'pred_depth_map' in sample else sample.pred_sem_seg
             if found.data.shape[-2:] != (height, width):
                 raise UserError(f'a prediction of {tuple(found.data.shape)} for {height}x{width}')
-
-
-def _labels(model: Any, height: int, width: int) -> list:
-    from mmpretrain.structures import DataSample
-
-    classes = _classes(model)
-    return [DataSample().set_gt_label(int(torch.randint(classes, ()))) for _ in range(BATCH)]
-
-
-def _classes(model: Any) -> int:
-    head = getattr(model, 'head', None)
-    classes = getattr(head, 'num_classes', None)
-    return classes if isinstance(classes, int) else 2
-
-
-def _masks(model: Any, height: int, width: int) -> list:
-    from mmengine.structures import PixelData
-    from mmseg.structures import SegDataSample
-
-    classes = max(int(getattr(model, 'num_classes', 2) or 2), 2)
-    samples = []
-    for _ in range(BATCH):
-        # a picture of blocks: random pixels have no region that a mask could stand for
-        blocks = torch.randint(classes, (1, 1, 4, 4)).float()
-        mask = nn.functional.interpolate(blocks, (height, width))[0].long()
-        sample = SegDataSample(
-            metainfo=dict(
-                img_shape=(height, width),
-                ori_shape=(height, width),
-                pad_shape=(height, width),
-                padding_size=[0, 0, 0, 0],
-                flip=False,
-            )
-        )
-        sample.gt_sem_seg = PixelData(data=mask)
-        sample.gt_edge_map = PixelData(data=(torch.rand(1, height, width) < 0.1).long())
-        sample.gt_depth_map = PixelData(data=torch.rand(1, height, width) * 9 + 0.5)
-        samples.append(sample)
-    return samples

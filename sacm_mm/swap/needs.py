@@ -144,7 +144,11 @@ def _readers(model: Mapping, maps: Any, scope: str) -> tuple[tuple[int, ...], in
     count = len(maps)
     everything = tuple(range(count))
     heads = _as_list(model.get('decode_head'))
-    if model.get('neck') or not heads:
+    neck = model.get('neck')
+    if isinstance(neck, Mapping):  # FPN may begin at a later level
+        taken = _seen_reading(neck, maps, scope) or set(everything)
+        return tuple(sorted(taken)), max(taken)
+    if neck or not heads:
         return everything, count - 1
     read: set[int] = set()
     for head in (*heads, *_as_list(model.get('auxiliary_head'))):

@@ -26,7 +26,7 @@ _POOLING = 'GlobalAveragePooling'
 
 
 def swap_backbone(cfg: Config, backbone: str | Mapping | Path) -> Config:
-    """Put a backbone into a segmentation or classification config.
+    """Put a backbone into a config of segmentation, classification or detection.
 
     The new config trains with the hosts' own tools. It keeps what is replaced under
     ``swapped_from``: swapping again starts from the config that was swapped first, and swapping its
@@ -217,7 +217,12 @@ def _has_batch_norm(new: Mapping, scope: str) -> bool:
 
 def _import_what_is_used(cfg: Config) -> None:
     """Add to ``custom_imports`` what registers the types that the model uses."""
-    modules = {'sacm_mm': 'sacm_mm', 'mmpretrain': 'mmpretrain.models', 'mmseg': 'mmseg.models'}
+    modules = {
+        'sacm_mm': 'sacm_mm',
+        'mmpretrain': 'mmpretrain.models',
+        'mmseg': 'mmseg.models',
+        'mmdet': 'mmdet.models',
+    }
     scope = cfg.get('default_scope')
     text = str({key: cfg.model.get(key) for key in ('backbone', 'neck')})
     needed = [module for host, module in modules.items() if host != scope and f"'{host}." in text]
