@@ -145,12 +145,18 @@ def _found_out(pictures: dict[str, Path], partners: dict[str, Path]) -> tuple[di
             if other and stem.endswith(drop):
                 matched[name] = other
         if len(matched) > len(best):
-            best, how = matched, f'names: {{id}}{drop} belongs to {head}{{id}}{tail}'
+            best, how = matched, _say_rule(matched)
     if len(best) < min(len(pictures), len(partners)) / 2:
         numbered = _by_number(pictures, partners)
         if len(numbered) > len(best):
             best, how = numbered, 'names: brought together by the number in them'
     return best, how
+
+
+def _say_rule(matched: dict[str, str]) -> str:
+    """Say by an example how names differ."""
+    name, other = next(iter(matched.items()))
+    return f"names: '{name.rpartition('/')[2]}' and '{other.rpartition('/')[2]}' belong together"
 
 
 def _folded(name: str) -> str:
