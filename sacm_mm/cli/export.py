@@ -4,20 +4,34 @@ import argparse
 
 from sacm_mm.cli.common import add_model
 
-HELP = 'write a trained model as ONNX, OpenVINO IR or a torch.export package, checked'
-EPILOG = 'example: sacm export work_dirs/mine --out mine.onnx'
+HELP = 'write a trained model as ONNX, OpenVINO IR, a torch.export package or a web page, checked'
+EPILOG = """examples:
+  sacm export work_dirs/mine --out mine.onnx
+  sacm export work_dirs/mine --out mine.html    # for browsers, offline"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
     add_model(parser)
-    parser.add_argument('--out', required=True, help='file to write: .onnx, .xml or .pt2')
+    parser.add_argument(
+        '--out',
+        required=True,
+        help='what to write: a file .onnx, .xml (OpenVINO) or .pt2; a web page .html that runs the '
+        'model; or folder/, that page to be served, with several threads',
+    )
     parser.add_argument(
         '--end-to-end',
         action='store_true',
         help='take pixels (N, H, W, C), uint8, and give classes (N, H, W), uint8, or scores, and '
         'metres; by default normalized images (N, C, H, W) to logits and metres',
     )
+    parser.add_argument(
+        '--samples', help="folder of pictures that the page offers (default: the test data's)"
+    )
+    parser.add_argument(
+        '--web-runtime', help='folder of the npm package onnxruntime-web (default: npm fetches it)'
+    )
+    parser.add_argument('--trust', action='store_true', help='take checkpoints that can run code')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -26,11 +40,20 @@ def run(args: argparse.Namespace) -> None:
     from sacm_mm.apis.sources import find_model
     from sacm_mm.core.machine import stamp
     from sacm_mm.deploy.describing import describe
-    from sacm_mm.deploy.exporting import export
 
     cfg, weights = find_model(args.model, args.checkpoint)
-    model, names = load_model(cfg, weights)
+    model, names = load_model(cfg, weights, args.trust)
     meta = describe(model, cfg, names) | {'config': args.model, 'stamp': stamp()}
-    for name, difference in export(model, args.out, args.end_to_end, meta).items():
+    if args.out.lower().endswith(('.html', '.htm', '/')):
+        from sacm_mm.deploy.samples import export_page
+
+        differences = export_page(model, cfg, args.out, meta, args.samples, args.web_runtime)
+    else:
+        from sacm_mm.deploy.exporting import export
+
+        differences = export(model, args.out, args.end_to_end, meta)
+    for name, difference in differences.items():
         print(f'{name}: differs from the checkpoint by at most {difference:.1e}')
     print(args.out)
+    if args.out.endswith('/'):
+        print(f'serve it: cd {args.out}\n          python serve.py')

@@ -1,0 +1,118 @@
+"""Pictures of a config's test data, for pages and cards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import DATASETS
+from torch import nn
+
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import check_writable
+from sacm_mm.deploy.page import Sample, write_page
+
+_LARGEST = 600_000  # bytes of a picture that is taken as it is
+_SUFFIXES = ('.jpg', '.jpeg', '.png')
+
+
+def data_samples(cfg: Config, count: int = 4) -> list[Sample]:
+    """Take pictures spread over the test data; none where the data are not on this machine."""
+    try:
+        with DATASETS.switch_scope_and_registry(cfg.get('default_scope')) as registry:
+            dataset = registry.build(cfg.test_dataloader.dataset)
+        total = len(dataset)
+    except (OSError, UserError, ValueError, KeyError):
+        return []
+    places = sorted({int((i + 0.5) * total / count) for i in range(count)}) if total else []
+    samples = []
+    for place in places:
+        info = dataset.get_data_info(place)
+        if 'img_path' in info:
+            samples.append(read_sample(Path(info['img_path'])))
+        elif 'img' in info:
+            samples.append(Sample(f'{place}.png', _encode(np.asarray(info['img']))))
+    return samples
+
+
+def folder_samples(folder: Path) -> list[Sample]:
+    """Take the JPEG and PNG files of a folder.
+
+    Raises:
+        UserError: There are none.
+    """
+    paths = sorted(p for p in folder.glob('*') if p.suffix.lower() in _SUFFIXES)
+    if not paths:
+        raise UserError(f"no samples in '{folder}': it needs {' '.join(_SUFFIXES)}")
+    return [read_sample(path) for path in paths]
+
+
+def read_sample(path: Path) -> Sample:
+    """Read a picture for a page; a large or unusual one is made smaller, as a JPEG file.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    content = path.read_bytes()
+    if len(content) <= _LARGEST and path.suffix.lower() in _SUFFIXES:
+        return Sample(path.name, content)
+    image = decode(Sample(path.name, content))
+    factor = min(1.0, 1024 / max(image.shape[:2]))
+    size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return Sample(f'{path.stem}.jpg', cv2.imencode('.jpg', small)[1].tobytes())
+
+
+def decode(sample: Sample) -> np.ndarray:
+    """Decode a sample -> (H, W, 3), BGR uint8.
+
+    Raises:
+        UserError: It is damaged.
+    """
+    image = cv2.imdecode(np.frombuffer(sample.content, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise UserError(f"cannot read sample '{sample.name}': replace the file or remove it")
+    return image
+
+
+def _encode(image: np.ndarray) -> bytes:
+    return cv2.imencode('.png', image)[1].tobytes()
+
+
+def export_page(
+    model: nn.Module,
+    cfg: Config,
+    out: str | Path,
+    meta: Mapping[str, Any],
+    samples: str | Path | None = None,
+    runtime: str | Path | None = None,
+) -> dict[str, float]:
+    """Write a model's page with pictures of its own.
+
+    Args:
+        model: See ``write_page``.
+        cfg: Its config.
+        out: See ``write_page``.
+        meta: See ``describe``.
+        samples: Folder of the page's pictures; by default some of the test data.
+        runtime: See ``find_web_runtime``.
+
+    Raises:
+        UserError: See ``write_page``; or the folder has no pictures.
+    """
+    check_writable(Path(out).parent)
+    pictures = folder_samples(Path(samples)) if samples else data_samples(cfg)
+    sides = [max(decode(picture).shape[:2]) for picture in pictures]
+    return write_page(
+        model,
+        out,
+        meta,
+        pictures,
+        title=Path(str(meta.get('config', 'sacm_mm'))).stem,
+        runtime=runtime,
+        usual=max(sides, default=640),
+    )
