@@ -84,10 +84,11 @@ test-oldest: ## run the quick tests with the oldest versions that requirements.t
 docs: setup ## build the site into build/docs; any warning fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
-check: setup ## lint, formatting, types and spelling
+check: setup ## lint, formatting, types, floors and spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/codespell
 	$(BIN)/python tools/maintenance/model_zoo.py --check
 
