@@ -121,6 +121,7 @@ class CamVidDataset(CheckedSegDataset):
     }  # fmt: skip
     VOID = 11
     img_suffix: str | None
+    data_prefix: dict[str, str]
     HOW_TO_GET = (
         'put CamVid there (SegNet version: train, trainannot, ...), set SACM_DATA to the folder '
         "that holds camvid, or make a sample set with 'python tools/make_sample_data.py camvid "
