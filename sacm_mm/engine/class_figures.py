@@ -47,10 +47,30 @@ class ClassFiguresHook(Hook):
         metric.total_area_to_metrics = kept
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Write the file."""
+        """Write the file, and say which figures are none."""
+        for line in _not_figures(metrics or {}, self._figures):
+            runner.logger.warning(line)
         if self._figures and is_main_process():
             log = Path(runner.log_dir, f'{runner.timestamp}.log')
             write_json(self._figures, class_figures_file(log))
+
+
+def _not_figures(metrics: dict[str, float], of_classes: dict[str, dict]) -> list[str]:
+    """Say which figures are not numbers, and which classes a mean leaves out."""
+    lines = [
+        f'{name} is not a number: nothing that counts was there to be scored (is every pixel '
+        'ignored, or every depth invalid?)'
+        for name, value in metrics.items()
+        if isinstance(value, (float, np.floating)) and np.isnan(value)
+    ]
+    for name, values in of_classes.items():
+        absent = [key for key, value in values.items() if value is None]
+        if absent and len(absent) < len(values):
+            lines.append(
+                f'm{name} is the mean over {len(values) - len(absent)} of {len(values)} classes: '
+                f'{", ".join(absent)} occur in no truth and no prediction'
+            )
+    return lines
 
 
 def _per_cent(share: float) -> float | None:
