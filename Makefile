@@ -51,7 +51,7 @@ $(STAMP): requirements.txt constraints.txt setup.py
 train: export SACM_DATA = $(SAMPLE_DATA)
 train: setup ## generate sample images, train on them, evaluate and draw the predictions
 	$(BIN)/python tools/make_sample_data.py voc --out $(SAMPLE_DATA)
-	$(BIN)/python tools/train.py $(SAMPLE_CONFIG) --work-dir $(SAMPLE_RUN) --cfg-options $(SAMPLE_OPTIONS)
+	$(BIN)/python tools/train.py $(SAMPLE_CONFIG) --work-dir $(SAMPLE_RUN) --overwrite --cfg-options $(SAMPLE_OPTIONS)
 	$(BIN)/python tools/test.py $(SAMPLE_CONFIG) $(SAMPLE_RUN) --work-dir $(SAMPLE_RUN)/test \
 		--grid $(SAMPLE_RUN)/grid.png --cfg-options $(SAMPLE_OPTIONS)
 

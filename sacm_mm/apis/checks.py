@@ -15,11 +15,13 @@ from mmengine.registry import (
     OPTIM_WRAPPERS,
     OPTIMIZERS,
     PARAM_SCHEDULERS,
+    VISBACKENDS,
     VISUALIZERS,
     Registry,
 )
 from torch import nn
 
+from sacm_mm.apis.keywords import check_keywords
 from sacm_mm.core.errors import UserError, one_line
 
 # Parts that the runner builds from the config, and where their types are registered.
@@ -28,11 +30,14 @@ _PARTS = {
     'optim_wrapper.optimizer': OPTIMIZERS,
     'param_scheduler': PARAM_SCHEDULERS,
     'train_cfg': LOOPS,
+    'val_cfg': LOOPS,
+    'test_cfg': LOOPS,
     'val_evaluator': METRICS,
     'test_evaluator': METRICS,
     'default_hooks': HOOKS,
     'custom_hooks': HOOKS,
     'visualizer': VISUALIZERS,
+    'visualizer.vis_backends': VISBACKENDS,
 }
 
 
@@ -40,33 +45,51 @@ def check_types(cfg: Config) -> None:
     """Look up every part that the runner will build; models and data are built beforehand.
 
     Raises:
-        UserError: There is no such type.
+        UserError: There is no such type, or it does not take a key.
     """
     for key, registry in _PARTS.items():
         section: Any = cfg
         for name in key.split('.'):
             section = (section or {}).get(name)
-        for part in _parts_of(section):
-            if not _is_registered(part['type'], registry):
+        for name, part in _parts_of(_with_type(key, section)):
+            found = _find(part['type'], registry)
+            if found is None:
                 raise UserError(f"'{key}' of the config names an unknown type '{part['type']}'")
+            check_keywords(part, found, f'{key}.{name}' if name else key)
 
 
-def _is_registered(name: str, registry: Registry) -> bool:
+def _with_type(key: str, section: Any) -> Any:
+    """Add the type that the runner takes where a section names none."""
+    if not isinstance(section, dict) or 'type' in section:
+        return section
+    if key == 'train_cfg':
+        loop = 'EpochBasedTrainLoop' if section.get('by_epoch', True) else 'IterBasedTrainLoop'
+        return {'type': loop, **section}
+    if key in ('val_cfg', 'test_cfg'):
+        return {'type': 'ValLoop' if key == 'val_cfg' else 'TestLoop', **section}
+    if key == 'optim_wrapper' and 'optimizer' in section:
+        return {'type': 'OptimWrapper', **section}
+    return section
+
+
+def _find(name: str, registry: Registry) -> Any:
     # the registry of the default scope sees the host's parts and mmengine's
     with registry.switch_scope_and_registry(None) as scoped:
         try:
-            return scoped.get(name) is not None
+            return scoped.get(name)
         except (KeyError, RuntimeError):  # a scope or a module that does not exist
-            return False
+            return None
 
 
-def _parts_of(section: Any) -> list[dict]:
-    """List what a section holds: one part, a list of parts, or parts by name."""
+def _parts_of(section: Any) -> list[tuple[str, dict]]:
+    """List what a section holds, with its name in it: one part, a list, or parts by name."""
     if isinstance(section, dict):
-        section = [section] if 'type' in section else section.values()
+        named = [('', section)] if 'type' in section else list(section.items())
+    else:
+        named = [(str(i), part) for i, part in enumerate(section or ())]
     return [
-        part
-        for part in section or ()
+        (name, part)
+        for name, part in named
         if isinstance(part, dict) and isinstance(part.get('type'), str)
     ]
 

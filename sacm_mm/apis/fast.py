@@ -2,23 +2,53 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from mmengine.config import Config
 
+from sacm_mm.core.errors import UserError
 from sacm_mm.core.machine import cpu_has_bfloat16
 
 # those whose ``fused`` implementation PyTorch has for CPUs and GPUs
 _FUSED_OPTIMIZERS = ('Adam', 'AdamW', 'SGD')
 
 
+# what mixed precision can be put into, and what is it already
+_PLAIN = ('OptimWrapper', 'mmengine.OptimWrapper')
+_AMP = ('AmpOptimWrapper', 'mmengine.AmpOptimWrapper', 'sacm_mm.BFloat16OptimWrapper')
+
+
 def use_amp(cfg: Config) -> str:
-    """Train in mixed precision, and say which: float16 on a GPU, bfloat16 on a CPU."""
-    if torch.cuda.is_available():
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-        return 'float16'
-    cfg.optim_wrapper.type = 'sacm_mm.BFloat16OptimWrapper'
-    return 'bfloat16'
+    """Train in mixed precision, and say which: float16 on a GPU, bfloat16 on a CPU.
+
+    Raises:
+        UserError: The config has a wrapper of its own for its optimizer.
+    """
+    for wrapper in optim_wrappers(cfg):
+        kind = wrapper.get('type', 'OptimWrapper')
+        if kind not in _PLAIN + _AMP:
+            raise UserError(
+                f"the config's optim_wrapper is a {kind}, which mixed precision cannot be put "
+                'into: leave out --amp'
+            )
+        if torch.cuda.is_available():
+            if kind in _PLAIN:
+                wrapper['type'] = 'AmpOptimWrapper'
+                wrapper.setdefault('loss_scale', 'dynamic')
+        else:
+            wrapper['type'] = 'sacm_mm.BFloat16OptimWrapper'
+            for key in ('loss_scale', 'dtype', 'use_fsdp'):
+                wrapper.pop(key, None)  # of the host's wrapper, which needs a GPU
+    return 'float16' if torch.cuda.is_available() else 'bfloat16'
+
+
+def optim_wrappers(cfg: Config) -> list[Any]:
+    """Return the wrapper of a config's optimizer, or those of its several optimizers."""
+    section = cfg.optim_wrapper
+    if 'optimizer' in section or 'type' in section:
+        return [section]
+    return [part for part in section.values() if isinstance(part, dict) and 'optimizer' in part]
 
 
 def use_fast(cfg: Config) -> list[str]:
@@ -32,16 +62,22 @@ def use_fast(cfg: Config) -> list[str]:
     """
     gpu = torch.cuda.is_available()
     picked = []
-    if cfg.optim_wrapper.get('type', 'OptimWrapper') == 'OptimWrapper':
+    wrappers = optim_wrappers(cfg)
+    kinds = {wrapper.get('type', 'OptimWrapper') for wrapper in wrappers}
+    if kinds <= set(_PLAIN):
         if gpu and torch.cuda.is_bf16_supported(including_emulation=False):
-            cfg.optim_wrapper.type = 'sacm_mm.BFloat16OptimWrapper'
+            for wrapper in wrappers:
+                wrapper['type'] = 'sacm_mm.BFloat16OptimWrapper'
             picked.append('bfloat16')
         elif gpu or cpu_has_bfloat16():
             picked.append(use_amp(cfg))
-    optimizer = cfg.optim_wrapper.optimizer
-    if optimizer.type in _FUSED_OPTIMIZERS and 'fused' not in optimizer:
-        optimizer['fused'] = True
-        picked.append(f'fused {optimizer.type}')
+    elif kinds & {'AmpOptimWrapper', 'mmengine.AmpOptimWrapper'} and not gpu:
+        picked.append(use_amp(cfg))  # the host's does not run without one
+    for wrapper in wrappers:
+        optimizer = wrapper.optimizer
+        if optimizer.type in _FUSED_OPTIMIZERS and 'fused' not in optimizer:
+            optimizer['fused'] = True
+            picked.append(f'fused {optimizer.type}')
     if gpu:
         cfg.train_dataloader.setdefault('pin_memory', True)
     cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='sacm_mm.FastTrainingHook')]

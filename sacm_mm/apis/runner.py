@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,14 @@ from mmengine.runner import Runner, set_random_seed
 
 from sacm_mm.apis.checks import build_part, check_heads, check_types
 from sacm_mm.apis.fits import check_fits
+from sacm_mm.apis.keywords import (
+    check_loggers,
+    check_numbers,
+    check_schedule,
+    tidy_loaders,
+)
 from sacm_mm.apis.sources import check_weights_of
-from sacm_mm.core.checkpoints import read_weights
+from sacm_mm.core.checkpoints import load_safely, read_weights
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import atomic_write, check_writable
 from sacm_mm.core.machine import stamp_line
@@ -37,6 +43,15 @@ class _Loader(dict):
 
 class _Runner(Runner):
     """The host's runner, whose config in the work dir is that of the training, and is whole."""
+
+    start_weights: dict[str, torch.Tensor] | None = None  # of another training
+
+    def load_or_resume(self) -> None:
+        """Load what the config names; then the weights to start from, if nothing is resumed."""
+        super().load_or_resume()
+        if self.start_weights is not None and not self._resume:
+            get_model(self).load_state_dict(self.start_weights, strict=False)
+            self.start_weights = None
 
     def dump_config(self) -> None:
         """Write the config: a test's goes beside its log, since it may name other parts."""
@@ -63,7 +78,12 @@ def prepare_run(cfg: Config, work_dir: str | Path | None, launcher: str) -> None
         raise UserError(f"config '{cfg.filename}' has no model: give a leaf config, not a fragment")
 
 
-def build_runner(cfg: Config, loaders: Sequence[str]) -> Runner:
+Ready = Callable[[Config, torch.nn.Module, dict[str, Any]], None]
+
+
+def build_runner(
+    cfg: Config, loaders: Sequence[str], ready: Ready | None = None, trust: bool = False
+) -> _Runner:
     """Check a config and build its runner.
 
     Mistakes are found before anything is written, for the runner makes its folder before its parts.
@@ -72,21 +92,32 @@ def build_runner(cfg: Config, loaders: Sequence[str]) -> Runner:
     Args:
         cfg: The prepared config.
         loaders: The data loaders that the run uses.
+        ready: Is called with the config, the model and the loaders when all is checked, before
+            anything is written; may change the config's loop and schedules.
+        trust: Take checkpoints that run code.
 
     Raises:
         UserError: Whatever the parts say, or maps and heads that do not fit each other.
     """
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     check_types(cfg)
+    check_numbers(cfg)
+    check_loggers(cfg)
+    tidy_loaders(cfg)
+    if 'train_dataloader' in loaders:
+        check_schedule(cfg)
+    load_safely(trust)
     _seed(cfg)
     model = build_part(MODELS, cfg.model, 'model')
     drawn = _random_state()  # building has drawn numbers, and the runner will seed again
     inner = getattr(model, 'module', model)  # a TTA wrapper
     check_heads(inner)
     if cfg.get('load_from') and (cfg.get('resume') or 'train_dataloader' not in loaders):
-        check_weights_of(inner, read_weights(cfg.load_from), cfg.load_from, cfg)
+        check_weights_of(inner, read_weights(cfg.load_from, trust), cfg.load_from, cfg)
     built = {name: _build_data(cfg[name], name) for name in loaders if cfg.get(name) is not None}
     check_fits(inner, {name: loader['dataset'] for name, loader in built.items()})
+    if ready is not None:
+        ready(cfg, inner, built)
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
         _distribute_on_cpu(cfg)
     runner = _runner(cfg, model, built)
@@ -94,6 +125,11 @@ def build_runner(cfg: Config, loaders: Sequence[str]) -> Runner:
         _set_random_state(drawn)
     runner.logger.info(stamp_line())
     return runner
+
+
+def get_model(runner: Runner) -> torch.nn.Module:
+    """Return a runner's model without its wrapper."""
+    return getattr(runner.model, 'module', runner.model)
 
 
 def _seed(cfg: Config) -> None:
@@ -120,7 +156,7 @@ def _build_data(loader: Any, name: str) -> _Loader:
     return _Loader({**loader, 'dataset': dataset})
 
 
-def _runner(cfg: Config, model: torch.nn.Module, loaders: dict[str, _Loader]) -> Runner:
+def _runner(cfg: Config, model: torch.nn.Module, loaders: dict[str, _Loader]) -> _Runner:
     """Call the runner as ``Runner.from_cfg`` does, with what is built in its place."""
     cfg = copy.deepcopy(cfg)
     names = (

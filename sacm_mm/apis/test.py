@@ -78,7 +78,7 @@ def test(
     if grid:
         _draw_grid(cfg, Path(grid))
     cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='sacm_mm.ClassFiguresHook')]
-    return build_runner(cfg, ('test_dataloader',)).test()
+    return build_runner(cfg, ('test_dataloader',), trust=trust).test()
 
 
 def _use_weights(cfg: Config, checkpoint: str, runtime: str | None, trust: bool) -> None:

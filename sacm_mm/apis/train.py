@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import Runner
+from torch import Tensor, nn
 
-from sacm_mm.apis.fast import use_amp, use_fast
+from sacm_mm.apis.fast import optim_wrappers, use_amp, use_fast
 from sacm_mm.apis.runner import build_runner, prepare_run
 from sacm_mm.apis.sources import own_config
 from sacm_mm.core.checkpoints import find_checkpoint
 from sacm_mm.core.configs import load_config
-from sacm_mm.core.errors import UserError
+from sacm_mm.core.errors import UserError, causes
+from sacm_mm.core.files import lock_folder
+
+_PATIENCE_S = 10.0  # the loaders' workers of a killed run hold its folder for some seconds
+_LOGGERS = {'tensorboard': 'Tensorboard', 'wandb': 'Wandb', 'mlflow': 'MLflow'}
 
 
 def train(
@@ -22,10 +30,17 @@ def train(
     work_dir: str | Path | None = None,
     options: Sequence[str] = (),
     backbone: str | None = None,
+    weights: str | None = None,
     resume: bool | str | Path = False,
+    overwrite: bool = False,
+    minutes: float | None = None,
     amp: bool = False,
     fast: bool = False,
+    ema: bool = False,
+    accumulate: int = 1,
+    loggers: Sequence[str] = (),
     launcher: str = 'none',
+    trust: bool = False,
 ) -> Runner:
     """Train a config, with validation as it says.
 
@@ -34,10 +49,18 @@ def train(
         work_dir: Folder for logs and checkpoints; by default ``work_dirs/<name of the config>``.
         options: Changes of the config, ``KEY=VALUE``.
         backbone: Backbone by name to put in first, see ``sacm_mm.swap_backbone``.
+        weights: Start from those of another training: a published model by name, a work dir or a
+            file. Heads for other classes are left out, other channels are adapted to.
         resume: Go on from the newest checkpoint of the work dir, or from a named one.
+        overwrite: Remove the checkpoints of another run in the work dir.
+        minutes: Fit loop and schedule into this time.
         amp: Mixed precision: float16 on a GPU, bfloat16 on a CPU.
         fast: What trains fastest on this machine, see ``use_fast``.
+        ema: Validate and save the running average of the weights.
+        accumulate: Batches that one step of the optimizer sums up.
+        loggers: ``tensorboard``, ``wandb``, ``mlflow``: beside those of the config.
         launcher: How the processes of a distributed run were started.
+        trust: Take checkpoints that run code.
 
     Returns:
         The runner, when it has finished.
@@ -48,7 +71,7 @@ def train(
     if isinstance(config, Config):
         cfg = config
     else:
-        own = own_config(Path(config)) if Path(config).is_dir() else None
+        own = own_config(Path(config)) if _is_work_dir(Path(config)) else None
         work_dir = work_dir or (str(config) if own else None)
         cfg = load_config(str(own or config), options)
     if backbone:
@@ -56,9 +79,79 @@ def train(
 
         cfg = swap_for_training(cfg, backbone)
     cfg = prepare_train(cfg, work_dir, resume, amp, fast, launcher)
-    runner = build_runner(cfg, ('train_dataloader', 'val_dataloader'))
-    runner.train()
+    _check_work_dir(cfg, overwrite)
+    _add_extras(cfg, ema, accumulate, loggers)
+    start: dict[str, Tensor] = {}
+    with ExitStack() as held:
+
+        def ready(cfg: Config, model: nn.Module, loaders: dict[str, Any]) -> None:
+            if weights:
+                from sacm_mm.apis.fine_tuning import weights_to_start_from
+
+                found, said = weights_to_start_from(model, weights, trust)
+                start.update(found)
+                print(said)
+            if minutes is not None:
+                from sacm_mm.apis.time_budget import fit_minutes
+
+                print(fit_minutes(cfg, model, loaders['train_dataloader'], minutes))
+            if os.environ.get('RANK', '0') == '0':
+                held.enter_context(lock_folder(cfg.work_dir, _PATIENCE_S))
+                if overwrite and not cfg.get('resume'):
+                    _remove_checkpoints(Path(cfg.work_dir), cfg.get('load_from'))
+
+        runner = build_runner(cfg, ('train_dataloader', 'val_dataloader'), ready, trust)
+        runner.start_weights = start or None
+        _run(runner)
     return runner
+
+
+def _run(runner: Runner) -> None:
+    try:
+        runner.train()
+    except ValueError as error:
+        if any('more than 1 value per channel' in str(cause) for cause in causes(error)):
+            raise UserError(
+                'a batch of one picture is too small for a norm of this model: set '
+                'train_dataloader.batch_size to 2 or more, and train_dataloader.drop_last=True '
+                'where the last batch is smaller'
+            ) from error
+        raise
+
+
+def _is_work_dir(path: Path) -> bool:
+    return path.is_dir() and (any(path.glob('*.pth')) or any(path.glob('*/vis_data')))
+
+
+def _check_work_dir(cfg: Config, overwrite: bool) -> None:
+    """Leave what another run has learned alone."""
+    found = sorted(Path(cfg.work_dir).glob('*.pth'))
+    if found and not cfg.get('resume') and not overwrite:
+        raise UserError(
+            f"'{cfg.work_dir}' holds another run ({found[-1].name}): go on with --resume, choose "
+            'another --work-dir, or give --overwrite'
+        )
+
+
+def _remove_checkpoints(folder: Path, keep: str | None) -> None:
+    for path in (*folder.glob('*.pth'), folder / 'last_checkpoint'):
+        if keep is None or path.resolve() != Path(keep).resolve():
+            path.unlink(missing_ok=True)
+
+
+def _add_extras(cfg: Config, ema: bool, accumulate: int, loggers: Sequence[str]) -> None:
+    if ema:
+        cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='EMAHook')]
+    if accumulate > 1:
+        for wrapper in optim_wrappers(cfg):
+            wrapper['accumulative_counts'] = accumulate
+    for name in loggers:
+        if name not in _LOGGERS:
+            raise UserError(f"there is no logger '{name}': choose of {', '.join(_LOGGERS)}")
+        backends = list((cfg.get('visualizer') or {}).get('vis_backends') or ())
+        kind = f'{_LOGGERS[name]}VisBackend'
+        if kind not in [backend['type'] for backend in backends]:
+            cfg.visualizer['vis_backends'] = [*backends, dict(type=kind)]
 
 
 def prepare_train(

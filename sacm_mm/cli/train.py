@@ -2,7 +2,7 @@
 
 import argparse
 
-from sacm_mm.cli.common import add_common_arguments, use_local_rank
+from sacm_mm.cli.common import add_common_arguments, positive, use_local_rank
 
 HELP = 'train a config: segmentation, classification, depth'
 EPILOG = 'example: sacm train sacm_camvid_light.py --fast'
@@ -21,6 +21,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=False,
         metavar='CHECKPOINT',
         help='go on from a checkpoint, by default the newest in the work dir',
+    )
+    parser.add_argument(
+        '--overwrite', action='store_true', help='remove the checkpoints of another run there'
+    )
+    parser.add_argument(
+        '--weights',
+        metavar='MODEL',
+        help='start from another training: camvid_light, a work dir, a file; other classes and '
+        'channels are fitted',
+    )
+    parser.add_argument(
+        '--minutes', type=float, help='fit steps and schedule into this time; says what it chose'
+    )
+    parser.add_argument('--ema', action='store_true', help='running average of the weights')
+    parser.add_argument(
+        '--accumulate',
+        type=positive,
+        default=1,
+        metavar='N',
+        help='batches summed up in a step',
+    )
+    parser.add_argument(
+        '--logger', nargs='+', default=[], metavar='NAME', help='tensorboard, wandb, mlflow'
+    )
+    parser.add_argument(
+        '--trust', action='store_true', help='take checkpoints that run code, of makers you know'
     )
     parser.add_argument(
         '--amp',
@@ -47,7 +73,14 @@ def run(args: argparse.Namespace) -> None:
         work_dir=args.work_dir,
         options=args.cfg_options,
         backbone=args.backbone,
+        weights=args.weights,
         resume=args.resume,
+        overwrite=args.overwrite,
+        minutes=args.minutes,
+        ema=args.ema,
+        accumulate=args.accumulate,
+        loggers=args.logger,
+        trust=args.trust,
         amp=args.amp,
         fast=args.fast,
         launcher=args.launcher,

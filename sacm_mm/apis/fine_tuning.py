@@ -1,0 +1,94 @@
+"""Start from the weights of another training: other classes, other channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from sacm_mm.apis.sources import find_model
+from sacm_mm.core.checkpoints import read_weights
+from sacm_mm.core.errors import UserError
+from sacm_mm.deploy.describing import channels_of
+
+_HEADS = ('decode_head.', 'auxiliary_head.', 'depth_head.', 'head.')
+
+
+def weights_to_start_from(
+    model: nn.Module, name: str, trust: bool = False
+) -> tuple[dict[str, Tensor], str]:
+    """Fit the weights of another training to a model.
+
+    Heads for other classes are left out, and the first layer is adapted to other channels: each
+    gets the mean of those that were trained.
+
+    Args:
+        model: The model.
+        name: A published model (``camvid_light``), a work dir, or a file of weights.
+        trust: Take a file that runs code.
+
+    Returns:
+        The tensors that the model starts from, and what was done, in words.
+
+    Raises:
+        UserError: They are of another backbone.
+    """
+    path = name if Path(name).is_file() else find_model(name)[1]
+    found = read_weights(path, trust)
+    wanted = model.state_dict()
+    kept, left_out, adapted, missing = {}, [], [], []
+    for key, tensor in wanted.items():
+        if key in found and found[key].shape == tensor.shape:
+            kept[key] = found[key]
+        elif key.startswith(_HEADS):
+            left_out.append(key)
+        elif key in found and (fitted := _with_channels(found[key], tensor, model)) is not None:
+            kept[key] = fitted
+            adapted.append(key)
+        else:
+            missing.append(key)
+    if missing or not kept:
+        raise UserError(
+            f"'{path}' holds weights of another backbone than the config: "
+            f'{(missing or list(wanted))[0]} does not fit; choose weights of this one'
+        )
+    return kept, _said(path, found, wanted, left_out, adapted)
+
+
+def _with_channels(found: Tensor, wanted: Tensor, model: nn.Module) -> Tensor | None:
+    """Adapt a first layer, of patches too, whose inputs are channels times pixels of a patch."""
+    channels = channels_of(model)
+    if found.ndim != 4 or wanted.ndim != 4 or wanted.shape[1] % channels:
+        return None
+    pixels = wanted.shape[1] // channels
+    before, rest = divmod(found.shape[1], pixels)
+    same = found.shape[0] == wanted.shape[0] and found.shape[2:] == wanted.shape[2:]
+    if rest or not before or not same:
+        return None
+    split = found.reshape(len(found), before, pixels, *found.shape[2:])
+    # the sum over the channels stays what it was
+    mean = split.mean(dim=1, keepdim=True) * (before / channels)
+    return mean.expand(-1, channels, *(-1,) * (mean.ndim - 2)).reshape(wanted.shape)
+
+
+def _said(
+    path: str,
+    found: Mapping[str, Tensor],
+    wanted: Mapping[str, Tensor],
+    left_out: list[str],
+    adapted: list[str],
+) -> str:
+    text = f"weights of '{path}'"
+    other = [key for key in left_out if key in found]
+    if other:
+        key = max(other, key=lambda name: wanted[name].numel())
+        text += (
+            f'; left out on purpose: {key.partition(".")[0]} '
+            f'({tuple(found[key].shape)} there, {tuple(wanted[key].shape)} here)'
+        )
+    elif left_out:
+        text += f'; {left_out[0].partition(".")[0]} is not among them'
+    if adapted:
+        text += f'; adapted to the channels: {", ".join(adapted)}'
+    return text

@@ -1,0 +1,149 @@
+"""Mistyped keys and nonsense numbers of a config, found before anything is built."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
+
+from mmengine.config import Config
+
+from sacm_mm.core.errors import UserError
+
+# What the runner or the builders hand over, or take out before a part is made.
+_GIVEN = {
+    'type', '_scope_', 'priority', 'optimizer', 'constructor', 'paramwise_cfg',
+    'convert_to_iter_based', 'by_epoch',
+}  # fmt: skip
+_LOGGERS = {
+    'WandbVisBackend': 'wandb', 'MLflowVisBackend': 'mlflow', 'ClearMLVisBackend': 'clearml',
+    'NeptuneVisBackend': 'neptune', 'DVCLiveVisBackend': 'dvclive', 'AimVisBackend': 'aim',
+    'TensorboardVisBackend': 'tensorboard',
+}  # fmt: skip
+_POSITIVE = {'batch_size', 'max_iters', 'max_epochs', 'val_interval', 'std'}
+_NOT_NEGATIVE = {'num_workers', 'lr', 'eta_max', 'eta_min', 'weight_decay', 'drop_path_rate'}
+_FINITE = {'lr', 'eta_max', 'eta_min', 'weight_decay', 'momentum', 'loss_weight', 'mean', 'std',
+           'class_weight', 'start_factor', 'end_factor', 'power', 'pct_start'}  # fmt: skip
+_SHARES = {'drop_path_rate', 'drop_rate', 'dropout_ratio', 'pct_start'}
+
+
+def check_keywords(part: dict, kind: Any, name: str) -> None:
+    """Compare the keys of a part with what its class takes.
+
+    Args:
+        part: The part's config.
+        kind: Its class or function.
+        name: Where it stands in the config.
+
+    Raises:
+        UserError: A key is not known to the class nor to those that it inherits from.
+    """
+    known = _parameters(kind)
+    if known is None:
+        return
+    for key in part:
+        if key in known or key in _GIVEN:
+            continue
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'?" if near else f'it takes {", ".join(sorted(known))}'
+        raise UserError(f"'{name}' of the config has no '{key}': {hint}")
+
+
+def _parameters(kind: Any) -> set[str] | None:
+    """Return the names of all parameters; None where anything is taken."""
+    known: set[str] = set()
+    takes_more = False
+    for owner in kind.__mro__ if inspect.isclass(kind) else (kind,):
+        if owner is object:
+            return None if takes_more else known  # what is handed on to a part of it
+        function = vars(owner).get('__init__') if inspect.isclass(owner) else owner
+        if function is None:
+            continue
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except (TypeError, ValueError):  # not written in Python
+            return None
+        known |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            return known - {'self'}
+        takes_more = True
+    return None
+
+
+def check_loggers(cfg: Config) -> None:
+    """Refuse loggers that are not installed.
+
+    Raises:
+        UserError: One is not; the message says how to install it.
+    """
+    for backend in (cfg.get('visualizer') or {}).get('vis_backends') or ():
+        kind = str(backend.get('type')).rpartition('.')[2]
+        module = _LOGGERS.get(kind)
+        if module and find_spec(module) is None:
+            raise UserError(f'logger {kind} needs {module}: pip install {module}')
+
+
+def check_numbers(cfg: Config) -> None:
+    """Refuse numbers with which nothing can be learned.
+
+    Raises:
+        UserError: A learning rate is infinite, a standard deviation 0, anything nan, ...
+    """
+    for path, key, value in _numbers(cfg.to_dict(), ''):
+        wrong = ''
+        if math.isnan(value) or (key in _FINITE and math.isinf(value)):
+            wrong = 'a finite number'
+        elif key in _POSITIVE and value <= 0 and (key != 'std' or 'preprocessor' in path):
+            wrong = 'more than 0'
+        elif key in _NOT_NEGATIVE and value < 0:
+            wrong = '0 or more'
+        elif key in _SHARES and (value >= 1 or value < -1 or -1 < value < 0):
+            wrong = 'from 0 to below 1'
+        if wrong:
+            raise UserError(f"'{path}' of the config is {value}: it must be {wrong}")
+
+
+def _numbers(value: Any, path: str, key: str = '') -> Iterator[tuple[str, str, float]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _numbers(inner, f'{path}.{name}' if path else str(name), str(name))
+    elif isinstance(value, (list, tuple)):
+        for place, inner in enumerate(value):
+            yield from _numbers(inner, f'{path}.{place}', key)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield path, key, value
+
+
+def check_schedule(cfg: Config) -> None:
+    """Compare the length of a one-cycle schedule with that of the loop.
+
+    A shorter one ends training with an error, a longer one ends it at a high learning rate.
+
+    Raises:
+        UserError: They differ.
+    """
+    loop = cfg.get('train_cfg') or {}
+    schedules = cfg.get('param_scheduler') or ()
+    for schedule in [schedules] if isinstance(schedules, dict) else schedules:
+        if not isinstance(schedule, dict) or schedule.get('total_steps') is None:
+            continue
+        unit = 'max_epochs' if schedule.get('by_epoch', True) else 'max_iters'
+        length = loop.get(unit)
+        if length is not None and schedule['total_steps'] != length:
+            raise UserError(
+                f'param_scheduler.total_steps is {schedule["total_steps"]}, but train_cfg.{unit} '
+                f'is {length}: give both the same value, or leave total_steps out of a '
+                'sacm_mm.OneCycleLR'
+            )
+
+
+def tidy_loaders(cfg: Config) -> None:
+    """Without workers, leave out what is about workers: PyTorch refuses it."""
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        loader = cfg.get(name)
+        if isinstance(loader, dict) and loader.get('num_workers', 0) == 0:
+            for key in ('persistent_workers', 'prefetch_factor'):
+                loader.pop(key, None)

@@ -1,0 +1,83 @@
+"""Fit a training into a number of minutes."""
+
+from __future__ import annotations
+
+import copy
+import time
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
+from torch import nn, optim
+
+from sacm_mm.core.errors import UserError
+
+_STEPS = 3  # timed, after one that warms up
+_FOR_TRAINING = 0.9  # of the time; validation and checkpoints take the rest
+
+
+def fit_minutes(cfg: Config, model: nn.Module, loader: dict[str, Any], minutes: float) -> str:
+    """Set the length of the loop, and of the schedules, to what a few steps take.
+
+    Args:
+        cfg: The config; its loop, schedules and intervals are changed.
+        model: The built model; a copy is trained.
+        loader: The training loader's config, its data set built.
+        minutes: The time.
+
+    Returns:
+        What was chosen, in words.
+
+    Raises:
+        UserError: Not one step fits.
+    """
+    if not minutes > 0:
+        raise UserError(f'--minutes is {minutes}: give more than 0')
+    seconds, batches = _seconds_a_step(model, loader)
+    steps = int(minutes * 60 * _FOR_TRAINING / seconds)
+    by_epoch = 'max_epochs' in cfg.train_cfg
+    key, length = ('max_epochs', steps // batches) if by_epoch else ('max_iters', steps)
+    if length < 1:
+        raise UserError(
+            f'{minutes:g} minutes are too short: one {"epoch" if by_epoch else "step"} takes '
+            f'{seconds * (batches if by_epoch else 1):.0f} s'
+        )
+    before = cfg.train_cfg[key]
+    cfg.train_cfg[key] = length
+    _scale_schedules(cfg, length / before)
+    cfg.train_cfg.val_interval = max(1, min(cfg.train_cfg.get('val_interval', length), length))
+    checkpoint = (cfg.get('default_hooks') or {}).get('checkpoint')
+    if checkpoint and checkpoint.get('interval', 1) > length:
+        checkpoint.interval = length
+    unit = 'epochs' if by_epoch else 'steps'
+    return f'{minutes:g} minutes: {length} {unit} (the config has {before}), {seconds:.2f} s a step'
+
+
+def _seconds_a_step(model: nn.Module, loader: dict[str, Any]) -> tuple[float, int]:
+    import torch
+
+    device = 'cuda:0' if torch.cuda.is_available() else 'cpu'
+    tried: Any = copy.deepcopy(model).to(device).train()
+    wrapper = OptimWrapper(optim.SGD(tried.parameters(), lr=0.0))
+    batches = Runner.build_dataloader(copy.deepcopy(loader), seed=0)
+    iterator = iter(batches)
+    start = 0.0
+    for step in range(_STEPS + 1):
+        if step == 1:
+            start = time.perf_counter()
+        try:
+            batch = next(iterator)
+        except StopIteration:
+            iterator = iter(batches)
+            batch = next(iterator)
+        tried.train_step(batch, wrapper)
+    return (time.perf_counter() - start) / _STEPS, len(batches)
+
+
+def _scale_schedules(cfg: Config, ratio: float) -> None:
+    schedules = cfg.get('param_scheduler') or []
+    for schedule in [schedules] if isinstance(schedules, dict) else schedules:
+        for key in ('begin', 'end', 'T_max', 'total_steps'):
+            if isinstance(schedule.get(key), int):
+                schedule[key] = max(int(key != 'begin'), round(schedule[key] * ratio))

@@ -1,0 +1,165 @@
+"""What ``sacm train`` refuses before the work dir exists, and what its flags do."""
+
+import shutil
+
+import pytest
+import torch
+from conftest import CAMVID, TINY_CAMVID
+from mmengine.config import ConfigDict
+from mmengine.registry import MODELS, init_default_scope
+
+from sacm_mm import UserError
+from sacm_mm.apis.checks import check_types
+from sacm_mm.apis.fast import use_amp, use_fast
+from sacm_mm.apis.fine_tuning import weights_to_start_from
+from sacm_mm.apis.keywords import check_loggers, check_numbers, check_schedule, tidy_loaders
+from sacm_mm.apis.time_budget import _scale_schedules
+from sacm_mm.core.configs import config_folder, find_config, load_config, read_config
+
+
+@pytest.fixture
+def cfg():
+    cfg = load_config(CAMVID, TINY_CAMVID)
+    init_default_scope(cfg.default_scope)
+    return cfg
+
+
+@pytest.mark.parametrize(
+    ('changes', 'culprit'),
+    [
+        ({'train_cfg.max_iter': 4}, "'train_cfg' of the config has no 'max_iter': .*'max_iters'"),
+        ({'param_scheduler.pct_strt': 0.2}, "no 'pct_strt': did you mean 'pct_start'"),
+        ({'optim_wrapper.optimizer.momentun': 0.9}, "'optim_wrapper.optimizer' .* no 'momentun'"),
+        ({'optim_wrapper.clip_grads': {}}, "'optim_wrapper' of .* did you mean 'clip_grad'"),
+        ({'default_hooks.checkpoint.intervall': 4}, "'default_hooks.checkpoint' .* 'interval'"),
+        ({'val_cfg.fp61': True}, "'val_cfg' of the config has no 'fp61'"),
+        ({'visualizer.vis_backends': [{'type': 'TensorBoard'}]}, "unknown type 'TensorBoard'"),
+        ({'val_evaluator.iou_metric': ['mIoU']}, "'val_evaluator' .* 'iou_metrics'"),
+    ],
+)
+def test_mistyped_keys_are_named(cfg, changes, culprit):
+    cfg.merge_from_dict(changes)
+    with pytest.raises(UserError, match=culprit):
+        check_types(cfg)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'culprit'),
+    [
+        ({'optim_wrapper.optimizer.lr': float('inf')}, "'optim_wrapper.optimizer.lr' .* is inf"),
+        ({'optim_wrapper.optimizer.lr': -1e-3}, 'must be 0 or more'),
+        ({'param_scheduler.eta_max': float('nan')}, "'param_scheduler.eta_max' .* is nan"),
+        ({'model.data_preprocessor.std': [58, 0, 57]}, "'model.data_preprocessor.std.1' .* is 0"),
+        ({'model.decode_head.loss_decode.loss_weight': float('nan')}, 'loss_weight'),
+        ({'model.decode_head.dropout_ratio': 1.5}, 'from 0 to below 1'),
+        ({'train_dataloader.batch_size': 0}, 'more than 0'),
+        ({'train_dataloader.num_workers': -2}, '0 or more'),
+        ({'train_cfg.max_iters': 0}, 'more than 0'),
+    ],
+)
+def test_nonsense_numbers_are_named(cfg, changes, culprit):
+    cfg.merge_from_dict(changes)
+    with pytest.raises(UserError, match=culprit):
+        check_numbers(cfg)
+
+
+def test_shipped_configs_pass():
+    names = sorted(config_folder().glob('*.py'))
+    assert len(names) > 20
+    for name in names[::4]:
+        cfg = read_config(name)
+        init_default_scope(cfg.get('default_scope'))
+        for check in (check_types, check_numbers, check_schedule, check_loggers):
+            check(cfg)
+
+
+@pytest.mark.parametrize('steps', [6, 40])
+def test_a_schedule_of_another_length_than_the_loop(cfg, steps):
+    # faults 10: a shorter one dies at its end, a longer one ends at its peak
+    schedule = dict(type='OneCycleLR', eta_max=1e-3, total_steps=steps, by_epoch=False)
+    cfg.param_scheduler = ConfigDict(schedule)
+    cfg.train_cfg.max_iters = 12
+    with pytest.raises(UserError, match=rf'total_steps is {steps}, but train_cfg.max_iters is 12'):
+        check_schedule(cfg)
+    cfg.train_cfg.max_iters = steps
+    check_schedule(cfg)
+
+
+def test_a_logger_that_is_not_installed(cfg, monkeypatch):
+    cfg.visualizer.vis_backends = [dict(type='NeptuneVisBackend')]
+    with pytest.raises(UserError, match='pip install neptune'):
+        check_loggers(cfg)
+
+
+def test_no_workers_and_persistent_workers(cfg):
+    cfg.train_dataloader.num_workers, cfg.train_dataloader.persistent_workers = 0, True
+    tidy_loaders(cfg)
+    assert 'persistent_workers' not in cfg.train_dataloader
+    assert cfg.train_dataloader.num_workers == 0
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='a GPU keeps the host wrapper')
+@pytest.mark.parametrize('flag', [use_amp, use_fast])
+def test_amp_on_a_config_that_has_it(cfg, flag):
+    # faults 12: TypeError, for loss_scale is the host wrapper's alone
+    cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic', dtype='float16')
+    flag(cfg)
+    assert cfg.optim_wrapper.type == 'sacm_mm.BFloat16OptimWrapper'
+    assert not {'loss_scale', 'dtype'} & set(cfg.optim_wrapper)
+
+
+def test_amp_on_several_optimizers_and_on_foreign_wrappers(cfg):
+    plain = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3))
+    cfg.optim_wrapper = ConfigDict(constructor='Multi', a=plain, b=dict(plain))
+    use_amp(cfg)
+    assert cfg.optim_wrapper.a.type == cfg.optim_wrapper.b.type != 'OptimWrapper'
+    cfg.optim_wrapper = ConfigDict(plain, type='ApexOptimWrapper')
+    with pytest.raises(UserError, match=r'is a ApexOptimWrapper, .* leave out --amp'):
+        use_amp(cfg)
+
+
+def test_weights_of_other_classes_and_channels():
+    changes = ['model.decode_head.num_classes=3', 'model.backbone.in_channels=1',
+               'model.data_preprocessor.mean=[120]', 'model.data_preprocessor.std=[60]',
+               'model.data_preprocessor.bgr_to_rgb=False',
+               'model.decode_head.loss_decode.class_weight=None']  # fmt: skip
+    cfg = load_config(CAMVID, changes)
+    init_default_scope('mmseg')
+    model = MODELS.build(cfg.model)
+    kept, said = weights_to_start_from(model, 'camvid_light')
+    assert 'left out on purpose: decode_head' in said
+    assert 'adapted to the channels: backbone.' in said
+    assert not any(name.startswith('decode_head.conv_seg') for name in kept)
+    missing, _ = model.load_state_dict(kept, strict=False)
+    assert all(name.startswith('decode_head.') for name in missing)
+    # a grey picture of three equal channels and its one channel give the same features
+    three = MODELS.build(read_config(find_config(CAMVID)).model)
+    three.load_state_dict(weights_to_start_from(three, 'camvid_light')[0])
+    grey = torch.rand(1, 1, 20, 20)
+    with torch.no_grad():
+        one = model.eval().backbone(grey)[-1]
+        same = three.eval().backbone(grey.expand(-1, 3, -1, -1))[-1]
+    assert torch.allclose(one, same, atol=1e-3)
+    other = MODELS.build(load_config(CAMVID, TINY_CAMVID).model)
+    with pytest.raises(UserError, match='of another backbone'):
+        weights_to_start_from(other, 'camvid_light')
+
+
+def test_schedules_follow_a_time_budget():
+    cfg = ConfigDict(param_scheduler=[dict(begin=0, end=100), dict(begin=100, T_max=900, end=1000)])
+    _scale_schedules(cfg, 0.1)
+    assert cfg.param_scheduler == [dict(begin=0, end=10), dict(begin=10, T_max=90, end=100)]
+
+
+def test_the_work_dir_of_another_run(train, trained, work, data):
+    shutil.copytree(trained, work)
+    before = (work / 'iter_4.pth').read_bytes()
+    assert 'holds another run (iter_4.pth): go on with --resume' in train().error
+    assert (work / 'iter_4.pth').read_bytes() == before
+    done = train('--overwrite', '--minutes', '0.02', '--weights', trained, '--ema')
+    assert done.code == 0, done.err
+    assert f"weights of '{trained}" in done.out
+    assert '0.02 minutes: ' in done.out
+    assert sorted(path.name for path in work.glob('*.pth')) != ['iter_4.pth'] or (
+        (work / 'iter_4.pth').read_bytes() != before
+    )
