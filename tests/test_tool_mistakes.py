@@ -228,7 +228,7 @@ def spoil_mask_size(data):
 def spoil_mask_bytes(data):
     path = min((data / 'trainannot').iterdir())
     path.write_bytes(path.read_bytes()[:60])
-    return path, 'cannot read mask'
+    return path, 'is truncated'
 
 
 def spoil_image(data):
@@ -240,7 +240,7 @@ def spoil_image(data):
 def truncate_image(data):
     path = min((data / 'train').iterdir())
     path.write_bytes(path.read_bytes()[:2000])
-    return path, 'cannot read image'
+    return path, 'is truncated'
 
 
 SPOILERS = [
@@ -274,7 +274,7 @@ def test_file_that_cannot_be_used_in_a_worker(train, work, data, spoil):
 
 def test_image_of_other_channels(train, work, data):
     error = train(options=['model.backbone.in_channels=4']).error
-    assert 'takes 4-channel images, but got 3 channels: set in_channels=3' in error
+    assert 'takes 4 channels: set in_channels=3' in error
     assert list(work.rglob('*.pth')) == []
 
 
