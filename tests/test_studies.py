@@ -1,15 +1,17 @@
 """Studies fix everything but the network, and say what is wrong with them at once."""
 
 import re
+from dataclasses import replace
 from importlib.util import find_spec
 from itertools import islice
 
 import pytest
 
 from sacm_mm import UserError, convert_stem
-from sacm_mm.core.configs import read_config
+from sacm_mm.core.configs import find_study, read_config
 from sacm_mm.studies.actions import list_studies
-from sacm_mm.studies.recipe import config_diff, model_of, recipe_of
+from sacm_mm.studies.recipe import config_diff, model_of, recipe_of, set_lr
+from sacm_mm.studies.records import study_record
 from sacm_mm.studies.runs import check_builds
 from sacm_mm.studies.study import choose_networks, load_study
 from sacm_mm.studies.whole import whole_model
@@ -96,6 +98,34 @@ def test_unknown_whole_models_are_named():
     study = load_study('camvid_seg', 'tiny')
     with pytest.raises(UserError, match=r"unknown whole model 'mmseg:dabnet'.*mmseg:cgnet"):
         whole_model('mmseg:dabnet', study.cfg.model)
+
+
+def test_a_network_may_have_its_own_learning_rate():
+    study = load_study('camvid_seg', 'tiny')
+    own = replace(study.networks['resnet18'], lr=5e-4)
+    cfg = study.expand(own, 0)
+    assert (cfg.optim_wrapper.optimizer.lr, cfg.param_scheduler.eta_max) == (5e-4, 5e-4)
+    assert len(config_diff(recipe_of(cfg), recipe_of(study.cfg))) == 2
+    # its study knows that one recipe, and who differs in what
+    about = study_record(
+        replace(study, networks={'mit-b0': study.networks['mit-b0'], own.name: own})
+    )
+    assert config_diff(about['recipe'], recipe_of(study.expand(study.networks['mit-b0'], 0))) == []
+    assert about['networks'][own.name]['lr'] == 5e-4 and 'lr' not in about['networks']['mit-b0']
+    set_lr(about['recipe'], 5e-4)
+    assert config_diff(about['recipe'], recipe_of(cfg)) == []
+
+
+def test_learning_rates_are_tried_on_val():
+    rates = set()
+    for budget in (
+        name for name in read_config(find_study('camvid_seg')).budgets if name.startswith('lr-')
+    ):
+        study = load_study('camvid_seg', budget)
+        assert study.cfg.test_dataloader.dataset.data_prefix.img_path == 'val'
+        rates.add(study.cfg.optim_wrapper.optimizer.lr)
+        assert len(study.networks) >= 14
+    assert len(rates) >= 3
 
 
 def test_seeds_change_nothing_else():

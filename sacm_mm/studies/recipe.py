@@ -29,6 +29,15 @@ def recipe_of(cfg: Mapping) -> dict[str, Any]:
     return parts
 
 
+def set_lr(cfg: Any, lr: float) -> None:
+    """Set the peak of the learning rate in place, where the optimizer and schedules have it."""
+    cfg['optim_wrapper']['optimizer']['lr'] = lr
+    schedulers = cfg.get('param_scheduler') or []
+    for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
+        if 'eta_max' in scheduler:
+            scheduler['eta_max'] = lr
+
+
 def model_of(cfg: Mapping) -> dict[str, Any]:
     """Return the model of a run's config as values of JSON."""
     return _plain(cfg['model'])

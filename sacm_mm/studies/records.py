@@ -13,7 +13,7 @@ from mmengine.config import Config
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import publish_folder, write_json
 from sacm_mm.core.run_record import write_record
-from sacm_mm.studies.recipe import config_diff, model_of, recipe_of
+from sacm_mm.studies.recipe import config_diff, model_of, recipe_of, set_lr
 from sacm_mm.studies.results import COSTS, FAILED, STUDY, read_record, read_study
 from sacm_mm.studies.runs import Run, all_runs, study_folder
 from sacm_mm.studies.study import Network, Study
@@ -35,6 +35,9 @@ def study_record(study: Study) -> dict[str, Any]:
             entry['refused'] = str(error)
         else:
             recipe, entry['model'] = recipe_of(cfg), model_of(cfg)
+            if network.lr is not None:
+                entry['lr'] = network.lr
+                set_lr(recipe, study.cfg.optim_wrapper.optimizer.lr)
         networks[network.name] = entry
     if recipe is None:
         first = next(iter(networks.values()), {}).get('refused', 'it has none under this budget')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections import Counter
@@ -14,7 +15,7 @@ from typing import Any
 
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.core.run_log import Curve, read_scalars
-from sacm_mm.studies.recipe import config_diff
+from sacm_mm.studies.recipe import config_diff, set_lr
 
 STUDY = 'study.json'
 COSTS = 'costs.json'
@@ -268,7 +269,11 @@ def _check_origin(study: Mapping, about: Mapping, config: Mapping, network: str,
         raise UserError(f'it is a run of {about["study"]} ({about["budget"]})')
     if network not in study['networks']:
         raise UserError(f"the study has no network '{network}'")
-    differ = config_diff(config['recipe'], study['recipe'])
+    recipe = study['recipe']
+    if 'lr' in study['networks'][network]:
+        recipe = copy.deepcopy(recipe)
+        set_lr(recipe, study['networks'][network]['lr'])
+    differ = config_diff(config['recipe'], recipe)
     if differ:
         raise UserError(f'another recipe: {differ[0]}')
     differ = config_diff(config.get('model'), study['networks'][network].get('model'))

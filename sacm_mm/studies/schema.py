@@ -17,6 +17,7 @@ A study is a config of the hosts with two more names in it::
                 backbone='mmpretrain:resnet/18',  # optional: replaces the config's
                 model=dict(),               # optional: merged into the config's model before
                 whole='mmseg:cgnet',        # optional, instead: a whole model of mmsegmentation
+                lr=1e-3,                    # optional: its own peak learning rate
                 budgets=['full'],           # optional: only under these
             ),
         },
@@ -83,6 +84,7 @@ _NETWORK: dict[str, Check] = {
     'backbone': (lambda value: value is None or isinstance(value, (str, Mapping)),
                  "a name such as 'mmpretrain:resnet/18', or dict(type=...)", False),
     'model': (lambda value: isinstance(value, Mapping), 'dict(...)', False),
+    'lr': (lambda value: isinstance(value, float) and value > 0, 'a number such as 1e-3', False),
     'whole': (_is_text, "a file of mmsegmentation's models, such as 'mmseg:cgnet'", False),
     'budgets': (_is_list, 'a list of budgets', False),
 }  # fmt: skip

@@ -13,7 +13,7 @@ from mmengine.config import Config, ConfigDict
 
 from sacm_mm.core.configs import config_folder, find_study, load_config, read_config
 from sacm_mm.core.errors import UserError, one_line
-from sacm_mm.studies.recipe import PARTS
+from sacm_mm.studies.recipe import PARTS, set_lr
 from sacm_mm.studies.schema import mistakes_in
 
 DEFAULT_BUDGET = 'laptop'
@@ -30,6 +30,8 @@ class Network:
         model: Merged into the config's model before the backbone is put in, such as another head.
         whole: A model of mmsegmentation in place of the config's, such as ``mmseg:cgnet``; see
             ``whole_model``.
+        lr: Peak learning rate in place of the config's. As many are to be tried for each network,
+            on data that is not the test's.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Network:
     backbone: str | Mapping | None = None
     model: Mapping = field(default_factory=dict)
     whole: str | None = None
+    lr: float | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,8 @@ class Study:
         cfg.setdefault('default_scope', 'mmengine')
         cfg.setdefault('randomness', {})
         cfg.randomness.seed = seed
+        if network.lr is not None:
+            set_lr(cfg, network.lr)
         try:
             if network.whole is not None:
                 from sacm_mm.studies.whole import whole_model
@@ -163,6 +168,7 @@ def load_study(name: str, budget: str | None = None) -> Study:
             spec.get('backbone'),
             spec.get('model', {}),
             spec.get('whole'),
+            spec.get('lr'),
         )
         for name, spec in about.pop('networks').items()
         if budget in spec.get('budgets', budgets)
