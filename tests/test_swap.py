@@ -9,6 +9,7 @@ from mmengine.registry import MODELS as ROOT_MODELS
 
 import sacm_mm
 from sacm_mm import UserError
+from sacm_mm.core.configs import read_config
 from sacm_mm.models import backbones
 from sacm_mm.registry import MODELS
 from sacm_mm.swap import check_config, describe_changes, find_backbone, restored, write_config
@@ -281,3 +282,46 @@ def test_names_of_stock_configs():
 def test_wrong_names_say_what_is_near(name, says):
     with pytest.raises(UserError, match=says):
         find_backbone(name)
+
+
+NEW_STYLE = {
+    'mmseg': """
+from mmseg.models import EncoderDecoder, FCNHead, ResNetV1c, SegDataPreProcessor
+model = dict(
+    type=EncoderDecoder,
+    data_preprocessor=dict(type=SegDataPreProcessor, size=(64, 64)),
+    backbone=dict(type=ResNetV1c, depth=18, base_channels=8, stem_channels=8),
+    decode_head=dict(type=FCNHead, in_channels=64, in_index=3, channels=8, num_convs=1,
+                     num_classes=5),
+    train_cfg=dict(), test_cfg=dict(mode='whole'))
+""",
+    'mmpretrain': """
+from mmpretrain.models import GlobalAveragePooling, ImageClassifier, LinearClsHead, ResNet
+from mmpretrain.models.losses import CrossEntropyLoss
+model = dict(
+    type=ImageClassifier,
+    backbone=dict(type=ResNet, depth=18, out_indices=(3,)),
+    neck=dict(type=GlobalAveragePooling),
+    head=dict(type=LinearClsHead, num_classes=7, in_channels=512,
+              loss=dict(type=CrossEntropyLoss)))
+""",
+}
+
+
+@pytest.mark.parametrize('scope', NEW_STYLE)
+def test_pure_python_configs_swap_like_text_ones(tmp_path, scope):
+    (tmp_path / 'base.py').write_text(NEW_STYLE[scope])
+    (tmp_path / 'leaf.py').write_text(
+        'from mmengine.config import read_base\n'
+        'from torch.optim import SGD\n'
+        'with read_base():\n    from .base import *\n'
+        f"default_scope = '{scope}'\n"
+        'optim_wrapper = dict(optimizer=dict(type=SGD, lr=0.1))\n'
+    )
+    cfg = read_config(tmp_path / 'leaf.py')
+    new = sacm_mm.swap_backbone(cfg, OURS)
+    write_config(new, tmp_path / 'new.py')
+    again = Config.fromfile(tmp_path / 'new.py')
+    assert again.to_dict() == new.to_dict()
+    assert check_config(again, sizes=[64]).works
+    assert sacm_mm.swap_backbone(again, cfg.model.backbone).to_dict() == cfg.to_dict()

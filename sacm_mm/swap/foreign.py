@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mmengine.registry import MODELS, DefaultScope
+from mmengine.registry import DefaultScope
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.models.foreign.code import (
@@ -26,7 +26,7 @@ from sacm_mm.models.foreign.code import (
     hugging_face_network,
     import_module,
 )
-from sacm_mm.swap.dry_run import build_dry, class_of, no_network, quiet
+from sacm_mm.swap.dry_run import build_dry, no_network, quiet
 from sacm_mm.swap.sources import absolute_files, module_of_file, needed_path
 from sacm_mm.swap.survey import Size, Survey, last_of_each_stride, suggest_layers, survey
 
@@ -37,7 +37,7 @@ _NAME = re.compile(
 )
 _IMAGE_CHANNELS = ('in_channels', 'in_chans', 'in_ch', 'num_channels')
 _IMAGE_SIZES = ('img_size', 'image_size', 'input_size')
-_HOSTS = ('mmpretrain', 'mmseg', 'mmdet', 'timm')
+HOSTS = ('mmpretrain', 'mmseg', 'mmdet', 'timm')
 
 
 def is_foreign(name: str) -> bool:
@@ -45,7 +45,7 @@ def is_foreign(name: str) -> bool:
     found = _NAME.fullmatch(name.strip())
     if found is None:
         return False
-    return found['where'].strip() not in _HOSTS
+    return found['where'].strip() not in HOSTS
 
 
 def foreign_backbone(name: str, size: Size | None = None, channels: int = 3) -> dict:
@@ -93,99 +93,6 @@ def foreign_backbone(name: str, size: Size | None = None, channels: int = 3) -> 
         network = {**network, takes[0]: value}
         cfg = describe_network(network, layers, path, size=size, channels=channels)
     return cfg
-
-
-@contextmanager
-def imports_beside(path: Path) -> Iterator[None]:
-    """Let a config's ``custom_imports`` find modules beside it."""
-    folder = str(path.resolve().parent)
-    added = folder not in sys.path
-    if added:
-        sys.path.insert(0, folder)
-    try:
-        yield
-    finally:
-        if added and folder in sys.path:
-            sys.path.remove(folder)
-
-
-def refuse_code(path: Path) -> None:
-    """Tell a file of classes from a config.
-
-    Raises:
-        UserError: It has classes and nothing that is named like a part of a config.
-    """
-    try:
-        body = ast.parse(path.read_text(encoding='utf-8')).body
-    except (SyntaxError, UnicodeDecodeError):  # reading it as a config says what is wrong
-        return
-    assigned = {
-        target.id
-        for line in body
-        if isinstance(line, ast.Assign)
-        for target in line.targets
-        if isinstance(target, ast.Name)
-    }
-    classes = [line.name for line in body if isinstance(line, ast.ClassDef)]
-    if classes and not assigned & {'backbone', 'model', '_base_'}:
-        raise UserError(
-            f"'{path}' is code, not a config: name the network in it, {path}:{classes[-1]}"
-        )
-
-
-def own_imports(cfg: Mapping) -> list[str]:
-    """List the modules that a config imports beside those of the hosts and ours."""
-    imports = (cfg.get('custom_imports') or {}).get('imports') or []
-    imports = [imports] if isinstance(imports, str) else list(imports)
-    return [name for name in imports if name.partition('.')[0] not in ('sacm_mm', *_HOSTS)]
-
-
-def registered_by(
-    imports: Sequence[str], path: Path, backbone: Mapping, size: Size | None, channels: int
-) -> dict:
-    """Describe a network whose type the modules ``imports`` register, beside file ``path``.
-
-    Raises:
-        UserError: See ``describe_network``.
-    """
-    folders = needed_path([sys.modules[name] for name in imports])
-    network = absolute_files(dict(backbone), [path.resolve().parent])
-    network['type'] = _with_scope(network['type'])
-    return describe_network(network, (), folders, imports, size, channels)
-
-
-def _with_scope(kind: str) -> str:
-    """Write the scope of the registry that knows a type in front of it."""
-    if kind in MODELS.module_dict:
-        return kind
-    for child in MODELS.children.values():
-        if kind in child.module_dict:
-            return f'{child.scope}.{kind}'
-    return kind
-
-
-def as_backbone(new: dict, scope: str, size: Size, channels: int) -> dict:
-    """Wrap a registered network that does not hand on plain maps, or not of any image size.
-
-    Networks of the hosts and of ours are known to; they are left alone, unless they hand on
-    something else.
-
-    Raises:
-        UserError: It does not build or run, or gives no maps.
-    """
-    if new['type'] == TYPE:
-        return new
-    cls = class_of(new['type'], scope)
-    if cls is None or cls.__module__.partition('.')[0] in ('sacm_mm', *_HOSTS):
-        return new
-    network = dict(new, type=_with_scope(new['type']))
-    path = needed_path([sys.modules[cls.__module__]])
-    wrapped = describe_network(network, (), path, [cls.__module__], size, channels, scope)
-    plain = {'type', 'network', 'out_channels', 'strides', 'out_indices', 'imports'}
-    everything = list(range(len(wrapped['out_indices'])))
-    if set(wrapped) <= plain and wrapped['out_indices'] == everything:
-        return new
-    return wrapped
 
 
 def describe_network(

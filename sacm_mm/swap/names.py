@@ -16,16 +16,9 @@ from mmengine.config import ConfigDict
 from sacm_mm.core.configs import host_config, read_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.swap.feature_info import with_every_stride
-from sacm_mm.swap.foreign import (
-    foreign_backbone,
-    imports_beside,
-    is_foreign,
-    own_imports,
-    plain_value,
-    refuse_code,
-    registered_by,
-)
+from sacm_mm.swap.foreign import foreign_backbone, is_foreign, plain_value
 from sacm_mm.swap.hosts import stock_backbone, stock_names, takes
+from sacm_mm.swap.registered import imports_beside, own_imports, refuse_code, registered_by
 
 # what a stock config says of its backbone's weights and training, not of its shape
 _TRAINING_KEYS = ('init_cfg', 'pretrained', 'frozen_stages', 'norm_eval', 'with_cp')

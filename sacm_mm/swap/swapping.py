@@ -15,12 +15,13 @@ from sacm_mm.swap.adapter import adapter_for
 from sacm_mm.swap.dry_run import build_part, class_of
 from sacm_mm.swap.feature_info import FeatureInfo, feature_info
 from sacm_mm.swap.foreign import TYPE as FOREIGN
-from sacm_mm.swap.foreign import as_backbone, notes
+from sacm_mm.swap.foreign import notes
 from sacm_mm.swap.hosts import takes
 from sacm_mm.swap.leftovers import remove_leftovers
 from sacm_mm.swap.names import find_backbone, scoped
 from sacm_mm.swap.needs import Needs, default_of, needs_of
 from sacm_mm.swap.record import describe_changes, record, restored
+from sacm_mm.swap.registered import as_backbone
 
 _POOLING = 'GlobalAveragePooling'
 
