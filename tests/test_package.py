@@ -8,6 +8,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -137,7 +138,8 @@ def installed(tmp_path_factory):
     pip = (sys.executable, '-m', 'pip', '--python', python)
     run(*pip, 'install', '--no-index', '--no-deps', wheel, cwd=folder)
     paths = sysconfig.get_paths(vars={'base': str(home), 'platbase': str(home)})
-    (Path(paths['purelib']) / 'borrowed.pth').write_text(sysconfig.get_paths()['purelib'])
+    borrowed = Path(find_spec('mmengine').origin).parents[1]
+    (Path(paths['purelib']) / 'borrowed.pth').write_text(str(borrowed))
     return python
 
 
@@ -146,7 +148,10 @@ def test_wheel_carries_configs_and_tools(installed, tmp_path):
     code = 'import sacm_mm; print(sacm_mm.__path__[0])'
     package = Path(run(installed, '-c', code, cwd=tmp_path).strip())
     assert package.is_relative_to(installed.parents[1])
-    assert (package / 'deploy/token_mixing.cpp').is_file()
+    own = [p.relative_to(ROOT / 'sacm_mm') for p in (ROOT / 'sacm_mm').rglob('*') if p.is_file()]
+    own = [path for path in own if not {'.mim', '__pycache__'} & {*path.parts}]
+    assert {path.suffix for path in own} > {'.py', '.cpp', '.j2', '.typed'}
+    assert [path for path in own if not (package / path).is_file()] == []
     for files in (ROOT.glob('configs/**/*.py'), ROOT.glob('tools/*.py')):
         carried = [
             package / '.mim' / path.relative_to(ROOT) for path in files if 'sample' not in path.name
