@@ -160,8 +160,8 @@ def test_edited_names_and_config_are_kept(tmp_path):
     again = prepare_source('folder', paths, tmp_path / 'mine')
     assert 'automobile' in [c['name'] for c in yaml.safe_load(listing.read_text())['classes']]
     assert done.config.read_text().endswith('# mine\n')
-    assert (tmp_path / 'mine/mine.new.py').is_file()
-    assert any('mine.new.py' in line for line in again.lines)
+    assert (tmp_path / 'mine/mine.py.new').is_file()
+    assert any('mine.py.new' in line for line in again.lines)
 
 
 def test_group_keeps_recordings_together(tmp_path):
@@ -305,3 +305,12 @@ def test_folder_stands_for_its_config(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert find_config('mine').resolve() == done.config
     assert find_config(str(tmp_path / 'mine')) == done.config
+
+
+def test_what_people_put_into_a_data_set_is_not_lost(tmp_path):
+    paths = own_sources.folder_binary(tmp_path)
+    prepare_source('folder', paths, tmp_path / 'mine')
+    (tmp_path / 'mine/best.pth').write_text('weights')
+    with pytest.raises(UserError, match=r"best.pth' is not of 'sacm data'.*move it elsewhere"):
+        prepare_source('folder', paths, tmp_path / 'mine')
+    assert (tmp_path / 'mine/best.pth').read_text() == 'weights'

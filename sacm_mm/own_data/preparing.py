@@ -126,6 +126,12 @@ def _earlier(job: Job) -> _Earlier:
         raise UserError(
             f"'{out}' holds something that 'sacm data' did not write: choose another --out"
         )
+    own = {dataset_file.NAME, 'check.html', f'{out.name}.py', f'{out.name}.py.new', '__pycache__'}
+    for path in sorted(out.iterdir()):
+        if path.name not in own | {'images', 'masks', 'depth'} and path.name[0] != '.':
+            raise UserError(
+                f"'{path}' is not of 'sacm data', and '{out}' is written anew: move it elsewhere"
+            )
     content = dataset_file.read_dataset_file(out)
     earlier = _Earlier(config_digest=str(content.get('config', '')))
     origin = content.get('source') or {}
@@ -329,8 +335,8 @@ def _write_config(text: str, folder: Path, out: Path, digest: str) -> str:
         current = there.read_bytes()
         if digest and hashlib.sha256(current).hexdigest()[:16] != digest:
             (folder / name).write_bytes(current)
-            (folder / f'{out.name}.new.py').write_text(text, encoding='utf-8')
-            return str(out / f'{out.name}.new.py')
+            (folder / f'{out.name}.py.new').write_text(text, encoding='utf-8')
+            return str(out / f'{out.name}.py.new')
     (folder / name).write_text(text, encoding='utf-8')
     return ''
 
