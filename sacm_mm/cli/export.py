@@ -1,6 +1,7 @@
 """``sacm export``."""
 
 import argparse
+from typing import Any
 
 from sacm_mm.cli.common import add_model
 
@@ -15,7 +16,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument(
         '--out',
-        required=True,
         help='what to write: a file .onnx, .xml (OpenVINO) or .pt2; a web page .html that runs the '
         'model; or folder/, that page to be served, with several threads',
     )
@@ -25,6 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='take pixels (N, H, W, C), uint8, and give classes (N, H, W), uint8, or scores, and '
         'metres; by default normalized images (N, C, H, W) to logits and metres',
     )
+    parser.add_argument(
+        '--card',
+        help='folder to make: weights, config, ONNX, web page and a model card, for others to run',
+    )
+    parser.add_argument('--no-page', action='store_true', help='--card without the web page')
     parser.add_argument(
         '--samples', help="folder of pictures that the page offers (default: the test data's)"
     )
@@ -38,12 +43,18 @@ def run(args: argparse.Namespace) -> None:
     """Export, check and print how far the file is from the model."""
     from sacm_mm.apis.models import load_model
     from sacm_mm.apis.sources import find_model
+    from sacm_mm.core.errors import UserError
     from sacm_mm.core.machine import stamp
     from sacm_mm.deploy.describing import describe
 
+    if bool(args.out) == bool(args.card):
+        raise UserError('give --out FILE or --card FOLDER, one of them')
     cfg, weights = find_model(args.model, args.checkpoint)
     model, names = load_model(cfg, weights, args.trust)
     meta = describe(model, cfg, names) | {'config': args.model, 'stamp': stamp()}
+    if args.card:
+        _write_card(args, model, cfg, meta, weights)
+        return
     if args.out.lower().endswith(('.html', '.htm', '/')):
         from sacm_mm.deploy.samples import export_page
 
@@ -57,3 +68,15 @@ def run(args: argparse.Namespace) -> None:
     print(args.out)
     if args.out.endswith('/'):
         print(f'serve it: cd {args.out}\n          python serve.py')
+
+
+def _write_card(args: argparse.Namespace, model: Any, cfg: Any, meta: dict, weights: str) -> None:
+    from sacm_mm.deploy.card import figures_beside, write_card
+    from sacm_mm.deploy.samples import pictures_of
+
+    samples = None if args.no_page else pictures_of(cfg, args.samples)
+    figures = figures_beside(weights)
+    differences = write_card(model, cfg, args.card, meta, figures, samples, args.web_runtime)
+    for name, difference in differences.items():
+        print(f'{name}: differs from the checkpoint by at most {difference:.1e}')
+    print(args.card)

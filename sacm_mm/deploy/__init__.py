@@ -8,6 +8,7 @@ from typing import Any
 
 _PUBLIC = {
     'export': 'sacm_mm.deploy.exporting',
+    'load_card': 'sacm_mm.deploy.card',
     'load_exported': 'sacm_mm.deploy.runtimes',
 }
 

@@ -83,6 +83,11 @@ def _encode(image: np.ndarray) -> bytes:
     return cv2.imencode('.png', image)[1].tobytes()
 
 
+def pictures_of(cfg: Config, folder: str | Path | None) -> list[Sample]:
+    """Take the pictures of a folder, by default some of the test data."""
+    return folder_samples(Path(folder)) if folder else data_samples(cfg)
+
+
 def export_page(
     model: nn.Module,
     cfg: Config,
@@ -105,7 +110,7 @@ def export_page(
         UserError: See ``write_page``; or the folder has no pictures.
     """
     check_writable(Path(out).parent)
-    pictures = folder_samples(Path(samples)) if samples else data_samples(cfg)
+    pictures = pictures_of(cfg, samples)
     sides = [max(decode(picture).shape[:2]) for picture in pictures]
     return write_page(
         model,

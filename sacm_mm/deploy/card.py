@@ -1,0 +1,210 @@
+"""A model as one folder that a stranger can run: weights, config, ONNX, page and a model card."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from torch import nn
+
+from sacm_mm import __version__
+from sacm_mm.core.checkpoints import check_weights, read_weights
+from sacm_mm.core.configs import load_config, write_config
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import publish_folder
+from sacm_mm.datasets.meta import model_meta
+from sacm_mm.deploy.exporting import export
+from sacm_mm.deploy.page import Sample, write_page
+
+_FILES = Path(__file__).parent / 'card_files'
+WEIGHTS, CONFIG, ABOUT = 'model.safetensors', 'config.py', 'preprocessing.json'
+_TAGS = {
+    'segmentation': 'image-segmentation',
+    'depth': 'depth-estimation',
+    'joint': 'image-segmentation',
+    'classification': 'image-classification',
+}
+
+
+def write_card(
+    model: nn.Module,
+    cfg: Config,
+    out: str | Path,
+    meta: Mapping[str, Any],
+    figures: Sequence[tuple[str, str, float]] = (),
+    samples: Sequence[Sample] | None = None,
+    runtime: str | Path | None = None,
+    overwrite: bool = False,
+) -> dict[str, float]:
+    """Write a model's folder; ``load_card`` reads it back.
+
+    Args:
+        model: A segmentor, depth estimator, joint estimator or classifier, on the CPU.
+        cfg: Its config.
+        out: Folder to make.
+        meta: See ``describe``.
+        figures: Test, figure and value of what was measured.
+        samples: Pictures of the page; None for no page.
+        runtime: See ``find_web_runtime``.
+        overwrite: Replace a folder that is there.
+
+    Returns:
+        For each output the largest difference between the ONNX file and the model.
+
+    Raises:
+        UserError: See ``export`` and ``write_page``; then nothing is left.
+    """
+    from safetensors.torch import save_file
+
+    weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    title = Path(str(meta.get('config', 'model'))).stem
+    with publish_folder(out, overwrite) as partial:
+        save_file(weights, partial / WEIGHTS, metadata={'format': 'pt'})
+        write_config(cfg, partial / CONFIG)
+        # first the page: what cannot run in a browser is said before anything else takes time
+        if samples is not None:
+            write_page(model, partial / 'page.html', meta, samples, title, runtime)
+        differences = export(model, partial / 'model.onnx', True, dict(meta))
+        about = json.dumps(dict(meta, end_to_end=True), indent=2, ensure_ascii=False)
+        (partial / ABOUT).write_text(about + '\n', encoding='utf-8')
+        licence = (_FILES / 'LICENSE.md').read_text(encoding='utf-8')
+        (partial / 'LICENSE.md').write_text(licence, encoding='utf-8')
+        text = _fill(model, cfg, meta, title, figures, samples is not None)
+        (partial / 'README.md').write_text(text, encoding='utf-8')
+    return differences
+
+
+def load_card(folder: str | Path) -> tuple[nn.Module, Config, dict[str, Any]]:
+    """Load what ``write_card`` wrote.
+
+    Returns:
+        The model, on the CPU and in eval mode; its config; its ``classes`` and ``palette``.
+
+    Raises:
+        UserError: A file is missing or does not fit the others.
+    """
+    folder = Path(folder)
+    for name in (WEIGHTS, CONFIG, ABOUT):
+        if not (folder / name).is_file():
+            raise UserError(f"'{folder}' is no model folder: it has no {name}")
+    cfg = load_config(str(folder / CONFIG))
+    init_default_scope(cfg.get('default_scope', 'mmengine'))
+    model = MODELS.build(cfg.model)
+    weights = read_weights(folder / WEIGHTS)
+    check_weights(model, weights, folder / WEIGHTS)
+    model.load_state_dict(weights, strict=False)
+    about = json.loads((folder / ABOUT).read_text(encoding='utf-8'))
+    return model.eval(), cfg, model_meta(cfg, about)
+
+
+def figures_beside(weights: str | Path) -> list[tuple[str, str, float]]:
+    """Read the figures that a recorded result has beside its weights; none elsewhere."""
+    result = Path(weights).parent / 'result.json'
+    if not result.is_file():
+        return []
+    tests = json.loads(result.read_text(encoding='utf-8')).get('test', {})
+    return [
+        (test, name, round(value, 4))
+        for test, content in tests.items()
+        for name, value in content.get('figures', {}).items()
+        if isinstance(value, float) and name not in ('time', 'data_time')
+    ]
+
+
+def example(meta: Mapping[str, Any]) -> str:
+    """Write the six lines that run the file with numpy, Pillow and ONNX Runtime alone."""
+    grey = meta['channels'] == 1
+    opened = f"Image.open('picture.jpg').convert('{'L' if grey else 'RGB'}')"
+    pixels = 'np.asarray(image)[None, ..., None]' if grey else 'np.asarray(image)[None]'
+    if meta['colours'] == 'BGR':
+        pixels += '[..., ::-1]'
+    output, last = {
+        'depth': ('depth', _depth_line(meta)),
+        'classification': (
+            'scores',
+            f"print(json.load(open('{ABOUT}'))['classes'][answer.argmax()], answer.max())",
+        ),
+    }.get(meta['task'], ('classes', "Image.fromarray(answer).save('classes.png')"))
+    return '\n'.join(
+        [
+            'import json, numpy as np, onnxruntime',
+            'from PIL import Image, ImageOps',
+            f'image = {_resized(opened, meta["resize"])}',
+            "network = onnxruntime.InferenceSession('model.onnx')",
+            f"answer = network.run(['{output}'], {{'image': {pixels}}})[0][0]",
+            last,
+        ]
+    )
+
+
+def _depth_line(meta: Mapping[str, Any]) -> str:
+    # 16 bits of millimetres reach to 65 m
+    deep = (meta.get('depth_range') or [0, 1000])[1] > 65
+    factor, unit = (100, 'cm') if deep else (1000, 'mm')
+    return (
+        f'Image.fromarray((answer[0] * {factor}).clip(0, 65535).astype(np.uint16))'
+        f".save('depth_{unit}.png')"
+    )
+
+
+def _resized(opened: str, steps: Sequence[Mapping[str, Any]] | None) -> str:
+    """Say in Pillow what the test pipeline does: to a size, into a box, or cut from the middle."""
+    for step in reversed(steps or ()):
+        if step['step'] == 'center_crop':
+            return f'ImageOps.fit({opened}, ({step["width"]}, {step["height"]}))'
+        if step['step'] == 'resize':
+            size = f'({step["width"]}, {step["height"]})'
+            return (
+                f'ImageOps.contain({opened}, {size})'
+                if step['keep_ratio']
+                else (f'{opened}.resize({size})')
+            )
+    return opened
+
+
+def _text(value: object) -> str:
+    """Bring a name into Markdown as text: no tags, links, tables or lines of its own."""
+    flat = ' '.join(str(value).split()).replace('&', '&amp;').replace('<', '&lt;')
+    return re.sub(r'([\\`*_{}\[\]|])', r'\\\1', flat)
+
+
+def _fill(
+    model: nn.Module,
+    cfg: Config,
+    meta: Mapping[str, Any],
+    title: str,
+    figures: Sequence[tuple[str, str, float]],
+    page: bool,
+) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FILES),
+        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters['text'] = _text
+    data = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    arch = cfg.model.backbone.get('arch')
+    count = sum(p.numel() for p in model.parameters()) / 1e6
+    sizes = 'The pictures are resized as in its tests, but for the filter.'
+    return environment.get_template('README.md.j2').render(
+        title=title,
+        task=meta['task'],
+        tag=_TAGS[meta['task']],
+        version=__version__,
+        count=f'{count:.2f}',
+        backbone=arch if isinstance(arch, str) else '',
+        code=example(meta),
+        sizes=sizes if meta['resize'] else 'Give it pictures of about the size of its data.',
+        colours=meta['colours'] or f'{meta["channels"]}-channel',
+        page=page,
+        figures=figures,
+        data=str(data.get('type', 'unknown')).replace('`', ''),
+        classes=meta['classes'] or [],
+    )
