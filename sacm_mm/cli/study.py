@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-HELP = 'compare networks under one recipe: train them, report them, list them'
+HELP = 'compare networks under one recipe: run, report, list, new'
 EPILOG = 'example: sacm study run camvid_seg --networks resnet18 --seeds 0 1 2'
 
 RUNS = Path('work_dirs/studies')
@@ -38,11 +38,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     listing = verbs.add_parser('list', help='list the studies, or how far the runs of one are')
     _add_study(listing, nargs='?')
+    new = verbs.add_parser('new', help='write a study: backbones in turn in a config')
+    new.add_argument(
+        'config', help='a config, the name of one of ours, or the folder that `sacm data` made'
+    )
+    new.add_argument('--backbones', nargs='+', required=True, help='names of `sacm swap --list`')
+    new.add_argument('--out', type=Path, help='file to write (default: CONFIG_study.py)')
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the verb."""
-    {'run': _run, 'report': _report, 'list': _list}[args.action](args)
+    {'run': _run, 'report': _report, 'list': _list, 'new': _new}[args.action](args)
 
 
 def _add_study(parser: argparse.ArgumentParser, **kwargs) -> None:
@@ -71,7 +77,7 @@ def _run(args: argparse.Namespace) -> None:
 
     study = load_study(args.study, args.budget)
     run_study(study, args.networks, args.seeds, args.jobs, args.devices, args.runs)
-    print(f'sacm study report {args.study} --budget {study.budget}')
+    print(f'sacm study report {study.call_name} --budget {study.budget}')
 
 
 def _report(args: argparse.Namespace) -> None:
@@ -104,3 +110,12 @@ def _list(args: argparse.Namespace) -> None:
     for run in plan_runs(study, root=args.runs):
         state = 'done' if run.done else f'{run.steps_done()} of {study.steps} steps'
         print(f'{run.name:32} {state}')
+
+
+def _new(args: argparse.Namespace) -> None:
+    from sacm_mm.studies.new import new_study
+    from sacm_mm.studies.study import load_study
+
+    study = load_study(str(new_study(args.config, args.backbones, args.out)))
+    print(f'{study.path}: {len(study.networks)} networks')
+    print(study.command)
