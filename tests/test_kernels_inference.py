@@ -126,7 +126,7 @@ FUSED = {
 @torch.no_grad()
 def test_fused_backbones_compute_the_same(options):
     model = randomized(SAConvMixer(**options))
-    if not native.available():
+    if not native.available('inference'):
         pytest.skip('no C++ compiler')
     # wider, narrower and lower than a tile of the kernel, and no multiple of the patch
     for size in ((2, 3, 21, 163), (1, 3, 11, 14), (1, 3, 141, 40)):
@@ -157,8 +157,8 @@ def test_what_the_kernel_does_not_do_is_not_fused():
 def test_without_a_compiler_nothing_is_fused(monkeypatch, tmp_path):
     monkeypatch.setenv('CXX', 'false')  # a compiler that always fails
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
-    monkeypatch.setattr(native, '_library', native._library.__wrapped__)
-    assert not native.available()
+    monkeypatch.setattr(native, '_load', native._load.__wrapped__)
+    assert not native.available('inference')
     assert not fuses(fold(SAConvMixer('d32-l1-k3-p4')), torch.float32)
     assert not list(tmp_path.glob('sacm_mm/*'))
 

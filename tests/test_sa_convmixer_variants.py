@@ -151,8 +151,9 @@ def test_compiled_kernels_leave_other_blocks_plain(arch):
         torch.testing.assert_close(a.grad, b.grad, rtol=1e-3, atol=1e-5, msg=name)
 
 
-def test_inference_kernels_take_no_dilation():
-    assert not fuses(fold(SAConvMixer('d32-l2-k3-p4-dil2')), torch.float32)
+def test_inference_kernels_take_dilations_and_no_gate():
+    assert fuses(fold(SAConvMixer('d32-l2-k3-p4-dil2')), torch.float32)
+    assert fuses(fold(SAConvMixer('d32-l2-k5-p4-dil2-rep')), torch.float32)
     assert not fuses(fold(SAConvMixer('d32-l2-k3-p4-se')), torch.float32)
 
 

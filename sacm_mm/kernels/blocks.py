@@ -63,7 +63,7 @@ def with_kernels(module: nn.Module, device: torch.device) -> nn.Module | None:
     It is another module around the same parts: parameters, names, hooks and state dict stay.
     """
     cpu = device.type == 'cpu'
-    if not (native.available() if cpu else halves.available(device)):
+    if not (native.available('training') if cpu else halves.available(device)):
         return None
     known = training.knows if cpu else halves.knows
     part: Any = module

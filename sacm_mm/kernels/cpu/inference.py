@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sacm_mm.kernels.cpu import native
+from sacm_mm.kernels.cpu.operators import token_mixing
 from sacm_mm.kernels.folding import FoldedBlock, affine, is_affine
 from sacm_mm.kernels.recognition import is_depthwise, is_exactly, is_gelu
 from sacm_mm.models.backbones.sa_convmixer import SAConvMixer
@@ -98,7 +99,7 @@ class TokenMixer(nn.Module):
 
     def __init__(self, norm: nn.Module, block: FoldedBlock, gelu: bool) -> None:
         super().__init__()
-        self.gelu = gelu
+        self.gelu, self.dilation = gelu, block.depthwise.dilation[0]
         weight = block.depthwise.weight.float()  # (C, 1, k, k)
         ones = torch.ones(len(weight))
         bias = 0 * ones if block.depthwise.bias is None else block.depthwise.bias.float()
@@ -109,7 +110,7 @@ class TokenMixer(nn.Module):
 
     def forward(self, x: Tensor, out: Tensor) -> Tensor:
         """Mix into ``out``; see the class."""
-        return native.token_mixing(x, self.taps, self.vectors, self.gelu, out)
+        return token_mixing(x, self.taps, self.vectors, self.gelu, self.dilation, out)
 
 
 class FusedLinear(nn.Module):
@@ -159,13 +160,9 @@ def fuses(backbone: Any, dtype: torch.dtype) -> bool:
         and all(type(block) is FoldedBlock and _mixes(block.depthwise) for block in blocks)
         and all(is_exactly(norm, nn.Identity) or is_affine(norm) for norm in norms)
         and (all(map(is_gelu, acts)) or all(is_exactly(act, nn.ReLU) for act in acts))
-        and native.available()
+        and native.available('inference')
     )
 
 
 def _mixes(conv: Any) -> bool:
-    return (
-        is_depthwise(conv)
-        and conv.kernel_size[0] in native.KERNEL_SIZES
-        and conv.dilation == (1, 1)
-    )
+    return is_depthwise(conv) and conv.kernel_size[0] in native.KERNEL_SIZES

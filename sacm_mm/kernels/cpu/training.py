@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from sacm_mm.kernels.cpu import native
+from sacm_mm.kernels.cpu.operators import mix_act_norm
 from sacm_mm.kernels.recognition import Half, dtype_of
 from sacm_mm.kernels.statistics import update
 
@@ -23,126 +24,9 @@ _WIDE = {
 }
 
 
-@torch.library.custom_op('sacm_mm::mix_act_norm', mutates_args=())
-def _mix(
-    x: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    norm_weight: Tensor,
-    norm_bias: Tensor,
-    eps: float,
-    relu: bool,
-    residual: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
-    y = torch.empty_like(x)
-    mean, variance = torch.empty_like(norm_weight), torch.empty_like(norm_weight)
-    native.call(
-        x,
-        weight.shape[-1] if weight is not None else 0,
-        relu,
-        residual,
-        eps,
-        weight=weight,
-        bias=bias,
-        norm_weight=norm_weight,
-        norm_bias=norm_bias,
-        y=y,
-        mean=mean,
-        variance=variance,
-    )
-    return y, mean, variance
-
-
-@_mix.register_fake
-def _(x, weight, bias, norm_weight, norm_bias, eps, relu, residual):
-    return torch.empty_like(x), torch.empty_like(norm_weight), torch.empty_like(norm_weight)
-
-
-@torch.library.custom_op('sacm_mm::mix_act_norm_backward', mutates_args=())
-def _mix_backward(
-    grad: Tensor,
-    x: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    norm_weight: Tensor,
-    norm_bias: Tensor,
-    eps: float,
-    relu: bool,
-    residual: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    grads = _empty_grads(x, weight, norm_weight)
-    names = ('grad_x', 'grad_weight', 'grad_bias', 'grad_norm_weight', 'grad_norm_bias')
-    native.call(
-        x,
-        weight.shape[-1] if weight is not None else 0,
-        relu,
-        residual,
-        eps,
-        weight=weight,
-        bias=bias,
-        norm_weight=norm_weight,
-        norm_bias=norm_bias,
-        grad=grad,
-        **dict(zip(names, grads)),
-    )
-    return grads
-
-
-@_mix_backward.register_fake
-def _(grad, x, weight, bias, norm_weight, norm_bias, eps, relu, residual):
-    return _empty_grads(x, weight, norm_weight)
-
-
-def _empty_grads(
-    x: Tensor, weight: Tensor | None, norm_weight: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    grad_weight = norm_weight.new_empty(0) if weight is None else torch.empty_like(weight)
-    return (
-        torch.empty_like(x),
-        grad_weight,
-        torch.empty_like(norm_weight),
-        torch.empty_like(norm_weight),
-        torch.empty_like(norm_weight),
-    )
-
-
-def _setup_context(ctx, inputs, output) -> None:
-    *tensors, ctx.eps, ctx.relu, ctx.residual = inputs
-    ctx.save_for_backward(*tensors)
-    ctx.mark_non_differentiable(*output[1:])
-
-
-def _backward(ctx, grad: Tensor, *_):
-    x, weight, bias, norm_weight, norm_bias = ctx.saved_tensors
-    grads = _mix_backward(
-        grad.contiguous(),
-        x,
-        weight,
-        bias,
-        norm_weight,
-        norm_bias,
-        ctx.eps,
-        ctx.relu,
-        ctx.residual,
-    )
-    grad_x, grad_weight, grad_bias, *grad_norm = grads
-    return (
-        grad_x,
-        None if weight is None else grad_weight,
-        None if bias is None else grad_bias,
-        *grad_norm,
-        None,
-        None,
-        None,
-    )
-
-
-_mix.register_autograd(_backward, setup_context=_setup_context)
-
-
 def knows(half: Half) -> bool:
     """Tell whether there is a kernel of this size."""
-    return half.kernel in (1, *native.KERNEL_SIZES) and half.dilation == 1
+    return half.kernel in (1, *native.KERNEL_SIZES)
 
 
 def takes(x: Tensor, half: Half) -> bool:
@@ -160,7 +44,7 @@ def takes(x: Tensor, half: Half) -> bool:
         and half.uses_batch
         and half.norm.affine
         and all(p is None or (p.dtype == wide and p.device.type == 'cpu') for p in parameters)
-        and native.available()
+        and native.available('training')
     )
 
 
@@ -222,6 +106,6 @@ def _run(
     norm = half.norm
     parameters = (weight, bias, norm.weight, norm.bias)
     x = x.to(dtype_of(x)).contiguous()
-    y, mean, variance = _mix(x, *parameters, norm.eps, half.relu, residual)
+    y, mean, variance = mix_act_norm(x, *parameters, norm.eps, half.relu, residual, half.dilation)
     update(norm, mean, variance, x.numel() // x.shape[1])
     return y

@@ -1,215 +1,23 @@
-// The mixer block's memory-bound parts, one pass over memory each, for CPUs.
+// The mixer block's memory-bound parts in training, one pass over memory each.
 //
 // A depthwise convolution, an activation and a batch norm all work on one channel at a time, and
 // one channel of a batch fits the cache: each function below reads and writes every tensor once.
-// Plain C++ with GCC's and clang's vector extension, so that any instruction set is served by
-// -march=native. Tensors are contiguous, (N, C, H, W); arithmetic is float32 (float64 for float64).
+// Tensors are contiguous, (N, C, H, W).
+#pragma once
 
-#include <cmath>
-#include <cstdint>
-#include <cstring>
-#include <type_traits>
 #include <vector>
 
-#if defined(__AVX512F__)
-#include <immintrin.h>
-#endif
+#include "vectors.h"
 
 namespace {
+namespace training {
 
-constexpr int kBytes = 64;  // of a vector: one of AVX-512, two of AVX2, four of NEON
-
-struct bf16 {
-  uint16_t bits;
-};
-
-// Arithmetic type of each storage type.
-template <class S>
-struct Arithmetic {
-  using type = S;
-};
-template <>
-struct Arithmetic<bf16> {
-  using type = float;
-};
-
-template <class T>
-struct Vectors;
-template <>
-struct Vectors<float> {
-  typedef float type __attribute__((vector_size(kBytes)));
-  typedef int32_t ints __attribute__((vector_size(kBytes)));
-};
-template <>
-struct Vectors<double> {
-  typedef double type __attribute__((vector_size(kBytes)));
-  typedef int64_t ints __attribute__((vector_size(kBytes)));
-};
-template <class T>
-using Vec = typename Vectors<T>::type;
-template <class T>
-constexpr int kLanes = kBytes / sizeof(T);
-
-template <class T>
-inline Vec<T> load(const T* p) {
-  Vec<T> v;
-  std::memcpy(&v, p, kBytes);
-  return v;
-}
-
-template <class T>
-inline void store(T* p, Vec<T> v) {
-  std::memcpy(p, &v, kBytes);
-}
-
-typedef uint16_t Half __attribute__((vector_size(kBytes / 2)));
-typedef uint32_t Word __attribute__((vector_size(kBytes)));
-
-inline Vec<float> load(const bf16* p) {
-  Half half;
-  std::memcpy(&half, p, sizeof(half));
-  return (Vec<float>)(__builtin_convertvector(half, Word) << 16);
-}
-
-// To nearest, ties to even.
-inline Half round_to_half(Vec<float> v) {
-#if defined(__AVX512BF16__)
-  return (Half)_mm512_cvtneps_pbh((__m512)v);
-#else
-  Word bits = (Word)v;
-  bits += 0x7fff + ((bits >> 16) & 1);
-  return __builtin_convertvector(bits >> 16, Half);
-#endif
-}
-
-inline void store(bf16* p, Vec<float> v) {
-  const Half half = round_to_half(v);
-  std::memcpy(p, &half, sizeof(half));
-}
-
-inline float value(bf16 x) {
-  const uint32_t bits = uint32_t(x.bits) << 16;
-  float y;
-  std::memcpy(&y, &bits, sizeof(y));
-  return y;
-}
-
-template <class T>
-inline T value(T x) {
-  return x;
-}
-
-// The first ``count`` lanes; the others are zero.
-template <class S, class T = typename Arithmetic<S>::type>
-inline Vec<T> load_part(const S* p, int64_t count) {
-  S lanes[kLanes<T>] = {};
-  std::memcpy(lanes, p, count * sizeof(S));
-  return load(lanes);
-}
-
-template <class S, class T = typename Arithmetic<S>::type>
-inline void store_part(S* p, Vec<T> v, int64_t count) {
-  S lanes[kLanes<T>];
-  store(lanes, v);
-  std::memcpy(p, lanes, count * sizeof(S));
-}
-
-// The lanes' sum, as a tree: one after the other they would wait for each other.
-template <class T>
-inline double total(Vec<T> v) {
-  double lanes[kLanes<T>];
-#pragma GCC unroll 16
-  for (int i = 0; i < kLanes<T>; ++i) lanes[i] = v[i];
-#pragma GCC unroll 4
-  for (int half = kLanes<T> / 2; half; half /= 2)
-#pragma GCC unroll 8
-    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-  return lanes[0];
-}
-
-// c[0] x^n + ... + c[n]
-template <int Size>
-inline Vec<float> polynomial(const float (&c)[Size], Vec<float> x) {
-  Vec<float> y = Vec<float>{} + c[0];
-#pragma GCC unroll 8
-  for (int i = 1; i < Size; ++i) y = y * x + c[i];
-  return y;
-}
-
-// Polynomials of GELU, fitted to 8e-8 and 1e-8, and for storage in bfloat16 to 3e-6 and 2e-6.
-constexpr float kExp[] = {8.29765581e-3f, 4.19154416e-2f, 0.166675751f,
-                          0.499988943f,   0.999999692f,   1.f};
-constexpr float kExpLow[] = {4.14585844e-2f, 0.167909393f, 0.500043607f, 0.999963386f,
-                             0.999999261f};
-constexpr float kTail[] = {-0.0899251709f, 0.332490593f,  -0.246140617f, 0.255288562f,
-                           0.0435197743f,  0.104369858f, 0.100550603f,  -0.000153605418f};
-constexpr float kTailLow[] = {0.851267268f, -1.31721897f, 1.24513557f, -0.348073579f,
-                              0.0688884725f};
-
-// exp(v) for v <= 0: 2^n * p(r), |r| <= log(2) / 2; below -87 it is 0 within rounding.
-template <bool Low>
-inline Vec<float> exp_negative(Vec<float> v) {
-  const Vec<float> floor = Vec<float>{} - 87.f;
-  v = v < floor ? floor : v;
-  const Vec<float> n = (v * 1.44269504f + 12582912.f) - 12582912.f;  // to the nearest integer
-  const Vec<float> r = (v - n * 0.693359375f) + n * 2.12194440e-4f;
-  Vec<float> p;
-  if constexpr (Low)
-    p = polynomial(kExpLow, r);
-  else
-    p = polynomial(kExp, r);
-  return p * (Vec<float>)((__builtin_convertvector(n, Vectors<float>::ints) + 127) << 23);
-}
-
-// 1 / v; a division takes as long as ten products.
-inline Vec<float> reciprocal(Vec<float> v) {
+// Sums that are kept in registers, beside what is multiplied.
 #if defined(__AVX512F__)
-  const Vec<float> y = (Vec<float>)_mm512_rcp14_ps((__m512)v);
-  return y * (2.f - v * y);
+constexpr int kSums = 28;
 #else
-  return 1.f / v;
+constexpr int kSums = 12;
 #endif
-}
-
-enum Activation { kGelu, kRelu };
-
-// GELU x * P(x) and its derivative P(x) + x * p(x), of the normal distribution P and density p.
-// 1 - P(|x|) = exp(-x * x / 2) * q(t) with t = 1 / (1 + |x| / 4).
-template <bool Low>
-inline void gelu(Vec<float> x, Vec<float>& value, Vec<float>& slope) {
-  const Vec<float> size = x < 0.f ? -x : x;
-  const Vec<float> e = exp_negative<Low>(x * x * -0.5f);
-  const Vec<float> t = reciprocal(1.f + size * 0.25f);
-  Vec<float> q;
-  if constexpr (Low)
-    q = polynomial(kTailLow, t);
-  else
-    q = polynomial(kTail, t);
-  const Vec<float> tail = e * q;
-  const Vec<float> cdf = x < 0.f ? tail : 1.f - tail;
-  value = x * cdf;
-  slope = cdf + x * e * 0.39894228f;
-}
-
-template <bool Low>
-inline void gelu(Vec<double> x, Vec<double>& value, Vec<double>& slope) {
-  for (int i = 0; i < kLanes<double>; ++i) {
-    const double cdf = 0.5 * std::erfc(-x[i] * M_SQRT1_2);
-    value[i] = x[i] * cdf;
-    slope[i] = cdf + x[i] * std::exp(-0.5 * x[i] * x[i]) * 0.5 * M_2_SQRTPI * M_SQRT1_2;
-  }
-}
-
-template <Activation A, bool Low, class T>
-inline void activate(Vec<T> x, Vec<T>& value, Vec<T>& slope) {
-  if constexpr (A == kRelu) {
-    const Vec<T> zero = {}, one = zero + 1;
-    value = x > zero ? x : zero;
-    slope = x > zero ? one : zero;
-  } else {
-    gelu<Low>(x, value, slope);
-  }
-}
 
 // Memory of this thread that later calls use again.
 template <class T>
@@ -220,57 +28,17 @@ T* scratch(int slot, int64_t size) {
   return buffer.data();
 }
 
-// What convolutions multiply: numbers of the arithmetic type, or two rows' bfloat16 numbers, one
-// below the other, where the processor multiplies such pairs and adds up in float32.
-struct Pair {
-  uint32_t bits;
-};
-template <>
-struct Vectors<Pair> {
-  typedef Word type;
-};
-
-template <class S>
-struct Factors {
-  using type = typename Arithmetic<S>::type;
-};
-
-inline Word broadcast(Pair x) { return Word{} + x.bits; }
-
-#if defined(__AVX512BF16__)
-template <>
-struct Factors<bf16> {
-  using type = Pair;
-};
-
-inline Vec<float> multiply_add(Word a, Word b, Vec<float> sum) {
-  return (Vec<float>)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
-}
-#endif
-
-template <class F>
-constexpr int kRows = std::is_same<F, Pair>::value ? 2 : 1;  // that a factor is of
-
-template <class T>
-inline Vec<T> broadcast(T x) {
-  return Vec<T>{} + x;
-}
-
-template <class V>
-inline V multiply_add(V a, V b, V sum) {
-  return sum + a * b;
-}
-
-// A padded plane: rows of ``stride`` hold the K / 2 zeros of each side and whole vectors.
+// A padded plane: rows of ``stride`` hold the zeros of each side, as many as half of a kernel
+// reaches, and whole vectors.
 template <class F, int K>
 struct Plane {
-  int64_t height, width, stride, size;
-  Plane(int64_t h, int64_t w) : height(h), width(w) {
-    stride = (w + kLanes<F> - 1) / kLanes<F> * kLanes<F> + K - 1;
-    size = (h + K - 1) * stride + kLanes<F>;
+  int64_t height, width, dilation, border, stride, size;
+  Plane(int64_t h, int64_t w, int64_t d) : height(h), width(w), dilation(d), border(K / 2 * d) {
+    stride = (w + kLanes<F> - 1) / kLanes<F> * kLanes<F> + 2 * border;
+    size = (h + 2 * border) * stride + kLanes<F>;
   }
   int64_t at(int64_t row, int64_t column) const {
-    return (row + K / 2) * stride + column + K / 2;
+    return (row + border) * stride + column + border;
   }
 };
 
@@ -299,13 +67,16 @@ void pad(const Plane<F, K>& plane, const S* from, F* padded) {
       for (int64_t row = 0; row < height; ++row)
         store(padded + plane.at(row, w), row_at(row, w));
     } else {
-      Word above = {};
-      for (int64_t row = 0; row < height; ++row) {
-        const Word bits = __builtin_convertvector(round_to_half(row_at(row, w)), Word);
-        store(padded + plane.at(row - 1, w), above | bits << 16);
-        above = bits;
+      for (int64_t phase = 0; phase < plane.dilation; ++phase) {
+        Word above = {};
+        int64_t row = phase;
+        for (; row < height; row += plane.dilation) {
+          const Word bits = __builtin_convertvector(round_to_half(row_at(row, w)), Word);
+          store(padded + plane.at(row - plane.dilation, w), above | bits << 16);
+          above = bits;
+        }
+        store(padded + plane.at(row - plane.dilation, w), above);
       }
-      store(padded + plane.at(height - 1, w), above);
     }
   };
   for (int64_t w = 0; w + lanes <= width; w += lanes) column(w);
@@ -319,6 +90,8 @@ template <class V>
 inline V keep(V v) {
 #if defined(__AVX512F__)
   asm("" : "+v"(v));
+#elif defined(__AVX__)
+  asm("" : "+x"(v));
 #endif
   return v;
 }
@@ -339,10 +112,11 @@ void taps(const T* weight, bool flip, F* out) {
       }
 }
 
-// One vector of ``Rows`` rows; each input row that is loaded serves all of them.
+// One vector of ``Rows`` rows, a dilation apart; each input row that is loaded serves all of them.
 template <class F, int K, int Rows, class T>
 inline void convolve_vector(
-    const F* padded, int64_t stride, const F* weight, T bias, T* out, int64_t width) {
+    const Plane<F, K>& plane, const F* padded, const F* weight, T bias, T* out) {
+  const int64_t down = plane.dilation * plane.stride, width = plane.dilation * plane.width;
   constexpr int step = kRows<F>;
   Vec<T> sums[Rows];
 #pragma GCC unroll 8
@@ -351,7 +125,7 @@ inline void convolve_vector(
   for (int j = 0; j < K; ++j) {
 #pragma GCC unroll 16
     for (int i = 0; i < Rows + K - 1; ++i) {
-      const Vec<F> x = keep(load(padded + i * stride + j));
+      const Vec<F> x = keep(load(padded + i * down + j * plane.dilation));
 #pragma GCC unroll 8
       for (int r = 0; r < Rows; ++r)
         if (i - r >= 0 && i - r < K && (i - r) % step == 0)
@@ -370,37 +144,43 @@ inline void convolve_rows(
   T* to = out + row * plane.width;
   int64_t w = 0;
   for (; w + lanes <= plane.width; w += lanes)
-    convolve_vector<F, K, Rows>(line + w, plane.stride, weight, bias, to + w, plane.width);
+    convolve_vector<F, K, Rows>(plane, line + w, weight, bias, to + w);
   if (w < plane.width) {  // the last vector overlaps the one before
     w = plane.width < lanes ? 0 : plane.width - lanes;
-    convolve_vector<F, K, Rows>(line + w, plane.stride, weight, bias, to + w, plane.width);
+    convolve_vector<F, K, Rows>(plane, line + w, weight, bias, to + w);
   }
 }
 
 // Padded plane -> (H, W), followed by up to one vector of anything.
 template <class F, int K, class T>
 void convolve(const Plane<F, K>& plane, const F* padded, const F* weight, T bias, T* out) {
-  int64_t row = 0;  // in order: where a vector is wider than a row, the next overwrites the excess
-  for (; row + 4 <= plane.height; row += 4)
-    convolve_rows<F, K, 4>(plane, padded, weight, bias, row, out);
+  const int64_t d = plane.dilation;
+  int64_t row = 0;
+  if (d == 1 || plane.width >= kLanes<T>)
+    for (; row + 4 * d <= plane.height; row += 4 * d)
+      for (int64_t phase = 0; phase < d; ++phase)
+        convolve_rows<F, K, 4>(plane, padded, weight, bias, row + phase, out);
+  // in order: where a vector is wider than a row, the next overwrites the excess
   for (; row < plane.height; ++row)
     convolve_rows<F, K, 1>(plane, padded, weight, bias, row, out);
 }
 
-// sums[i, j] += x[h + i, w + j] * g[h, w] over all h and w, both padded, for as many i from
-// ``First`` as there are registers for their sums. Each vector of x that is loaded serves all.
-// Of pairs of rows h goes over every second; the i of one call are all even or all odd.
+// sums[i, j] += x[h + i * d, w + j * d] * g[h, w] over all h and w, both padded, d the dilation, for
+// as many i from ``First`` as there are registers for their sums. Each vector of x that is loaded
+// serves all. Of pairs of rows h goes over every second; the i of one call are all even or all odd.
 template <class F, int K, int First = 0, class T>
 void correlate(const Plane<F, K>& plane, const F* x, const F* g, Vec<T>* sums) {
   constexpr int step = kRows<F>, left = (K - First + step - 1) / step;
-  constexpr int rows = left * K <= 28 ? left : 28 / K, next = First + rows * step;
+  constexpr int rows = left * K <= kSums ? left : (K <= kSums ? kSums / K : 1);
+  constexpr int next = First + rows * step;
+  const int64_t d = plane.dilation, end = plane.height + (rows - 1) * step * d;
   Vec<T> part[rows][K] = {};
-  for (int64_t row = 0; row < plane.height + (rows - 1) * step; row += step) {
-    const F* line = x + (row + First) * plane.stride;
+  for (int64_t row = 0; row < end; row += row % d == d - 1 ? (step - 1) * d + 1 : 1) {
+    const F* line = x + (row + First * d) * plane.stride;
     const F* lines[rows];  // of g; above and below it a row of the lower border, which is zero
     for (int i = 0; i < rows; ++i) {
-      const int64_t h = row - i * step;
-      lines[i] = g + plane.at(h >= 0 && h < plane.height ? h : plane.height + K / 2 - 1, 0);
+      const int64_t h = row - i * step * d;
+      lines[i] = g + plane.at(h >= 0 && h < plane.height ? h : plane.height + plane.border - 1, 0);
     }
     for (int64_t w = 0; w < plane.width; w += kLanes<F>) {
       Vec<F> grads[rows];
@@ -408,7 +188,7 @@ void correlate(const Plane<F, K>& plane, const F* x, const F* g, Vec<T>* sums) {
       for (int i = 0; i < rows; ++i) grads[i] = keep(load(lines[i] + w));
 #pragma GCC unroll 9
       for (int j = 0; j < K; ++j) {
-        const Vec<F> value = keep(load(line + w + j));
+        const Vec<F> value = keep(load(line + w + j * d));
 #pragma GCC unroll 9
         for (int i = 0; i < rows; ++i) part[i][j] = multiply_add(value, grads[i], part[i][j]);
       }
@@ -462,18 +242,17 @@ void activate_channel(T* values, T* slopes, int64_t count, double& mean, double&
 // Applies the activation to one channel, with its slopes where they are asked for, and measures.
 template <class S, class T>
 void activate_all(Activation a, T* values, T* slopes, int64_t count, double& mean, double& var) {
-  constexpr bool low = std::is_same<S, bf16>::value;
   if (a == kRelu)
-    slopes ? activate_channel<kRelu, true, low>(values, slopes, count, mean, var)
-           : activate_channel<kRelu, false, low>(values, slopes, count, mean, var);
+    slopes ? activate_channel<kRelu, true, kLow<S>>(values, slopes, count, mean, var)
+           : activate_channel<kRelu, false, kLow<S>>(values, slopes, count, mean, var);
   else
-    slopes ? activate_channel<kGelu, true, low>(values, slopes, count, mean, var)
-           : activate_channel<kGelu, false, low>(values, slopes, count, mean, var);
+    slopes ? activate_channel<kGelu, true, kLow<S>>(values, slopes, count, mean, var)
+           : activate_channel<kGelu, false, kLow<S>>(values, slopes, count, mean, var);
 }
 
 // The arguments that all functions share.
 struct Shape {
-  int64_t batch, channels, height, width, threads;
+  int64_t batch, channels, height, width, dilation, threads;
   Activation activation;
   int64_t area() const { return height * width; }
   int64_t plane(int64_t n, int64_t c) const { return (n * channels + c) * area(); }
@@ -643,7 +422,7 @@ template <class S, int K, class T = typename Arithmetic<S>::type>
 void mix(Shape s, bool residual, const S* x, const T* weight, const T* bias, Norm<T> norm, S* y,
          T* mean, T* variance) {
   using F = typename Factors<S>::type;
-  const Plane<F, K> plane(s.height, s.width);
+  const Plane<F, K> plane(s.height, s.width, s.dilation);
   const int64_t count = s.batch * s.area();
 #pragma omp parallel num_threads(s.threads)
   {
@@ -676,7 +455,7 @@ void mix_backward(Shape s, bool residual, const S* grad, const S* x, const T* we
                   const T* bias, Norm<T> norm, S* grad_x, T* grad_weight, T* grad_bias,
                   T* grad_norm_weight, T* grad_norm_bias) {
   using F = typename Factors<S>::type;
-  const Plane<F, K> plane(s.height, s.width);
+  const Plane<F, K> plane(s.height, s.width, s.dilation);
   const int64_t count = s.batch * s.area();
 #pragma omp parallel num_threads(s.threads)
   {
@@ -727,67 +506,5 @@ void mix_backward(Shape s, bool residual, const S* grad, const S* x, const T* we
   }
 }
 
+}  // namespace training
 }  // namespace
-
-// The functions that Python calls. Null pointers are absent parameters; false: not for this call.
-struct Call {
-  int64_t type;  // 0 float32, 1 bfloat16, 2 float64
-  int64_t batch, channels, height, width, kernel, threads, activation, residual;
-  double eps;
-  const void *x, *weight, *bias, *norm_weight, *norm_bias;
-  void *y, *mean, *variance;
-  const void* grad;
-  void *grad_x, *grad_weight, *grad_bias, *grad_norm_weight, *grad_norm_bias;
-};
-
-namespace {
-
-template <class S, int K>
-bool run(const Call& c) {
-  using T = typename Arithmetic<S>::type;
-  const Shape shape{c.batch, c.channels, c.height, c.width, c.threads, Activation(c.activation)};
-  const Norm<T> norm{(const T*)c.norm_weight, (const T*)c.norm_bias, c.eps};
-  const S* x = (const S*)c.x;
-  const T *weight = (const T*)c.weight, *bias = (const T*)c.bias;
-  const S* grad = (const S*)c.grad;
-  S* grad_x = (S*)c.grad_x;
-  T *grad_weight = (T*)c.grad_weight, *grad_bias = (T*)c.grad_bias;
-  T *grad_norm_weight = (T*)c.grad_norm_weight, *grad_norm_bias = (T*)c.grad_norm_bias;
-  if constexpr (K == 0) {
-    if (grad)
-      act_norm_backward<S>(shape, grad, x, bias, norm, grad_x, grad_bias, grad_norm_weight,
-                           grad_norm_bias);
-    else
-      act_norm<S>(shape, x, bias, norm, (S*)c.y, (T*)c.mean, (T*)c.variance);
-  } else {
-    if (grad)
-      mix_backward<S, K>(shape, c.residual, grad, x, weight, bias, norm, grad_x, grad_weight,
-                         grad_bias, grad_norm_weight, grad_norm_bias);
-    else
-      mix<S, K>(shape, c.residual, x, weight, bias, norm, (S*)c.y, (T*)c.mean, (T*)c.variance);
-  }
-  return true;
-}
-
-template <class S>
-bool run(const Call& call) {
-  switch (call.kernel) {
-    case 0: return run<S, 0>(call);
-    case 3: return run<S, 3>(call);
-    case 5: return run<S, 5>(call);
-    case 7: return run<S, 7>(call);
-    case 9: return run<S, 9>(call);
-  }
-  return false;
-}
-
-}  // namespace
-
-extern "C" bool sacm_run(const Call* call) {
-  switch (call->type) {
-    case 0: return run<float>(*call);
-    case 1: return run<bf16>(*call);
-    case 2: return run<double>(*call);
-  }
-  return false;
-}
