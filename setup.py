@@ -78,6 +78,7 @@ setup(
         'sacm_mm': ['py.typed'],
         'sacm_mm.kernels.cpu': ['csrc/*'],
         'sacm_mm.deploy': ['page_files/*', 'card_files/*'],
+        'sacm_mm.evaluation': ['templates/*.j2'],
         'sacm_mm.own_data': ['templates/*.j2'],
         'sacm_mm.studies': ['templates/*'],
     },

@@ -30,6 +30,7 @@ def test(
     show_dir: str | Path | None = None,
     wait_time: float = 2,
     grid: str | Path | None = None,
+    report: str | Path | None = None,
 ) -> dict[str, float]:
     """Test a model on the test data of its config.
 
@@ -49,6 +50,8 @@ def test(
         show_dir: Save painted predictions in this folder.
         wait_time: Seconds that ``show`` waits.
         grid: Save a sheet of pictures, image | truth | prediction, to this PNG.
+        report: Folder to make with figures of each class, the worst and the best pictures, and one
+            page of them.
 
     Returns:
         The figures by name.
@@ -77,6 +80,8 @@ def test(
         _save_predictions(cfg, str(out))
     if grid:
         _draw_grid(cfg, Path(grid))
+    if report:
+        _write_report(cfg, Path(report))
     cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='sacm_mm.ClassFiguresHook')]
     return build_runner(cfg, ('test_dataloader',), trust=trust).test()
 
@@ -135,4 +140,14 @@ def _draw_grid(cfg: Config, path: Path) -> None:
         raise UserError('--grid draws segmentation; use --show-dir for classification')
     check_writable(path.parent)
     hook = dict(type='sacm_mm.PictureGridHook', out=str(path))
+    cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
+
+
+def _write_report(cfg: Config, out: Path) -> None:
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise UserError(f"'{out}' exists and is not overwritten: choose another folder")
+    check_writable(out.parent)
+    if cfg.launcher != 'none':
+        raise UserError('--report is of one process: test without --launcher')
+    hook = dict(type='sacm_mm.ReportHook', out=str(out))
     cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]

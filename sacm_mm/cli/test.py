@@ -31,6 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--grid', help='save a picture grid, image | truth | prediction, to this PNG'
     )
+    parser.add_argument(
+        '--report',
+        metavar='FOLDER',
+        help='make a folder: figures of each class, confusion, the worst and best pictures, a page',
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -52,6 +57,9 @@ def run(args: argparse.Namespace) -> None:
         show_dir=args.show_dir,
         wait_time=args.wait_time,
         grid=args.grid,
+        report=args.report,
     )
+    if args.report:
+        print(f'{args.report}/index.html')
     if args.grid:
         print(args.grid)
