@@ -62,7 +62,7 @@ DETECT = [
 ]
 if has_detection():
     CONFIGS['retinanet'] = ('mmdet:retinanet/retinanet_r18_fpn_1x_coco.py', DETECT)
-QUICK = [('class_token', 'upernet'), ('beside', 'pspnet'), ('classifier', 'classifier')]
+QUICK = [('beside', 'upernet'), ('classifier', 'classifier')]
 
 
 def stock(host):
