@@ -207,7 +207,7 @@ def test_all_that_is_wrong_with_a_study_is_said_at_once(tmp_path):
     config = tmp_path / 'own.py'
     config.write_text(
         "train_cfg = dict(by_epoch=True, max_epochs=3)\nbudgets = dict(quick=dict(steps='many'))\n"
-        "study = dict(tittle='t', metric='mIoU', unit='%', size=64,\n"
+        "study = dict(titles='t', metric='mIoU', unit='%', size=64,\n"
         "    networks={'ResNet': 'resnet', 'resnet18': dict(budgets=['quik'])})\n"
     )
     with pytest.raises(UserError) as caught:
@@ -215,7 +215,7 @@ def test_all_that_is_wrong_with_a_study_is_said_at_once(tmp_path):
     said = str(caught.value)
     for part in (
         'model is missing', 'test_evaluator is missing', 'train_cfg.max_iters is missing',
-        'study.title is missing', 'study.tittle is no field: it is title?',
+        'study.title is missing', 'study.titles is no field: it is title?',
         'study.about is missing', 'study.metric_name is missing',
         'study.higher_is_better is missing', 'study.size is 64, not (height, width)',
         "budgets.quick.steps is 'many'", "'ResNet' is no name", "networks.ResNet is 'resnet'",
