@@ -535,7 +535,7 @@ def test_what_is_left_out_is_said(tmp_path):
 
 @pytest.fixture
 def made(tmp_path):
-    prepare_source('folder', folder_numbers(tmp_path, 24), tmp_path / 'mine',
+    prepare_source('folder', folder_numbers(tmp_path, 12), tmp_path / 'mine',
                    classes='background,car,tree')  # fmt: skip
     return tmp_path / 'mine'
 
@@ -591,7 +591,7 @@ def test_check_finds(name, made):
 def test_check_of_a_good_set_finds_nothing_wrong(made):
     report = check(made)
     assert not report.wrong
-    assert report.counts['train'] + report.counts['val'] + report.counts['test'] == 24
+    assert report.counts['train'] + report.counts['val'] + report.counts['test'] == 12
     assert [row.name for row in report.classes] == ['background', 'car', 'tree']
     assert any('background' in line for line in as_text(report))
 
