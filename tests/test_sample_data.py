@@ -308,6 +308,15 @@ def test_what_somebody_put_into_it_is_never_deleted(seed, name, tmp_path):
     assert files_of(tmp_path) == before
 
 
+def test_a_folder_of_the_first_version_is_named_as_that(tmp_path):
+    target = WRITERS['voc'](tmp_path, sizes=SMALL).path
+    (target / MARKER).write_text('{"set": "voc", "version": 1, "seed": 0, "files": 17}')
+    before = files_of(tmp_path)
+    with pytest.raises(UserError, match='is of an older version; remove it'):
+        WRITERS['voc'](tmp_path, sizes=SMALL)
+    assert files_of(tmp_path) == before
+
+
 def test_folder_with_missing_files_is_made_anew(tmp_path):
     target = WRITERS['voc'](tmp_path, sizes=SMALL).path
     before = files_of(target)

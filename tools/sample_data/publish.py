@@ -70,7 +70,9 @@ def _read(target: Path) -> dict[str, Any] | None:
     try:
         found = json.loads((target / MARKER).read_text())
         foreign = _checksums(target).items() - found['files'].items()
-    except (OSError, ValueError, KeyError, AttributeError):
+    except AttributeError:  # a count of files, as the first version noted it
+        raise UserError(f'{target} is of an older version; remove it') from None
+    except (OSError, ValueError, KeyError):
         raise UserError(
             f'{target} exists and is not sample data; move it away or choose another folder'
         ) from None
