@@ -33,6 +33,12 @@ def test_a_run_is_recorded_with_what_it_was_made_of(trained, tested, tmp_path):
     for part in (result['train'], result['test']['whole']):
         assert part['stamp']['cpu'] and part['stamp']['torch'] and part['stamp']['cores'] >= 1
     assert 0 <= result['test']['whole']['figures']['mIoU'] <= 100
+    of_classes = result['test']['whole']['classes']['IoU']
+    known = [iou for iou in of_classes.values() if iou is not None]
+    assert len(of_classes) == 11 and known
+    assert sum(known) / len(known) == pytest.approx(
+        result['test']['whole']['figures']['mIoU'], abs=0.02
+    )
     kept = {path.name for path in out.iterdir()}
     assert kept == {
         *(
