@@ -33,11 +33,19 @@ COSTS = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of a report: its file, what it shows, and the heading that it stands under."""
+    """A picture of a report.
+
+    Attributes:
+        name: Its file.
+        caption: What it shows.
+        heading: What it stands under; the plots of costs share one.
+        wide: It scrolls rather than shrinks on a phone.
+    """
 
     name: str
     caption: str
     heading: str = ''
+    wide: bool = False
 
 
 def draw_plots(results: StudyResults, out: Path) -> list[Picture]:

@@ -16,6 +16,7 @@ _SAMPLES = Picture(
     'samples.webp',
     'the first run of each network, the best on top',
     'The same test images under every network',
+    wide=True,
 )
 
 
