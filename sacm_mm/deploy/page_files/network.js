@@ -20,7 +20,7 @@ async function loadNetwork(about) {
     model = await bytesOf('model');
   } else {
     ort = await import(new URL('./ort.wasm.bundle.min.mjs', location.href));
-    ort.env.wasm.wasmPaths = new URL('./', location.href).href;
+    ort.env.wasm.wasmPaths = { wasm: new URL('./ort-wasm-simd-threaded.wasm', location.href).href };
     ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, 8) : 1;
     model = new Uint8Array(await (await fetch('model.onnx')).arrayBuffer());
   }
