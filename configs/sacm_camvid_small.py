@@ -5,5 +5,5 @@ model = dict(
     decode_head=dict(in_channels=[128] * 4, in_index=[0, 1, 2, 3]),
 )
 train_dataloader = dict(batch_size=3)
-train_cfg = dict(max_iters=2200, val_interval=1100)  # 18 epochs
+train_cfg = dict(max_iters=1800, val_interval=900)  # 15 epochs
 default_hooks = dict(checkpoint=dict(interval=200))
