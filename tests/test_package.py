@@ -19,7 +19,7 @@ import sacm_mm
 ROOT = Path(__file__).resolve().parents[1]
 
 # Used where they are installed: Triton comes with PyTorch's builds for GPUs.
-OPTIONAL = {'timm', 'transformers', 'triton'}
+OPTIONAL = {'mmdet', 'timm', 'transformers', 'triton'}
 # Modules whose distribution has another name.
 DISTRIBUTIONS = {
     'PIL': 'pillow',

@@ -41,36 +41,37 @@ def check_keywords(part: dict, kind: Any, name: str) -> None:
     Raises:
         UserError: A key is not known to the class nor to those that it inherits from.
     """
-    known = _parameters(kind)
-    if known is None:
-        return
+    known, takes_more = _parameters(kind)
     for key in part:
         if key in known or key in _GIVEN:
             continue
-        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+        # what takes anything, as the host's CheckpointHook does, is still misspelt at times
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.85 if takes_more else 0.5)
+        if takes_more and not near:
+            continue
         hint = f"did you mean '{near[0]}'?" if near else f'it takes {", ".join(sorted(known))}'
         raise UserError(f"'{name}' of the config has no '{key}': {hint}")
 
 
-def _parameters(kind: Any) -> set[str] | None:
-    """Return the names of all parameters; None where anything is taken."""
+def _parameters(kind: Any) -> tuple[set[str], bool]:
+    """Return the names of all parameters, and whether others are taken too."""
     known: set[str] = set()
     takes_more = False
     for owner in kind.__mro__ if inspect.isclass(kind) else (kind,):
         if owner is object:
-            return None if takes_more else known  # what is handed on to a part of it
+            return known, takes_more  # more is handed on to a part of it
         function = vars(owner).get('__init__') if inspect.isclass(owner) else owner
         if function is None:
             continue
         try:
             parameters = inspect.signature(function).parameters.values()
         except (TypeError, ValueError):  # not written in Python
-            return None
+            return set(), True
         known |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            return known - {'self'}
+            return known - {'self'}, False
         takes_more = True
-    return None
+    return known, True
 
 
 def check_loggers(cfg: Config) -> None:
