@@ -27,7 +27,7 @@ METAFILE = Path('configs/metafile.yml')
 TOOL = 'tools/maintenance/model_zoo.py'
 PAGES = ('README.md', 'docs/configs.md', 'docs/results.md')
 _BLOCK = re.compile(r'(<!-- (zoo|study|configs):? ?(\w*) -->\n)(.*?)(<!-- end -->)', re.DOTALL)
-_FOLDER_LINK = re.compile(r'\[(`?[^]`]+`?)\]\((?:results|configs)/[^)]*\)')
+_FOLDER_LINK = re.compile(r'\[([^]]+)\]\((?:results|configs)/[^)]*\)')
 _TASKS = {
     'mIoU': 'Semantic Segmentation',
     'Top 1 Accuracy': 'Image Classification',
