@@ -89,7 +89,6 @@ pipeline = [dict(type='LoadImageFromFile'), dict(type='PackSegInputs')]
 test_dataloader = dict(dataset=dict(_delete_=True, type='BaseSegDataset', test_mode=True,
     metainfo=dict(classes=tuple('abcdefghijk')), img_suffix='a.png', pipeline=pipeline,
     data_prefix=dict(img_path='{pictures}')))
-test_evaluator = dict(type='IoUMetric', format_only=True, output_dir='{tmp_path}/host')
 """)
     out = tmp_path / 'out'
     done = run_tool(
@@ -98,3 +97,10 @@ test_evaluator = dict(type='IoUMetric', format_only=True, output_dir='{tmp_path}
     )  # fmt: skip
     assert done.code == 0, done.err
     assert sorted(str(p.relative_to(out)) for p in out.rglob('*.png')) == ['one/a.png', 'two/a.png']
+    for flags in ([], ['--out', tmp_path / 'other', '--grid', tmp_path / 'g.png']):
+        done = run_tool(
+            'test', config, trained, '--work-dir', tmp_path / 'v', *flags,
+            '--cfg-options', *TINY_CAMVID,
+        )  # fmt: skip
+        assert 'have no truth to' in done.error
+        assert not (tmp_path / 'v').exists()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config, ConfigDict
+from torch import nn
 
 from sacm_mm.apis.runner import build_runner, prepare_run
 from sacm_mm.apis.sources import find_model
@@ -83,7 +85,40 @@ def test(
     if report:
         _write_report(cfg, Path(report))
     cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='sacm_mm.ClassFiguresHook')]
-    return build_runner(cfg, ('test_dataloader',), trust=trust).test()
+
+    def ready(cfg: Config, model: nn.Module, built: dict[str, dict]) -> None:
+        dataset = built['test_dataloader']['dataset']
+        _check_truth(cfg, dataset, unscored=bool(out or show_dir), compared=bool(grid or report))
+
+    return build_runner(cfg, ('test_dataloader',), ready, trust=trust).test()
+
+
+def _check_truth(cfg: Config, dataset: Any, unscored: bool, compared: bool) -> None:
+    """Score nothing where the pictures have no truth, or refuse to.
+
+    Raises:
+        UserError: There is nothing to do without truth.
+    """
+    sample = dataset[0].get('data_samples') if len(dataset) else None
+    sample = sample[0] if isinstance(sample, list) else sample  # test-time augmentation
+    if sample is None or any(key.startswith('gt_') for key in [*sample.keys()]):
+        return
+    evaluators = cfg.test_evaluator
+    evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
+    scoring = [part for part in evaluators if not part.get('format_only')]
+    if compared:
+        raise UserError(
+            'the pictures of test_dataloader have no truth to compare with: leave out --grid and '
+            '--report; --show-dir draws what is predicted'
+        )
+    if scoring and not unscored:
+        raise UserError(
+            'the pictures of test_dataloader have no truth to score: give --out or --show-dir to '
+            'write what is predicted, or sacm predict'
+        )
+    if scoring:
+        print('the pictures have no truth: nothing is scored')
+        cfg.test_evaluator = [part for part in evaluators if part not in scoring]
 
 
 def _use_weights(cfg: Config, checkpoint: str, runtime: str | None, trust: bool) -> None:
