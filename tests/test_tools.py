@@ -28,6 +28,17 @@ def test_training_writes_checkpoint_and_logs(trained):
     assert [row['step'] for row in rows if 'mIoU' in row] == [4]
 
 
+def test_the_console_shows_a_run_in_few_lines_and_the_log_all_of_it(train, work, data):
+    done = train(options=['train_cfg.max_iters=2', 'default_hooks.logger.interval=1'])
+    console = done.out + done.err
+    assert 'SAConvMixer' in console and '2 steps' in console
+    assert 'Iter(train)' in console and 'loss: ' in console
+    assert '|   Class    |  IoU' in console
+    for chatter in ('Runtime environment', 'optim_wrapper = dict', 'Hooks will be executed'):
+        assert chatter not in console
+        assert chatter in next(work.glob('*/*.log')).read_text()
+
+
 def test_resume_goes_on_where_the_checkpoint_ends(trained, train, work, data):
     shutil.copytree(trained, work)
     (work / 'last_checkpoint').write_text('/moved/from/here/iter_4.pth')

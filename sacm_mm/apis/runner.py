@@ -13,10 +13,12 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_distributed
+from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.runner import Runner, set_random_seed
 
 from sacm_mm.apis.checks import build_part, check_heads, check_types
+from sacm_mm.apis.console import quiet_console, summary
 from sacm_mm.apis.fits import check_fits
 from sacm_mm.apis.keywords import (
     check_loggers,
@@ -45,6 +47,12 @@ class _Runner(Runner):
     """The host's runner, whose config in the work dir is that of the training, and is whole."""
 
     start_weights: dict[str, torch.Tensor] | None = None  # of another training
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """Build the host's logger: the file gets all, the console what a person reads."""
+        logger = super().build_logger(*args, **kwargs)
+        quiet_console(logger)
+        return logger
 
     def load_or_resume(self) -> None:
         """Load what the config names; then the weights to start from, if nothing is resumed."""
@@ -115,7 +123,8 @@ def build_runner(
     if cfg.get('load_from') and (cfg.get('resume') or 'train_dataloader' not in loaders):
         check_weights_of(inner, read_weights(cfg.load_from, trust), cfg.load_from, cfg)
     built = {name: _build_data(cfg[name], name) for name in loaders if cfg.get(name) is not None}
-    check_fits(inner, {name: loader['dataset'] for name, loader in built.items()})
+    datasets = {name: loader['dataset'] for name, loader in built.items()}
+    check_fits(inner, datasets)
     if ready is not None:
         ready(cfg, inner, built)
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
@@ -123,7 +132,8 @@ def build_runner(
     runner = _runner(cfg, model, built)
     if not is_distributed():
         _set_random_state(drawn)
-    runner.logger.info(stamp_line())
+    for line in (*summary(cfg, inner, datasets), stamp_line()):
+        runner.logger.info(line)
     return runner
 
 

@@ -23,8 +23,8 @@ from sacm_mm.registry import HOOKS
 class ProgressBarHook(Hook):
     """Show iterations, elapsed and remaining time of training and testing on a terminal.
 
-    Log lines scroll above the bar. Where the output is not a terminal nothing is drawn: the host's
-    log lines carry the ETA there.
+    Other log lines scroll above the bar. Where the output is not a terminal nothing is drawn: the
+    host's log lines carry the ETA there.
     """
 
     priority = 'VERY_LOW'
@@ -53,12 +53,14 @@ class ProgressBarHook(Hook):
         for handler in runner.logger.handlers:
             if type(handler) is logging.StreamHandler:
                 self._streams.append((handler, handler.setStream(sys.stdout)))
+                handler.addFilter(_is_no_step)
 
     def _stop(self) -> None:
         if self._progress is None:
             return
         for handler, stream in self._streams:
             handler.setStream(stream)
+            handler.removeFilter(_is_no_step)
         self._streams.clear()
         self._progress.stop()
         self._progress = None
@@ -93,3 +95,8 @@ class ProgressBarHook(Hook):
     def after_test(self, runner: Runner) -> None:
         """End the bar."""
         self._stop()
+
+
+def _is_no_step(record: logging.LogRecord) -> bool:
+    """The bar shows what the log lines of training steps say."""
+    return '(train)' not in record.getMessage()
