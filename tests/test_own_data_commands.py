@@ -8,7 +8,7 @@ from PIL import Image
 from sacm_mm.cli.main import main
 
 # a work dir says all, so that nothing but the network's size and the length are changed
-_DENSE = [
+DENSE = [
     'model.backbone.arch=d16-l2-k3-p4',
     'model.decode_head.in_channels=16',
     'model.decode_head.upscale_factor=4',
@@ -16,12 +16,12 @@ _DENSE = [
     'train_cfg.val_interval=2',
     'default_hooks.checkpoint.interval=2',
 ]
-_CLASSES = [
+CLASSES = [
     'model.backbone.arch=d16-l2-k3-p4',
     'model.head.in_channels=16',
     'train_cfg.max_epochs=1',
 ]
-_LOADERS = [
+LOADERS = [
     f'{part}_dataloader.{option}'
     for part in ('train', 'val', 'test')
     for option in ('num_workers=0', 'persistent_workers=False')
@@ -47,7 +47,7 @@ def test_five_commands(name, tmp_path, monkeypatch, capfd):
     kind, write, options, photos = SOURCES[name]
     monkeypatch.chdir(tmp_path)
     paths = write(tmp_path)
-    changes = [*(_CLASSES if name == 'classes' else _DENSE), *_LOADERS]
+    changes = [*(CLASSES if name == 'classes' else DENSE), *LOADERS]
 
     def run(*arguments):
         code = main([str(argument) for argument in arguments])

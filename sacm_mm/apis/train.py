@@ -12,7 +12,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from sacm_mm.apis.fast import optim_wrappers, use_amp, use_fast
+from sacm_mm.apis.extras import add_extras, use_fold
+from sacm_mm.apis.fast import use_amp, use_fast
 from sacm_mm.apis.runner import build_runner, prepare_run
 from sacm_mm.apis.sources import own_config
 from sacm_mm.core.checkpoints import find_checkpoint
@@ -21,7 +22,6 @@ from sacm_mm.core.errors import UserError, causes
 from sacm_mm.core.files import lock_folder
 
 _PATIENCE_S = 10.0  # the loaders' workers of a killed run hold its folder for some seconds
-_LOGGERS = {'tensorboard': 'Tensorboard', 'wandb': 'Wandb', 'mlflow': 'MLflow'}
 
 
 def train(
@@ -38,6 +38,10 @@ def train(
     fast: bool = False,
     ema: bool = False,
     accumulate: int = 1,
+    patience: int | None = None,
+    balanced: bool = False,
+    folds: int | None = None,
+    fold: int | None = None,
     loggers: Sequence[str] = (),
     launcher: str = 'none',
     trust: bool = False,
@@ -58,6 +62,10 @@ def train(
         fast: What trains fastest on this machine, see ``use_fast``.
         ema: Validate and save the running average of the weights.
         accumulate: Batches that one step of the optimizer sums up.
+        patience: Stop after so many validations without a better figure.
+        balanced: Draw pictures with rare classes more often.
+        folds: Divide the data of ``sacm data`` into so many folds, train on all of them but one.
+        fold: Number of the one that is validated on, from 1 on.
         loggers: ``tensorboard``, ``wandb``, ``mlflow``: beside those of the config.
         launcher: How the processes of a distributed run were started.
         trust: Take checkpoints that run code.
@@ -78,9 +86,11 @@ def train(
         from sacm_mm.swap import swap_for_training
 
         cfg = swap_for_training(cfg, backbone)
+    if folds is not None or fold is not None:
+        use_fold(cfg, folds, fold)
     cfg = prepare_train(cfg, work_dir, resume, amp, fast, launcher)
     _check_work_dir(cfg, overwrite)
-    _add_extras(cfg, ema, accumulate, loggers)
+    add_extras(cfg, ema, accumulate, patience, balanced, loggers)
     start: dict[str, Tensor] = {}
     with ExitStack() as held:
 
@@ -137,21 +147,6 @@ def _remove_checkpoints(folder: Path, keep: str | None) -> None:
     for path in (*folder.glob('*.pth'), folder / 'last_checkpoint'):
         if keep is None or path.resolve() != Path(keep).resolve():
             path.unlink(missing_ok=True)
-
-
-def _add_extras(cfg: Config, ema: bool, accumulate: int, loggers: Sequence[str]) -> None:
-    if ema:
-        cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='EMAHook')]
-    if accumulate > 1:
-        for wrapper in optim_wrappers(cfg):
-            wrapper['accumulative_counts'] = accumulate
-    for name in loggers:
-        if name not in _LOGGERS:
-            raise UserError(f"there is no logger '{name}': choose of {', '.join(_LOGGERS)}")
-        backends = list((cfg.get('visualizer') or {}).get('vis_backends') or ())
-        kind = f'{_LOGGERS[name]}VisBackend'
-        if kind not in [backend['type'] for backend in backends]:
-            cfg.visualizer['vis_backends'] = [*backends, dict(type=kind)]
 
 
 def prepare_train(

@@ -43,6 +43,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='batches summed up in a step',
     )
     parser.add_argument(
+        '--patience',
+        type=positive,
+        metavar='N',
+        help='stop after N validations without a better figure',
+    )
+    parser.add_argument(
+        '--balanced', action='store_true', help='draw pictures with rare classes more often'
+    )
+    parser.add_argument(
+        '--folds', type=positive, metavar='N', help='divide the data of sacm data into N folds'
+    )
+    parser.add_argument(
+        '--fold', type=positive, metavar='K', help='the one to validate on; the others train'
+    )
+    parser.add_argument(
         '--logger', nargs='+', default=[], metavar='NAME', help='tensorboard, wandb, mlflow'
     )
     parser.add_argument(
@@ -79,6 +94,10 @@ def run(args: argparse.Namespace) -> None:
         minutes=args.minutes,
         ema=args.ema,
         accumulate=args.accumulate,
+        patience=args.patience,
+        balanced=args.balanced,
+        folds=args.folds,
+        fold=args.fold,
         loggers=args.logger,
         trust=args.trust,
         amp=args.amp,

@@ -15,11 +15,16 @@ from sacm_mm.registry import DATASETS
 
 from . import dataset_file
 from .depth import CheckedDepthDataset
+from .folds import folds_of
 from .picture_files import find_pictures
 from .segmentation import CheckedSegDataset
 from .transforms import use_checked_loaders
 
 _HOW_TO_GET = "name a folder that 'sacm data' wrote as data_root, or set data_prefix"
+
+
+Fold = Sequence[int] | None  # its number, from 1 on, and how many there are
+_FOLDED = ('train', 'val')  # parts that folds are made of; test stays what it is
 
 
 class _FolderMixin:
@@ -34,48 +39,77 @@ class _FolderMixin:
         if self.ann_file:  # a list of names, as the hosts read it
             return super()._list_samples()  # type: ignore[misc]
         folder = Path(self.data_prefix['img_path'])
-        return [self._sample(path, path.relative_to(folder)) for path in find_pictures(folder)]
+        pictures = find_pictures(folder) if self._fold is None else self._of_fold(folder)
+        return [self._sample(path, path.relative_to(folder)) for path in pictures]
 
     def _sample(self, path: Path, name: Path) -> dict:
         raise NotImplementedError
 
-
-def _known(data_root: str, split: str | None, task: str, options: dict) -> dict:
-    """Take classes and folders from ``dataset.yaml`` where they are not given.
-
-    Raises:
-        UserError: There is no such file, it is of another task, or the part does not exist.
-    """
-    if split is None:
-        return {'data_root': data_root, **options}
-    folder = Path(data_root)
-    content = dataset_file.read_dataset_file(folder)
-    if content['task'] != task:
-        raise UserError(
-            f"'{folder}' is a data set of {content['task']}, not of {task}: take the ready config "
-            'in it'
+    def _of_fold(self, folder: Path, by_class: bool = False) -> list[Path]:
+        """List the pictures that a fold validates on, or those that it trains on."""
+        assert self._fold is not None
+        number, folds = self._fold
+        wishes = dataset_file.read_dataset_file(Path(self.data_root)).get('split') or {}
+        parts = [folder / part for part in _FOLDED if (folder / part).is_dir()]
+        found = [(path, path.relative_to(p)) for p in parts for path in find_pictures(p)]
+        chosen = folds_of(
+            [name.with_suffix('').as_posix() for _, name in found],
+            folds,
+            int(wishes.get('seed') or 0),
+            wishes.get('group'),
+            [name.parts[0] for _, name in found] if by_class else None,
         )
-    counts = content.get('counts') or {}
-    if not counts.get(split):
-        there = ', '.join(part for part in counts if counts[part])
-        raise UserError(f"'{folder}' has no part '{split}': it has {there}")
-    classes = dataset_file.categories(content, folder / dataset_file.NAME)
-    meta: dict[str, Any] = {}
-    if classes:
-        meta = dict(
-            classes=tuple(c.name for c in classes), palette=[list(c.colour) for c in classes]
-        )
-    prefix = {'img_path': f'images/{split}'}
-    if task == 'segmentation':
-        prefix['seg_map_path'] = f'masks/{split}'
-    if task == 'depth':
-        prefix['depth_map_path'] = f'depth/{split}'
-    return {
-        'data_root': data_root,
-        **options,
-        'metainfo': {**meta, **(options.get('metainfo') or {})},
-        'data_prefix': {**prefix, **(options.get('data_prefix') or {})},
-    }
+        held_out = self._split == 'val'
+        return [path for (path, _), fold in zip(found, chosen) if (fold == number) == held_out]
+
+    def _known(
+        self, data_root: str, split: str | None, fold: Fold, task: str, options: dict
+    ) -> dict:
+        """Take classes and folders from ``dataset.yaml`` where they are not given.
+
+        Raises:
+            UserError: There is no such file, it is of another task, or the part does not exist.
+        """
+        self._split, self._fold = split, fold
+        _check_fold(split, fold)
+        if split is None:
+            return {'data_root': data_root, **options}
+        folder = Path(data_root)
+        content = dataset_file.read_dataset_file(folder)
+        if content['task'] != task:
+            raise UserError(
+                f"'{folder}' is a data set of {content['task']}, not of {task}: take the ready "
+                'config in it'
+            )
+        counts = content.get('counts') or {}
+        if not counts.get(split):
+            there = ', '.join(part for part in counts if counts[part])
+            raise UserError(f"'{folder}' has no part '{split}': it has {there}")
+        classes = dataset_file.categories(content, folder / dataset_file.NAME)
+        meta: dict[str, Any] = {}
+        if classes:
+            meta = dict(
+                classes=tuple(c.name for c in classes), palette=[list(c.colour) for c in classes]
+            )
+        truth = {'segmentation': ('seg_map_path', 'masks'), 'depth': ('depth_map_path', 'depth')}
+        folders = dict([('img_path', 'images'), *([truth[task]] if task in truth else [])])
+        # a fold has pictures of two parts
+        prefix = {key: name if fold else f'{name}/{split}' for key, name in folders.items()}
+        return {
+            'data_root': data_root,
+            **options,
+            'metainfo': {**meta, **(options.get('metainfo') or {})},
+            'data_prefix': {**prefix, **(options.get('data_prefix') or {})},
+        }
+
+
+def _check_fold(split: str | None, fold: Fold) -> None:
+    if fold is None:
+        return
+    if split not in _FOLDED:
+        raise UserError(f"folds are made of the parts train and val, not of '{split}'")
+    if len(fold) != 2 or fold[1] < 2 or not 1 <= fold[0] <= fold[1]:
+        raise UserError(f'fold {list(fold)} is none: give its number and how many, (2, 5)')
 
 
 @DATASETS.register_module()
@@ -90,6 +124,7 @@ class FolderSegDataset(_FolderMixin, CheckedSegDataset):
     Args:
         data_root: Folder of the data set.
         split: Part of a folder of ``sacm data``: train, val or test.
+        fold: ``(2, 5)``: of train and val together a fifth is validated on, and the rest trains.
         seg_map_suffix: Ending of the masks in place of the pictures'.
         **kwargs: ``mmseg.BaseSegDataset``'s.
 
@@ -102,9 +137,10 @@ class FolderSegDataset(_FolderMixin, CheckedSegDataset):
         data_root: str = '',
         split: str | None = None,
         seg_map_suffix: str = '.png',
+        fold: Fold = None,
         **kwargs,
     ) -> None:
-        kwargs = _known(data_root, split, 'segmentation', kwargs)
+        kwargs = self._known(data_root, split, fold, 'segmentation', kwargs)
         super().__init__(seg_map_suffix=seg_map_suffix, **kwargs)
 
     def _sample(self, path: Path, name: Path) -> dict:
@@ -126,6 +162,7 @@ class FolderDepthDataset(_FolderMixin, CheckedDepthDataset):
     Args:
         data_root: Folder of the data set.
         split: Part of a folder of ``sacm data``: train, val or test.
+        fold: ``(2, 5)``: of train and val together a fifth is validated on, and the rest trains.
         **kwargs: ``CheckedDepthDataset``'s.
 
     Raises:
@@ -134,8 +171,10 @@ class FolderDepthDataset(_FolderMixin, CheckedDepthDataset):
 
     METAINFO: dict = {'classes': (), 'palette': []}
 
-    def __init__(self, data_root: str = '', split: str | None = None, **kwargs) -> None:
-        super().__init__(**_known(data_root, split, 'depth', kwargs))
+    def __init__(
+        self, data_root: str = '', split: str | None = None, fold: Fold = None, **kwargs
+    ) -> None:
+        super().__init__(**self._known(data_root, split, fold, 'depth', kwargs))
 
     def _sample(self, path: Path, name: Path) -> dict:
         info: dict[str, Any] = dict(
@@ -153,7 +192,7 @@ class FolderDepthDataset(_FolderMixin, CheckedDepthDataset):
 
 
 @DATASETS.register_module()
-class FolderClsDataset(MMPretrainDataset):
+class FolderClsDataset(_FolderMixin, MMPretrainDataset):
     """Pictures of any kind and suffix in folders of their classes' names.
 
     Layout with ``split``: ``<data_root>/images/<split>/<class>/*``, see ``FolderSegDataset``;
@@ -162,6 +201,7 @@ class FolderClsDataset(MMPretrainDataset):
     Args:
         data_root: Folder of the data set.
         split: Part of a folder of ``sacm data``: train, val or test.
+        fold: ``(2, 5)``: of train and val together a fifth is validated on, and the rest trains.
         pipeline: Transforms; the hosts' loaders are replaced by those that name what is wrong.
         **kwargs: ``mmpretrain.BaseDataset``'s.
 
@@ -174,11 +214,12 @@ class FolderClsDataset(MMPretrainDataset):
         data_root: str = '',
         split: str | None = None,
         pipeline: Sequence = (),
+        fold: Fold = None,
         **kwargs,
     ) -> None:
         if isinstance(kwargs.get('data_prefix'), str):
             kwargs['data_prefix'] = dict(img_path=kwargs['data_prefix'])
-        kwargs = _known(data_root, split, 'classification', kwargs)
+        kwargs = self._known(data_root, split, fold, 'classification', kwargs)
         super().__init__(ann_file='', pipeline=use_checked_loaders(list(pipeline)), **kwargs)
 
     def load_data_list(self) -> list[dict]:
@@ -186,19 +227,20 @@ class FolderClsDataset(MMPretrainDataset):
         root = Path(self.data_prefix.get('img_path') or self.data_root)
         if not fileio.isdir(str(root)):
             raise UserError(f"data folder '{root}' does not exist: {_HOW_TO_GET}")
-        folders = sorted(
-            p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith('.')
-        )
-        classes = list(self.metainfo.get('classes') or folders)
-        unknown = sorted(set(folders) - set(classes))
+        parts = [root / part for part in _FOLDED] if self._fold else [root]
+        folders = {p.name for part in parts if part.is_dir() for p in part.iterdir() if p.is_dir()}
+        folders = {name for name in folders if not name.startswith('.')}
+        classes = list(self.metainfo.get('classes') or sorted(folders))
+        unknown = sorted(folders - set(classes))
         if unknown:
-            raise UserError(f"folder '{root / unknown[0]}' is none of the classes {classes}")
+            raise UserError(f"folder '{unknown[0]}' in '{root}' is none of the classes {classes}")
         self._metainfo['classes'] = tuple(classes)
-        found = [
-            dict(img_path=str(path), gt_label=label)
-            for label, name in enumerate(classes)
-            for path in (find_pictures(root / name) if name in folders else ())
-        ]
-        if not found:
+        if self._fold:
+            pictures = [(p, p.relative_to(root).parts[1]) for p in self._of_fold(root, True)]
+        else:
+            there = [name for name in classes if name in folders]
+            pictures = [(path, name) for name in there for path in find_pictures(root / name)]
+        if not pictures:
             raise UserError(f"no pictures in '{root}': it needs one folder a class")
-        return found
+        label = {name: number for number, name in enumerate(classes)}
+        return [dict(img_path=str(path), gt_label=label[name]) for path, name in pictures]

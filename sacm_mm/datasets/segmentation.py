@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from mmengine import fileio
 from mmseg.datasets import ADE20KDataset as MMSegADE20KDataset
 from mmseg.datasets import BaseSegDataset, PascalVOCDataset
@@ -11,7 +12,7 @@ from mmseg.datasets import CityscapesDataset as MMSegCityscapesDataset
 from sacm_mm.core.errors import UserError
 from sacm_mm.registry import DATASETS
 
-from .transforms import IGNORE_LABEL, use_checked_loaders
+from .transforms import IGNORE_LABEL, LoadAnnotations, use_checked_loaders
 
 
 class CheckedSegDataset(BaseSegDataset):
@@ -64,6 +65,14 @@ class CheckedSegDataset(BaseSegDataset):
             self._check_files(info)
             info['num_classes'] = len(self.metainfo['classes'])
         return data_list
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Return the classes in a picture, of its mask; for balanced sampling."""
+        info = self.get_data_info(idx)
+        if 'seg_map_path' not in info:
+            return []
+        found = np.unique(LoadAnnotations()(info)['gt_seg_map'])
+        return [int(label) for label in found if label != IGNORE_LABEL]
 
     def _list_samples(self) -> list[dict]:
         """List the samples without looking at their files."""

@@ -3,6 +3,7 @@
 from .checkpoint import CheckpointHook
 from .class_figures import ClassFiguresHook
 from .class_pictures import ClsVisualizationHook
+from .early_stopping import EarlyStoppingHook
 from .exact_resume import (
     DefaultSampler,
     InfiniteSampler,
@@ -17,6 +18,7 @@ from .picture_grid import PictureGridHook
 from .progress_bar import ProgressBarHook
 from .safe_training import StopOnNonFiniteHook, StopOnSignalHook
 from .save_predictions import SavePredictionsHook
+from .val_loss import ValLossHook
 from .whiten_stem import WhitenStemHook
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     'ClassFiguresHook',
     'ClsVisualizationHook',
     'DefaultSampler',
+    'EarlyStoppingHook',
     'FastTrainingHook',
     'InfiniteSampler',
     'KeepSamplesHook',
@@ -36,5 +39,6 @@ __all__ = [
     'SeedStepsHook',
     'StopOnNonFiniteHook',
     'StopOnSignalHook',
+    'ValLossHook',
     'WhitenStemHook',
 ]

@@ -18,6 +18,8 @@ from mmengine.runner import Runner
 from sacm_mm.datasets.seeding import Draw, seed_everything, seed_pipeline
 from sacm_mm.registry import DATA_SAMPLERS, HOOKS
 
+from .balance import Balance
+
 
 def _seed(dataset: Sized) -> None:
     if not seed_pipeline(dataset):
@@ -27,33 +29,52 @@ def _seed(dataset: Sized) -> None:
         )
 
 
+def _as_it_is(index: int, epoch: int) -> int:
+    return index
+
+
 @DATA_SAMPLERS.register_module()
 class InfiniteSampler(MMEngineInfiniteSampler):
-    """The host's sampler, whose indices carry the seeds of their augmentation."""
+    """The host's sampler, whose indices carry the seeds of their augmentation.
 
-    def __init__(self, dataset: Sized, *args: Any, **kwargs: Any) -> None:
+    Args:
+        dataset: What is drawn from.
+        balanced: Draw pictures with rare classes more often.
+        *args: The host's, as ``**kwargs``.
+    """
+
+    def __init__(self, dataset: Sized, *args: Any, balanced: bool = False, **kwargs: Any) -> None:
         super().__init__(dataset, *args, **kwargs)
         _seed(dataset)
+        self._balance = Balance(dataset, self.seed) if balanced else _as_it_is
 
     def _indices_of_rank(self) -> Iterator[int]:
         for place, index in enumerate(super()._indices_of_rank()):
             number = place * self.world_size + self.rank
-            yield Draw(index, self.seed, number, number // self.size)
+            epoch = number // self.size
+            yield Draw(self._balance(index, epoch), self.seed, number, epoch)
 
 
 @DATA_SAMPLERS.register_module()
 class DefaultSampler(MMEngineDefaultSampler):
-    """The host's sampler of epochs, whose indices carry the seeds of their augmentation."""
+    """The host's sampler of epochs, whose indices carry the seeds of their augmentation.
 
-    def __init__(self, dataset: Sized, *args: Any, **kwargs: Any) -> None:
+    Args:
+        dataset: What is drawn from.
+        balanced: Draw pictures with rare classes more often.
+        *args: The host's, as ``**kwargs``.
+    """
+
+    def __init__(self, dataset: Sized, *args: Any, balanced: bool = False, **kwargs: Any) -> None:
         super().__init__(dataset, *args, **kwargs)
         _seed(dataset)
+        self._balance = Balance(dataset, self.seed) if balanced else _as_it_is
 
     def __iter__(self) -> Iterator[int]:
         first = self.epoch * self.total_size
         for place, index in enumerate(super().__iter__()):
             number = first + place * self.world_size + self.rank
-            yield Draw(index, self.seed, number, self.epoch)
+            yield Draw(self._balance(index, self.epoch), self.seed, number, self.epoch)
 
 
 @DATA_SAMPLERS.register_module()

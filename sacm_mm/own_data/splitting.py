@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import re
 from collections import defaultdict
@@ -10,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.datasets.folds import group_pattern, place_of
 
 from .pairing import without_split
 from .samples import SPLITS, Sample
@@ -77,7 +77,7 @@ def split_samples(
             'validation need two, add pictures or change --group'
         )
     parts: dict[str, str] = {}
-    places = {key: _place(f'{wishes.seed}:{key}') for key in groups}
+    places = {key: place_of(f'{wishes.seed}:{key}') for key in groups}
     total = sum(wishes.shares)
     bounds = (wishes.shares[0] / total, (wishes.shares[0] + wishes.shares[1]) / total)
     for key, members in groups.items():
@@ -102,23 +102,13 @@ def _groups(samples: Sequence[Sample], pattern: str | None) -> dict[str, list[st
     groups: dict[str, list[str]] = defaultdict(list)
     if pattern is None:
         return {sample.name: [sample.name] for sample in samples}
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise UserError(f"--group '{pattern}' is no regular expression: {error}") from error
-    if compiled.groups < 1:
-        raise UserError(f"--group '{pattern}' has no group in parentheses: write (.*)_\\d+")
+    compiled = group_pattern(pattern)
     for sample in samples:
         found = compiled.fullmatch(without_split(sample.name)) or compiled.match(sample.name)
         if not found:
             raise UserError(f"--group '{pattern}' does not fit the name '{sample.name}': widen it")
         groups[found.group(1)].append(sample.name)
     return dict(groups)
-
-
-def _place(text: str) -> float:
-    digest = hashlib.sha256(text.encode('utf-8', 'surrogateescape')).digest()
-    return int.from_bytes(digest[:8], 'big') / 2**64
 
 
 def _fill_empty(
