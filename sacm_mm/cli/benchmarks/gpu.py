@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from sacm_mm.benchmark.commands.types import positive
+from sacm_mm.cli.benchmarks.types import positive
 from sacm_mm.core.files import check_writable
 
 

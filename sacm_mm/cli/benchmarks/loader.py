@@ -4,7 +4,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from sacm_mm.benchmark.commands.types import check_csv, positive
+from sacm_mm.cli.benchmarks.types import check_csv, positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,1 +1,0 @@
-"""The verbs of ``tools/benchmark.py``: their flags and what they run, imported when asked for."""
