@@ -29,7 +29,7 @@ def _child(parent: Registry, *places: str) -> Registry:
 
 
 # an exported file stands in the place of a model
-MODELS = _child(MMENGINE_MODELS, 'models', 'deploy/hosting.py')
+MODELS = _child(MMENGINE_MODELS, 'models', 'deploy/exported_model.py')
 DATASETS = _child(MMENGINE_DATASETS, 'datasets')
 DATA_SAMPLERS = _child(MMENGINE_DATA_SAMPLERS, 'engine')
 TRANSFORMS = _child(MMENGINE_TRANSFORMS, 'datasets')

@@ -15,7 +15,7 @@ from sacm_mm import UserError
 from sacm_mm.core.configs import load_config
 from sacm_mm.datasets.meta import model_meta
 from sacm_mm.deploy import card, load_card
-from sacm_mm.deploy.describing import describe
+from sacm_mm.deploy.description import describe
 
 for module in ('onnx', 'onnxscript', 'onnxruntime', 'safetensors'):
     pytest.importorskip(module)

@@ -20,7 +20,7 @@ from sacm_mm import UserError
 from sacm_mm.core.configs import load_config
 from sacm_mm.datasets.meta import model_meta
 from sacm_mm.deploy import export, exporting, load_exported, runtimes
-from sacm_mm.deploy.describing import describe
+from sacm_mm.deploy.description import describe
 from sacm_mm.deploy.runtimes import RUNTIMES
 
 for module in ('onnx', 'onnxscript', *RUNTIMES):

@@ -22,7 +22,7 @@ from sacm_mm.apis.models import load_model
 from sacm_mm.core.configs import load_config
 from sacm_mm.datasets.meta import model_meta
 from sacm_mm.deploy import page, web_runtime
-from sacm_mm.deploy.describing import describe
+from sacm_mm.deploy.description import describe
 from sacm_mm.deploy.page import Sample, write_page
 
 HOSTILE = '</script><img src=x onerror="window.hacked=1">'

@@ -13,10 +13,10 @@ from mmseg.apis import inference_model
 
 import sacm_mm
 from sacm_mm import UserError
+from sacm_mm.apis.find_model import find_model
 from sacm_mm.apis.models import load_model
 from sacm_mm.apis.outputs import Wanted
 from sacm_mm.apis.predict import predict_files
-from sacm_mm.apis.sources import find_model
 from sacm_mm.apis.tiles import cut
 from sacm_mm.core.depth_files import read_depth
 from sacm_mm.core.files import write_image

@@ -9,10 +9,10 @@ from mmengine.config import ConfigDict
 from mmengine.registry import MODELS, init_default_scope
 
 from sacm_mm import UserError
+from sacm_mm.apis.check_keys import check_loggers, check_numbers, check_schedule, tidy_loaders
 from sacm_mm.apis.checks import check_types
 from sacm_mm.apis.fast import use_amp, use_fast
 from sacm_mm.apis.fine_tuning import weights_to_start_from
-from sacm_mm.apis.keywords import check_loggers, check_numbers, check_schedule, tidy_loaders
 from sacm_mm.apis.time_budget import _scale_schedules
 from sacm_mm.core.configs import config_folder, find_config, load_config, read_config
 

@@ -21,7 +21,7 @@ from mmengine.registry import (
 )
 from torch import nn
 
-from sacm_mm.apis.keywords import check_keywords
+from sacm_mm.apis.check_keys import check_keywords
 from sacm_mm.core.errors import UserError, one_line
 
 # Parts that the runner builds from the config, and where their types are registered.

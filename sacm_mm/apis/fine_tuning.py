@@ -7,10 +7,10 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from sacm_mm.apis.sources import find_model
+from sacm_mm.apis.find_model import find_model
 from sacm_mm.core.checkpoints import read_weights
 from sacm_mm.core.errors import UserError
-from sacm_mm.deploy.describing import channels_of
+from sacm_mm.deploy.description import channels_of
 
 _HEADS = ('decode_head.', 'auxiliary_head.', 'depth_head.', 'head.')
 

@@ -9,7 +9,7 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
 from sacm_mm import convert
-from sacm_mm.apis.sources import check_weights_of
+from sacm_mm.apis.find_model import check_weights_of
 from sacm_mm.core.checkpoints import (
     find_checkpoint,
     load_checkpoint,
@@ -17,7 +17,7 @@ from sacm_mm.core.checkpoints import (
 )
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.meta import model_meta
-from sacm_mm.deploy.hosting import exported_model
+from sacm_mm.deploy.exported_model import exported_model
 
 
 def load_model(cfg: Config, checkpoint: str, trust: bool = False) -> tuple[nn.Module, dict]:

@@ -14,13 +14,13 @@ from mmengine.dataset import Compose, default_collate, pseudo_collate
 from mmengine.registry import init_default_scope
 from torch import nn
 
+from sacm_mm.apis.find_model import find_model
 from sacm_mm.apis.models import build_exported, load_model
 from sacm_mm.apis.result import Result
-from sacm_mm.apis.sources import find_model
 from sacm_mm.apis.tiles import cut
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.transforms import use_checked_loaders
-from sacm_mm.deploy.describing import channels_of
+from sacm_mm.deploy.description import channels_of
 from sacm_mm.deploy.runtimes import is_exported
 from sacm_mm.visualization.depth import DepthStyle
 

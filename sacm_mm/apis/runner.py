@@ -17,16 +17,16 @@ from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.runner import Runner, set_random_seed
 
-from sacm_mm.apis.checks import build_part, check_heads, check_types
-from sacm_mm.apis.console import quiet_console, summary
-from sacm_mm.apis.fits import check_fits
-from sacm_mm.apis.keywords import (
+from sacm_mm.apis.check_fits import check_fits
+from sacm_mm.apis.check_keys import (
     check_loggers,
     check_numbers,
     check_schedule,
     tidy_loaders,
 )
-from sacm_mm.apis.sources import check_weights_of
+from sacm_mm.apis.checks import build_part, check_heads, check_types
+from sacm_mm.apis.console import quiet_console, summary
+from sacm_mm.apis.find_model import check_weights_of
 from sacm_mm.core.checkpoints import load_safely, read_weights
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import atomic_write, check_writable

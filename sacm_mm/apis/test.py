@@ -9,8 +9,8 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 from torch import nn
 
+from sacm_mm.apis.find_model import find_model
 from sacm_mm.apis.runner import build_runner, prepare_run
-from sacm_mm.apis.sources import find_model
 from sacm_mm.core.checkpoints import find_checkpoint
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable

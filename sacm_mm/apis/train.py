@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from sacm_mm.apis.extras import add_extras, use_fold
 from sacm_mm.apis.fast import use_amp, use_fast
+from sacm_mm.apis.find_model import own_config
 from sacm_mm.apis.runner import build_runner, prepare_run
-from sacm_mm.apis.sources import own_config
 from sacm_mm.core.checkpoints import find_checkpoint
 from sacm_mm.core.configs import load_config
 from sacm_mm.core.errors import UserError, causes

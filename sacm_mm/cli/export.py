@@ -41,11 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Export, check and print how far the file is from the model."""
+    from sacm_mm.apis.find_model import find_model
     from sacm_mm.apis.models import load_model
-    from sacm_mm.apis.sources import find_model
     from sacm_mm.core.errors import UserError
     from sacm_mm.core.machine import stamp
-    from sacm_mm.deploy.describing import describe
+    from sacm_mm.deploy.description import describe
 
     if bool(args.out) == bool(args.card):
         raise UserError('give --out FILE or --card FOLDER, one of them')

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import atomic_write, check_writable
-from sacm_mm.deploy.describing import channels_of, describe
+from sacm_mm.deploy.description import channels_of, describe
 from sacm_mm.deploy.network import Network
 from sacm_mm.deploy.runtimes import META, SUFFIXES, load_exported, openvino_core
 from sacm_mm.kernels.folding import fold, stride_stem

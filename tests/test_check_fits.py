@@ -8,7 +8,7 @@ import own_sources
 import pytest
 from own_sources import SIZE, build, save
 
-from sacm_mm.apis.fits import check_fits
+from sacm_mm.apis.check_fits import check_fits
 from sacm_mm.core.errors import UserError
 from sacm_mm.own_data.sources import prepare_source
 
