@@ -46,7 +46,7 @@ def _find(name: str, kind: str, folder: Path) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    ours = {p.name: p for p in folder.glob('*.py')}
+    ours = {p.name: p for p in (*folder.glob('*.py'), *folder.glob('pretrain/*.py'))}
     candidate = path.name if path.suffix else f'{path.name}.py'
     if path.parent == Path() and candidate in ours:
         return ours[candidate]
