@@ -53,6 +53,17 @@ def test_block(language, code, folder):
     assert done.returncode == 0, f'{done.stdout[-2000:]}\n{done.stderr[-3000:]}'
 
 
+@pytest.mark.slow
+def test_the_notebook_runs(tmp_path):
+    nbformat, nbclient = pytest.importorskip('nbformat'), pytest.importorskip('nbclient')
+    notebook = nbformat.read(ROOT / 'docs/tour.ipynb', as_version=4)
+    assert not any(cell.get('outputs') for cell in notebook.cells)
+    nbclient.NotebookClient(
+        notebook, timeout=1800, resources={'metadata': {'path': str(tmp_path)}}
+    ).execute()
+    assert 'image/png' in str(notebook.cells[-2].outputs)
+
+
 def test_the_readme_is_short_and_its_links_lead_somewhere():
     text = (ROOT / 'README.md').read_text(encoding='utf-8')
     assert len(text.splitlines()) <= 150
