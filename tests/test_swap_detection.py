@@ -1,13 +1,15 @@
 """Detectors as hosts of a swapped backbone; most need mmdetection and mmcv's compiled operators."""
 
 import importlib.util
+import json
 from importlib import import_module
 
 import pytest
+from coco_sample import write_coco
 from mmengine.config import Config
 
 import sacm_mm
-from sacm_mm.core.configs import load_config
+from sacm_mm.core.configs import config_folder, load_config
 from sacm_mm.swap import check_config
 from sacm_mm.swap.needs import needs_of
 
@@ -19,6 +21,8 @@ DETECTORS = [
     'fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py',
     'detr/detr_r50_8xb2-150e_coco.py',
 ]
+
+CONFIGS = sorted(path.name for path in config_folder().glob('*_coco.py'))
 
 
 def has_detection():
@@ -57,6 +61,39 @@ def test_levels_before_a_necks_first_are_not_read():
     new = sacm_mm.swap_backbone(cfg, OURS)
     assert new.model.neck[0].out_channels == [None, 16, 32, 64]
     assert check_config(new, sizes=[64]).works
+
+
+def test_a_config_of_ours_for_detection_says_what_to_install(run_tool):
+    if importlib.util.find_spec('mmdet'):
+        pytest.skip('mmdetection is installed')
+    done = run_tool('train', 'sacm_retinanet_coco.py')
+    assert (done.code, done.error.count('\n')) == (2, 0)
+    assert 'onedl-mmdetection' in done.error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', CONFIGS)
+def test_configs_of_ours_learn_to_detect(name, run_tool, tmp_path, monkeypatch):
+    if not has_detection():
+        pytest.skip("needs onedl-mmdetection and mmcv's operators")
+    write_coco(tmp_path, train=64, val=12, size=(128, 160))
+    monkeypatch.setenv('SACM_DATA', str(tmp_path))
+    scale = 'scale=(160,128)'
+    options = [
+        f'train_dataloader.dataset.pipeline.2.{scale}',
+        f'val_dataloader.dataset.pipeline.1.{scale}',
+        f'test_dataloader.dataset.pipeline.1.{scale}',
+        'train_dataloader.batch_size=4', 'optim_wrapper.optimizer.lr=1e-3',
+        'train_cfg.max_epochs=24', 'train_cfg.val_interval=24', 'param_scheduler.0.end=16',
+        'param_scheduler.1.end=24', 'param_scheduler.1.milestones=[18,22]',
+    ]  # fmt: skip
+    work = tmp_path / 'work'
+    done = run_tool('train', name, '--work-dir', work, '--fast', '--cfg-options', *options)
+    assert done.code == 0, done.err
+    rows = [json.loads(line) for line in next(work.glob('*/vis_data/scalars.json')).open()]
+    losses = [row['loss'] for row in rows if 'loss' in row]
+    assert losses[-1] < 0.7 * losses[0]
+    assert rows[-1]['coco/bbox_mAP'] > 0.3
 
 
 @pytest.mark.slow

@@ -64,7 +64,7 @@ def test_nonsense_numbers_are_named(cfg, changes, culprit):
 
 
 def test_shipped_configs_pass():
-    names = sorted(config_folder().glob('*.py'))
+    names = sorted(set(config_folder().glob('*.py')) - set(config_folder().glob('*_coco.py')))
     assert len(names) > 20
     for name in names[::4]:
         cfg = read_config(name)

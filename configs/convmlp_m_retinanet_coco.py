@@ -1,0 +1,3 @@
+# ConvMLP-M with RetinaNet on COCO, see convmlp_s_retinanet_coco.py.
+_base_ = './convmlp_s_retinanet_coco.py'
+model = dict(backbone=dict(arch='m'))
