@@ -57,6 +57,23 @@ def test_config_that_does_not_load(train, work, data, tmp_path, text, culprit):
         ('val_evaluator.type=mIoU', "unknown type 'mIoU'"),
         ('train_dataloader.dataset.colour=red', "unexpected keyword argument 'colour'"),
         ('colour', "option 'colour' is not KEY=VALUE"),
+        ('model=3', "'model' of the config is 3: it must be a dict"),
+        ('param_scheduler=5', "'param_scheduler' of the config is 5: it must be a dict or a list"),
+        ('resume=maybe', "'resume' of the config is 'maybe': it must be True or False"),
+        ('default_scope=bananas', "'default_scope' of the config is 'bananas'"),
+        ('val_dataloader=None', 'the config has no val_dataloader: val_dataloader, val_cfg, val_'),
+        ('optim_wrapper=None', 'the config has no optim_wrapper'),
+        ('train_dataloader.sampler=None', "'train_dataloader' of the config has no sampler"),
+        (
+            'train_dataloader.dataset.pipeline=5',
+            "'train_dataloader.dataset' of the config does not",
+        ),
+        ('optim_wrapper.optimizer.lr=fast', "'optim_wrapper' of the config does not build"),
+        ('train_cfg.max_iters=many', 'does not run: ValueError: invalid literal for int() with'),
+        ('log_level=LOUD', "does not run: KeyError: 'LOUD'"),
+        ('train_dataloader.num_workers=x', 'does not run: TypeError'),
+        ('train_dataloader.batch_size=9999999999', 'it must be at most'),
+        ('crop_size=5', '--cfg-options'),
     ],
 )
 def test_settings_that_do_not_fit(train, work, data, option, culprit):
@@ -77,7 +94,7 @@ def test_config_fragment(run_tool, work, tmp_path):
     config.write_text('max_iters = 4\n')
     assert 'has no model' in run_tool('train', config, '--work-dir', work).error
     config.write_text('model = dict(backbone=dict())\n')
-    assert 'the key "type"' in run_tool('train', config, '--work-dir', work).error
+    assert 'has no train_dataloader' in run_tool('train', config, '--work-dir', work).error
     assert not work.exists()
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from rich.progress import track
 from sample_data.layouts import WRITERS, Sizes, find_writers
 
-from sacm_mm.cli.common import run_tool
+from sacm_mm.cli.common import Parser, run_tool
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument(
         'names',
         nargs='*',

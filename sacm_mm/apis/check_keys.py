@@ -27,6 +27,8 @@ _POSITIVE = {'batch_size', 'max_iters', 'max_epochs', 'val_interval', 'std'}
 _NOT_NEGATIVE = {'num_workers', 'lr', 'eta_max', 'eta_min', 'weight_decay', 'drop_path_rate'}
 _FINITE = {'lr', 'eta_max', 'eta_min', 'weight_decay', 'momentum', 'loss_weight', 'mean', 'std',
            'class_weight', 'start_factor', 'end_factor', 'power', 'pct_start'}  # fmt: skip
+# more of these fill the memory or the process table before anything can be said
+_MOST = {'batch_size': 2**20, 'num_workers': 2**12, 'prefetch_factor': 2**12}
 _SHARES = {'drop_path_rate', 'drop_rate', 'dropout_ratio', 'pct_start'}
 
 
@@ -103,6 +105,8 @@ def check_numbers(cfg: Config) -> None:
             wrong = '0 or more'
         elif key in _SHARES and (value >= 1 or value < -1 or -1 < value < 0):
             wrong = 'from 0 to below 1'
+        elif value > _MOST.get(key, math.inf):
+            wrong = f'at most {_MOST[key]}'
         if wrong:
             raise UserError(f"'{path}' of the config is {value}: it must be {wrong}")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
+from mmengine.optim import build_optim_wrapper
 from mmengine.registry import (
     HOOKS,
     LOOPS,
@@ -22,7 +23,21 @@ from mmengine.registry import (
 from torch import nn
 
 from sacm_mm.apis.check_keys import check_keywords
-from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.core.errors import UserError, mistakes_named
+
+_KINDS: dict[type, str] = {dict: 'a dict', list: 'a list', str: 'a text', bool: 'True or False'}
+_SECTIONS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(
+        ('model', 'optim_wrapper', 'train_dataloader', 'val_dataloader', 'test_dataloader',
+         'train_cfg', 'val_cfg', 'test_cfg', 'default_hooks', 'env_cfg', 'log_processor',
+         'visualizer', 'randomness', 'data_preprocessor', 'auto_scale_lr'),
+        (dict,),
+    ),
+    **dict.fromkeys(('param_scheduler', 'val_evaluator', 'test_evaluator'), (dict, list)),
+    'custom_hooks': (list,),
+    'resume': (bool,),
+    **dict.fromkeys(('default_scope', 'log_level', 'launcher', 'load_from'), (str,)),
+}  # fmt: skip
 
 # Parts that the runner builds from the config, and where their types are registered.
 _PARTS = {
@@ -39,6 +54,45 @@ _PARTS = {
     'visualizer': VISUALIZERS,
     'visualizer.vis_backends': VISBACKENDS,
 }
+
+
+def check_sections(cfg: Config, loaders: Sequence[str]) -> None:
+    """Check the outline of a config: what is a section is one, and what belongs together is there.
+
+    Args:
+        cfg: The config.
+        loaders: The data loaders that the run uses, of which the first must be there.
+
+    Raises:
+        UserError: Something is of another kind, or is missing.
+    """
+    for key, kinds in _SECTIONS.items():
+        value = cfg.get(key)
+        if value is None or isinstance(value, kinds):
+            continue
+        wanted = ' or '.join(_KINDS[kind] for kind in kinds)
+        raise UserError(f"'{key}' of the config is {value!r}: it must be {wanted}")
+    scope = cfg.get('default_scope')
+    if scope and find_spec(scope.partition('.')[0]) is None:
+        raise UserError(f"'default_scope' of the config is '{scope}', which is not installed")
+    for name in ('train', 'val', 'test'):
+        parts = [f'{name}_dataloader', f'{name}_cfg']
+        parts.append('optim_wrapper' if name == 'train' else f'{name}_evaluator')
+        given = [part for part in parts if cfg.get(part) is not None]
+        needed = f'{name}_dataloader' == loaders[0]
+        if len(given) < 3 and (given or needed):
+            missing = ', '.join(part for part in parts if part not in given)
+            also = '' if needed else f', or set {", ".join(given)} to None too'
+            raise UserError(
+                f'the config has no {missing}: {", ".join(parts)} belong together, give all{also}'
+            )
+    for name in loaders:
+        loader = cfg.get(name)
+        if loader is not None and not isinstance(loader.get('dataset'), dict):
+            raise UserError(f"'{name}' of the config has no dataset: it must be a dict with a type")
+        sampled = loader and (loader.get('batch_sampler') or loader.get('sampler'))
+        if loader is not None and not isinstance(sampled, dict):
+            raise UserError(f"'{name}' of the config has no sampler: it must be a dict with a type")
 
 
 def check_types(cfg: Config) -> None:
@@ -95,19 +149,44 @@ def _parts_of(section: Any) -> list[tuple[str, dict]]:
 
 
 def build_part(registry: Registry, cfg: ConfigDict, name: str) -> Any:
-    """Build a part; an unknown type or keyword is the config's mistake, not a bug.
+    """Build a part; what its code says of its values is the config's mistake, not a bug.
 
     Raises:
         UserError: The part does not build as the config says.
     """
-    try:
+    with mistakes_named(f"'{name}' of the config does not build"):
         return registry.build(copy.deepcopy(cfg))
-    except (KeyError, TypeError) as error:
-        if re.search(
-            'is not in the|unexpected keyword|required .*argument|the key "type"', str(error)
-        ):
-            raise UserError(f"'{name}' of the config does not build: {one_line(error)}") from error
-        raise
+
+
+def check_parts(cfg: Config, model: nn.Module | None) -> None:
+    """Build what the runner builds only when it has made its folder; it costs nothing.
+
+    Args:
+        cfg: The config.
+        model: What is trained; None for a test.
+
+    Raises:
+        UserError: A part does not build.
+    """
+    for key in ('val_evaluator', 'test_evaluator'):
+        section = cfg.get(key) or []
+        for part in [section] if isinstance(section, dict) else section:
+            build_part(METRICS, part, key)
+    if model is not None:
+        with mistakes_named("'optim_wrapper' of the config does not build"):
+            build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))
+
+
+def check_samples(datasets: Mapping[str, Any]) -> None:
+    """Load a picture of each data set: mistakes of a pipeline are found before training.
+
+    Raises:
+        UserError: It cannot be loaded.
+    """
+    for name, dataset in datasets.items():
+        if len(dataset):
+            with mistakes_named(f"'{name}.dataset.pipeline' of the config does not run"):
+                dataset[0]
 
 
 def check_heads(model: nn.Module) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from sacm_mm.core.checkpoints import check_weights, find_checkpoint
+from sacm_mm.core.checkpoints import check_weights, checkpoints_in, find_checkpoint
 from sacm_mm.core.configs import config_folder, load_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.deploy.runtimes import is_exported, load_exported
@@ -74,7 +74,7 @@ def _weights(path: str | Path) -> str:
     if is_exported(path) or Path(path).is_file():  # published weights have loaders of their own
         return str(path)
     folder = Path(path)
-    if folder.is_dir() and not any(folder.glob('*.pth')):
+    if folder.is_dir() and not checkpoints_in(folder):
         others = [p for p in sorted(folder.iterdir()) if is_exported(p)]
         found = [*sorted(folder.glob('*.safetensors')), *others]
         if found:
@@ -89,7 +89,7 @@ def _published(name: str) -> Path | None:
 
 
 def _is_whole(folder: Path) -> bool:
-    return folder.is_dir() and own_config(folder) is not None and any(folder.glob('*.pth'))
+    return folder.is_dir() and own_config(folder) is not None and bool(checkpoints_in(folder))
 
 
 def _config_of(weights: Path) -> str | Path:

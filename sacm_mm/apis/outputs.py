@@ -67,6 +67,8 @@ class Wanted:
             if kind in lacks:
                 fits = ','.join(k for k in known if k not in lacks)
                 raise UserError(f'a model for {task} gives no {kind}: choose --save of {fits}')
+        if self.overlap < 0 or (self.tile is not None and self.overlap >= self.tile):
+            raise UserError(f'--overlap is {self.overlap}: give 0 or more, and less than --tile')
         if not 0 <= self.opacity <= 1:
             raise UserError(f'--opacity is {self.opacity}: give 0 (the picture) to 1 (the classes)')
 

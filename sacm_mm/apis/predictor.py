@@ -18,7 +18,8 @@ from sacm_mm.apis.find_model import find_model
 from sacm_mm.apis.models import build_exported, load_model
 from sacm_mm.apis.result import Result
 from sacm_mm.apis.tiles import cut
-from sacm_mm.core.errors import UserError
+from sacm_mm.core.errors import UserError, mistakes_named
+from sacm_mm.core.machine import choose_device
 from sacm_mm.datasets.transforms import use_checked_loaders
 from sacm_mm.deploy.description import channels_of
 from sacm_mm.deploy.runtimes import is_exported
@@ -73,29 +74,27 @@ def load_from_config(
     """Load a model of a config; see ``load``."""
     if threads:
         torch.set_num_threads(threads)
-    init_default_scope(cfg.get('default_scope', 'mmengine'))
-    device = device or ('cuda:0' if torch.cuda.is_available() else 'cpu')
-    if runtime and not is_exported(weights):
+    device = choose_device(device)
+    if runtime is not None and not is_exported(weights):
         raise UserError(f"--runtime runs exported files; '{weights}' is none")
-    if is_exported(weights):
-        network, meta = build_exported(cfg, weights, runtime, trust)
-        device = 'cpu'
-    else:
-        network, meta = load_model(cfg, weights, trust)
-    network = _moved(network, device)
-    if fast and not is_exported(weights):
-        from sacm_mm.kernels import accelerate
+    with mistakes_named(f"config '{cfg.filename}' does not build a model that predicts"):
+        init_default_scope(cfg.get('default_scope', 'mmengine'))
+        if is_exported(weights):
+            network, meta = build_exported(cfg, weights, runtime, trust)
+            device = 'cpu'
+        else:
+            network, meta = load_model(cfg, weights, trust)
+        network = _moved(network, device)
+        if fast and not is_exported(weights):
+            from sacm_mm.kernels import accelerate
 
-        network = accelerate(network)
-    return Model(network, cfg, meta)
+            network = accelerate(network)
+        return Model(network, cfg, meta)
 
 
 def _moved(network: nn.Module, device: str) -> nn.Module:
-    try:
+    with mistakes_named(f"device '{device}' cannot be used"):
         return network.to(device).eval()
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition('\n')[0]
-        raise UserError(f"device '{device}' cannot be used: {reason}") from error
 
 
 class Model:

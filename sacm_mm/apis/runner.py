@@ -24,13 +24,23 @@ from sacm_mm.apis.check_keys import (
     check_schedule,
     tidy_loaders,
 )
-from sacm_mm.apis.checks import build_part, check_heads, check_types
+from sacm_mm.apis.checks import (
+    build_part,
+    check_heads,
+    check_parts,
+    check_samples,
+    check_sections,
+    check_types,
+)
 from sacm_mm.apis.console import quiet_console, summary
 from sacm_mm.apis.find_model import check_weights_of
+from sacm_mm.apis.starting import Start
 from sacm_mm.core.checkpoints import load_safely, read_weights
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import atomic_write, check_writable
 from sacm_mm.core.machine import stamp_line
+
+LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 
 
 class _Loader(dict):
@@ -47,6 +57,13 @@ class _Runner(Runner):
     """The host's runner, whose config in the work dir is that of the training, and is whole."""
 
     start_weights: dict[str, torch.Tensor] | None = None  # of another training
+    start: Start | None = None
+
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
+        """Call the hooks, and note how far the run has come."""
+        super().call_hook(fn_name, **kwargs)
+        if self.start is not None:
+            self.start.called(fn_name)
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """Build the host's logger: the file gets all, the console what a person reads."""
@@ -70,18 +87,24 @@ class _Runner(Runner):
             self.cfg.dump(partial)
 
 
-def prepare_run(cfg: Config, work_dir: str | Path | None, launcher: str) -> None:
-    """Set the work dir and the launcher.
+def prepare_run(
+    cfg: Config, work_dir: str | Path | None, launcher: str, start: Start | None = None
+) -> None:
+    """Set the work dir and the launcher, and note what is in the work dir.
 
     Raises:
         UserError: The work dir cannot be written, or the config is a fragment.
     """
     os.environ.setdefault('LOCAL_RANK', '0')
+    if cfg.get('launcher') not in (None, *LAUNCHERS):  # the flag decides, but a typo is said
+        raise UserError(f"'launcher' of the config is {cfg.launcher!r}: there is {LAUNCHERS}")
     cfg.launcher = launcher
     # the host's order: argument, config, name of the config
     name = Path(cfg.filename or 'run').stem
     cfg.work_dir = str(work_dir or cfg.get('work_dir') or f'work_dirs/{name}')
     check_writable(cfg.work_dir)
+    if start is not None:
+        start.writes_to(cfg.work_dir)
     if cfg.get('model') is None:
         raise UserError(f"config '{cfg.filename}' has no model: give a leaf config, not a fragment")
 
@@ -107,12 +130,14 @@ def build_runner(
     Raises:
         UserError: Whatever the parts say, or maps and heads that do not fit each other.
     """
+    check_sections(cfg, loaders)
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     check_types(cfg)
     check_numbers(cfg)
     check_loggers(cfg)
     tidy_loaders(cfg)
-    if 'train_dataloader' in loaders:
+    trains = 'train_dataloader' in loaders
+    if trains:
         check_schedule(cfg)
     load_safely(trust)
     _seed(cfg)
@@ -120,11 +145,13 @@ def build_runner(
     drawn = _random_state()  # building has drawn numbers, and the runner will seed again
     inner = getattr(model, 'module', model)  # a TTA wrapper
     check_heads(inner)
-    if cfg.get('load_from') and (cfg.get('resume') or 'train_dataloader' not in loaders):
+    if cfg.get('load_from') and (cfg.get('resume') or not trains):
         check_weights_of(inner, read_weights(cfg.load_from, trust), cfg.load_from, cfg)
     built = {name: _build_data(cfg[name], name) for name in loaders if cfg.get(name) is not None}
     datasets = {name: loader['dataset'] for name, loader in built.items()}
     check_fits(inner, datasets)
+    check_parts(cfg, inner if trains else None)
+    check_samples(datasets)
     if ready is not None:
         ready(cfg, inner, built)
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():

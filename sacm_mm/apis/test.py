@@ -11,6 +11,7 @@ from torch import nn
 
 from sacm_mm.apis.find_model import find_model
 from sacm_mm.apis.runner import build_runner, prepare_run
+from sacm_mm.apis.starting import starting
 from sacm_mm.core.checkpoints import find_checkpoint
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable
@@ -69,28 +70,33 @@ def test(
         cfg, weights = find_model(config, checkpoint, options)
         if Path(config).is_dir():
             work_dir = work_dir or Path(config, 'test')
-    prepare_run(cfg, work_dir, launcher)
-    _use_weights(cfg, weights, runtime, trust)
-    for folder in (show_dir, out and Path(out).parent):
-        if folder:
-            check_writable(folder)
-    if tta:
-        _use_tta(cfg)
-    if show or show_dir:
-        _draw_predictions(cfg, show, show_dir, wait_time)
-    if out:
-        _save_predictions(cfg, str(out))
-    if grid:
-        _draw_grid(cfg, Path(grid))
-    if report:
-        _write_report(cfg, Path(report))
-    cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='sacm_mm.ClassFiguresHook')]
+    with starting(cfg) as begun:
+        prepare_run(cfg, work_dir, launcher, begun)
+        _use_weights(cfg, weights, runtime, trust)
+        for folder in (show_dir, out and (Path(out).parent if _is_one_file(cfg) else out)):
+            if folder:
+                check_writable(folder)
+        if tta:
+            _use_tta(cfg)
+        if show or show_dir:
+            _draw_predictions(cfg, show, show_dir, wait_time)
+        if out:
+            _save_predictions(cfg, str(out))
+        if grid:
+            _draw_grid(cfg, Path(grid))
+        if report:
+            _write_report(cfg, Path(report))
+        cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='sacm_mm.ClassFiguresHook')]
 
-    def ready(cfg: Config, model: nn.Module, built: dict[str, dict]) -> None:
-        dataset = built['test_dataloader']['dataset']
-        _check_truth(cfg, dataset, unscored=bool(out or show_dir), compared=bool(grid or report))
+        def ready(cfg: Config, model: nn.Module, built: dict[str, dict]) -> None:
+            dataset = built['test_dataloader']['dataset']
+            _check_truth(
+                cfg, dataset, unscored=bool(out or show_dir), compared=bool(grid or report)
+            )
 
-    return build_runner(cfg, ('test_dataloader',), ready, trust=trust).test()
+        runner = build_runner(cfg, ('test_dataloader',), ready, trust=trust)
+        runner.start = begun
+        return runner.test()
 
 
 def _check_truth(cfg: Config, dataset: Any, unscored: bool, compared: bool) -> None:
@@ -99,9 +105,7 @@ def _check_truth(cfg: Config, dataset: Any, unscored: bool, compared: bool) -> N
     Raises:
         UserError: There is nothing to do without truth.
     """
-    sample = dataset[0].get('data_samples') if len(dataset) else None
-    sample = sample[0] if isinstance(sample, list) else sample  # test-time augmentation
-    if sample is None or any(key.startswith('gt_') for key in [*sample.keys()]):
+    if _has_truth(dataset):
         return
     evaluators = cfg.test_evaluator
     evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
@@ -121,9 +125,31 @@ def _check_truth(cfg: Config, dataset: Any, unscored: bool, compared: bool) -> N
         cfg.test_evaluator = [part for part in evaluators if part not in scoring]
 
 
+def _has_truth(dataset: Any) -> bool:
+    """Tell whether the pictures have truth, as far as is known without loading them all.
+
+    Raises:
+        UserError: Some have it and others do not.
+    """
+    if not len(dataset):
+        return True
+    if hasattr(dataset, 'get_data_info'):
+        known = [dataset.get_data_info(i) for i in range(len(dataset))]
+        with_mask = [info for info in known if info.get('seg_map_path') or info.get('gt_label')]
+        if 0 < len(with_mask) < len(known):
+            first = next(info for info in known if info not in with_mask)
+            raise UserError(
+                f"'{first.get('img_path')}' of test_dataloader has no truth, and others have: give "
+                'it to all, or to none'
+            )
+    sample = dataset[0].get('data_samples')
+    sample = sample[0] if isinstance(sample, list) else sample  # test-time augmentation
+    return sample is None or any(key.startswith('gt_') for key in sample.keys())  # noqa: SIM118
+
+
 def _use_weights(cfg: Config, checkpoint: str, runtime: str | None, trust: bool) -> None:
     if not is_exported(checkpoint):
-        if runtime:
+        if runtime is not None:
             raise UserError(f"--runtime runs exported files; '{checkpoint}' is none")
         cfg.load_from = find_checkpoint(checkpoint, best=True)
         return
@@ -158,8 +184,13 @@ def _draw_predictions(
             cfg.visualizer.save_dir = str(show_dir)
 
 
+def _is_one_file(cfg: Config) -> bool:
+    """Tell whether predictions go to one file: those of classifiers do."""
+    return cfg.get('default_scope') == 'mmpretrain'
+
+
 def _save_predictions(cfg: Config, out: str) -> None:
-    if cfg.get('default_scope') == 'mmpretrain':
+    if _is_one_file(cfg):
         evaluators = cfg.test_evaluator
         evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
         cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=out)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from typing import Any
 
@@ -32,8 +33,8 @@ def fit_minutes(cfg: Config, model: nn.Module, loader: dict[str, Any], minutes: 
     Raises:
         UserError: Not one step fits.
     """
-    if not minutes > 0:
-        raise UserError(f'--minutes is {minutes}: give more than 0')
+    if not 0 < minutes < math.inf:
+        raise UserError(f'--minutes is {minutes}: give a number above 0')
     seconds, batches = _seconds_a_step(model, loader)
     steps = int(minutes * 60 * _FOR_TRAINING / seconds)
     by_epoch = 'max_epochs' in cfg.train_cfg

@@ -16,10 +16,11 @@ from sacm_mm.apis.extras import add_extras, use_fold
 from sacm_mm.apis.fast import use_amp, use_fast
 from sacm_mm.apis.find_model import own_config
 from sacm_mm.apis.runner import build_runner, prepare_run
-from sacm_mm.core.checkpoints import find_checkpoint
+from sacm_mm.apis.starting import Start, starting
+from sacm_mm.core.checkpoints import checkpoints_in, find_checkpoint
 from sacm_mm.core.configs import load_config
 from sacm_mm.core.errors import UserError, causes
-from sacm_mm.core.files import lock_folder
+from sacm_mm.core.files import lock_folder, remove_leftovers
 
 _PATIENCE_S = 10.0  # the loaders' workers of a killed run hold its folder for some seconds
 
@@ -82,24 +83,24 @@ def train(
         own = own_config(Path(config)) if _is_work_dir(Path(config)) else None
         work_dir = work_dir or (str(config) if own else None)
         cfg = load_config(str(own or config), options)
-    if backbone:
-        from sacm_mm.swap import swap_for_training
+    with starting(cfg) as begun, ExitStack() as held:
+        if backbone:
+            from sacm_mm.swap import swap_for_training
 
-        cfg = swap_for_training(cfg, backbone)
-    if folds is not None or fold is not None:
-        use_fold(cfg, folds, fold)
-    cfg = prepare_train(cfg, work_dir, resume, amp, fast, launcher)
-    _check_work_dir(cfg, overwrite)
-    add_extras(cfg, ema, accumulate, patience, balanced, loggers)
-    start: dict[str, Tensor] = {}
-    with ExitStack() as held:
+            cfg = swap_for_training(cfg, backbone)
+        if folds is not None or fold is not None:
+            use_fold(cfg, folds, fold)
+        cfg = prepare_train(cfg, work_dir, resume, amp, fast, launcher, begun)
+        _check_work_dir(cfg, overwrite)
+        add_extras(cfg, ema, accumulate, patience, balanced, loggers)
+        first: dict[str, Tensor] = {}
 
         def ready(cfg: Config, model: nn.Module, loaders: dict[str, Any]) -> None:
             if weights:
                 from sacm_mm.apis.fine_tuning import weights_to_start_from
 
                 found, said = weights_to_start_from(model, weights, trust)
-                start.update(found)
+                first.update(found)
                 print(said)
             if minutes is not None:
                 from sacm_mm.apis.time_budget import fit_minutes
@@ -107,11 +108,12 @@ def train(
                 print(fit_minutes(cfg, model, loaders['train_dataloader'], minutes))
             if os.environ.get('RANK', '0') == '0':
                 held.enter_context(lock_folder(cfg.work_dir, _PATIENCE_S))
+                remove_leftovers(Path(cfg.work_dir))
                 if overwrite and not cfg.get('resume'):
                     _remove_checkpoints(Path(cfg.work_dir), cfg.get('load_from'))
 
         runner = build_runner(cfg, ('train_dataloader', 'val_dataloader'), ready, trust)
-        runner.start_weights = start or None
+        runner.start_weights, runner.start = first or None, begun
         _run(runner)
     return runner
 
@@ -130,15 +132,15 @@ def _run(runner: Runner) -> None:
 
 
 def _is_work_dir(path: Path) -> bool:
-    return path.is_dir() and (any(path.glob('*.pth')) or any(path.glob('*/vis_data')))
+    return path.is_dir() and (bool(checkpoints_in(path)) or any(path.glob('*/vis_data')))
 
 
 def _check_work_dir(cfg: Config, overwrite: bool) -> None:
     """Leave what another run has learned alone."""
-    found = sorted(Path(cfg.work_dir).glob('*.pth'))
+    found = checkpoints_in(Path(cfg.work_dir))
     if found and not cfg.get('resume') and not overwrite:
         raise UserError(
-            f"'{cfg.work_dir}' holds another run ({found[-1].name}): go on with --resume, choose "
+            f"'{cfg.work_dir}' holds another run ({found[0].name}): go on with --resume, choose "
             'another --work-dir, or give --overwrite'
         )
 
@@ -156,13 +158,14 @@ def prepare_train(
     amp: bool = False,
     fast: bool = False,
     launcher: str = 'none',
+    start: Start | None = None,
 ) -> Config:
     """Write the arguments of ``train`` into a config.
 
     Raises:
         UserError: The work dir cannot be written, or there is nothing to start from.
     """
-    prepare_run(cfg, work_dir, launcher)
+    prepare_run(cfg, work_dir, launcher, start)
     if cfg.get('load_from'):
         cfg.load_from = find_checkpoint(cfg.load_from)
     if amp:

@@ -27,17 +27,26 @@ def call(function: Callable[..., int | None], *arguments: Any) -> int:
         warnings.filterwarnings('ignore', module=r'mm(cv|engine|seg|pretrain)\b')
     try:
         return function(*arguments) or 0
-    except (UserError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
+    except BrokenPipeError:  # as in `sacm study list | head`; Python would complain at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (UserError, OSError) as error:
         # names of files need not be UTF-8
         text = one_line(error).encode('utf-8', 'replace').decode()
         print(f'error: {text}', file=sys.stderr)
         return USER_ERROR_EXIT_CODE
-    except BrokenPipeError:  # as in `sacm study list | head`; Python would complain at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         print('interrupted', file=sys.stderr)
         return INTERRUPTED_EXIT_CODE
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says in one line what is wrong with the arguments."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        print(f'error: {message} (see {self.prog} --help)', file=sys.stderr)
+        sys.exit(USER_ERROR_EXIT_CODE)
 
 
 def run_tool(main: Callable[[], None]) -> NoReturn:

@@ -43,14 +43,15 @@ def run(args: argparse.Namespace) -> None:
     """Export, check and print how far the file is from the model."""
     from sacm_mm.apis.find_model import find_model
     from sacm_mm.apis.models import load_model
-    from sacm_mm.core.errors import UserError
+    from sacm_mm.core.errors import UserError, mistakes_named
     from sacm_mm.core.machine import stamp
     from sacm_mm.deploy.description import describe
 
     if bool(args.out) == bool(args.card):
         raise UserError('give --out FILE or --card FOLDER, one of them')
     cfg, weights = find_model(args.model, args.checkpoint)
-    model, names = load_model(cfg, weights, args.trust)
+    with mistakes_named(f"config '{cfg.filename}' does not build a model that is exported"):
+        model, names = load_model(cfg, weights, args.trust)
     meta = describe(model, cfg, names) | {'config': args.model, 'stamp': stamp()}
     if args.card:
         _write_card(args, model, cfg, meta, weights)

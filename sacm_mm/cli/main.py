@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from sacm_mm.cli.common import call
+from sacm_mm.cli.common import INTERRUPTED_EXIT_CODE, Parser, call
 
 VERBS = (
     'data',
@@ -34,9 +34,7 @@ VERBS = (
 
 def make_parser() -> argparse.ArgumentParser:
     """Build the parser of all verbs."""
-    parser = argparse.ArgumentParser(
-        prog='sacm', description='Train, test, use and compare networks for pictures.'
-    )
+    parser = Parser(prog='sacm', description='Train, test, use and compare networks for pictures.')
     verbs = parser.add_subparsers(dest='verb', metavar='VERB', required=True)
     for verb in VERBS:
         module = import_module(f'sacm_mm.cli.{verb}')
@@ -63,9 +61,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def entry() -> NoReturn:
     """Run the command line and exit: the console script ``sacm``."""
-    sys.exit(main())
+    tool()
 
 
-def tool(verb: str) -> NoReturn:
+def tool(*verb: str) -> NoReturn:
     """Run one verb with the arguments of a script: what ``tools/`` calls."""
-    sys.exit(main([verb, *sys.argv[1:]]))
+    try:
+        code = main([*verb, *sys.argv[1:]])
+    except KeyboardInterrupt:  # before a verb has begun
+        code = INTERRUPTED_EXIT_CODE
+    sys.exit(code)

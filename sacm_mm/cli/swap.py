@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from sacm_mm.core.errors import UserError
+from sacm_mm.core.errors import UserError, mistakes_named
 from sacm_mm.core.files import check_writable
 
 HELP = "put another backbone into a config; the hosts' own tools train what is written"
@@ -66,8 +66,9 @@ def _swap(args: argparse.Namespace) -> None:
 
     if args.out:
         swap.check_out(args.out, cfg, args.backbone, args.overwrite)
-    new = swap.swap_backbone(cfg, args.backbone)
-    changes = swap.describe_changes(new)
+    with mistakes_named(f"'{args.backbone}' cannot be put into config '{args.config}'"):
+        new = swap.swap_backbone(cfg, args.backbone)
+        changes = swap.describe_changes(new)
     print('\n'.join(changes) or 'nothing to change: this is its own backbone')
     for note in swap.notes(new.model.backbone):
         print(f'note: {note}')

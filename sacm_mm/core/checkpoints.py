@@ -60,9 +60,14 @@ def find_checkpoint(path: str | Path, best: bool = False) -> str:
     return str(path)
 
 
-def _of_work_dir(folder: Path, best: bool) -> Path:
+def checkpoints_in(folder: Path) -> list[Path]:
+    """List the checkpoints of a work dir, the newest first; not those that were never finished."""
     files = [p for p in folder.glob('*.pth') if p.is_file() and not p.name.startswith('.')]
-    files.sort(key=_progress, reverse=True)
+    return sorted(files, key=_progress, reverse=True)
+
+
+def _of_work_dir(folder: Path, best: bool) -> Path:
+    files = checkpoints_in(folder)
     named_best = [p for p in files if p.name.startswith('best_')]
     others = [p for p in files if p not in named_best]
     for candidate in [*named_best, *others] if best else [*others, *named_best]:

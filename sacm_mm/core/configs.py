@@ -125,7 +125,8 @@ def load_config(name: str, options: Sequence[str] | Mapping[str, Any] = ()) -> C
     except UserError:
         raise
     except Exception as error:  # values are handed to the config's own code
-        raise UserError(f'--cfg-options do not fit config {path}: {one_line(error)}') from error
+        what = f'--cfg-options {", ".join(changes)} do not fit config {path}'
+        raise UserError(f'{what}: {one_line(error)}') from error
     return cfg
 
 

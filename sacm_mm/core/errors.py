@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class UserError(ValueError):
@@ -36,3 +39,31 @@ def causes(error: BaseException) -> Iterator[BaseException]:
     while cause is not None:  # registries and wrappers put their own errors in front
         yield cause
         cause = cause.__cause__ or cause.__context__
+
+
+@contextmanager
+def mistakes_named(what: str) -> Iterator[None]:
+    """Say in one line what goes wrong where values of the user are handed to other people's code.
+
+    Args:
+        what: Begins the line: what cannot be done with which config.
+
+    Raises:
+        UserError: Whatever is raised; those of the operating system and our own pass.
+    """
+    try:
+        yield
+    except (UserError, OSError):
+        raise
+    except Exception as error:  # each library has exceptions of its own for values that do not fit
+        own = next((cause for cause in causes(error) if isinstance(cause, UserError)), None)
+        if own is not None:
+            raise own from error
+        raise UserError(f'{what}: {described(error)}') from error
+
+
+def described(error: Exception) -> str:
+    """Return an error's kind, text and place in one line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f' ({Path(frames[-1].filename).name}:{frames[-1].lineno})' if frames else ''
+    return f'{type(error).__name__}: {one_line(error)[:500]}{place}'

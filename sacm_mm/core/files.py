@@ -101,7 +101,12 @@ def _beside(path: Path) -> Path:
 
 def _remove_leftovers(path: Path) -> None:
     """Remove what killed processes left of the same file or folder."""
-    for left in path.parent.glob(f'.{_escaped(path.stem)}.*.partial{_escaped(path.suffix)}'):
+    remove_leftovers(path.parent, f'.{_escaped(path.stem)}.*.partial{_escaped(path.suffix)}')
+
+
+def remove_leftovers(folder: Path, pattern: str = '.*.partial*') -> None:
+    """Remove what killed processes have not finished in a folder."""
+    for left in folder.glob(pattern):
         found = _LEFTOVER.search(left.name)
         if found and not Path('/proc', found.group(1)).exists():
             if left.is_dir():

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sacm_mm import __version__
+from sacm_mm.core.errors import UserError
 
 PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmcv', 'onedl-mmsegmentation', 'onedl-mmpretrain')
 STAMP = 'sacm_mm stamp: '  # what precedes the JSON in a log
@@ -36,6 +37,26 @@ def stamp() -> dict[str, Any]:
 def stamp_line() -> str:
     """Return the stamp as a log line that ``run_log.read_log`` finds again."""
     return STAMP + json.dumps(stamp())
+
+
+def choose_device(name: str | None) -> str:
+    """Return a torch device of this machine: the named one, or by default a GPU where there is one.
+
+    Raises:
+        UserError: It has none of that name.
+    """
+    import torch
+
+    gpus = torch.cuda.device_count()
+    if name is None:
+        return 'cuda:0' if gpus else 'cpu'
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UserError(f"device '{name}' cannot be used: it is cpu, cuda:0, ...") from error
+    if device.type == 'meta' or (device.type == 'cuda' and (device.index or 0) >= gpus):
+        raise UserError(f"device '{name}' cannot be used: this machine has {gpus} GPUs")
+    return name
 
 
 def commit_of(folder: Path) -> str | None:

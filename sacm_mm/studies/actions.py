@@ -8,6 +8,7 @@ from pathlib import Path
 from sacm_mm.core.configs import config_folder
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable
+from sacm_mm.core.machine import choose_device
 from sacm_mm.studies.results import StudyResults
 from sacm_mm.studies.runs import WORK_DIRS, Run, all_runs
 from sacm_mm.studies.study import Study, choose_networks
@@ -49,6 +50,8 @@ def run_study(
     from sacm_mm.studies.training import train_all
 
     check_writable(root)
+    for device in devices:
+        choose_device(device)
     runs = plan_runs(study, networks, seeds, root)
     with RunsProgress(runs) as progress:
         failed = train_all(runs, jobs, devices, progress)

@@ -1,16 +1,15 @@
 #!/usr/bin/env python
 """Keep a trained and tested run as a result: figures, logs, config, machine and pictures."""
 
-import argparse
 from pathlib import Path
 
-from sacm_mm.cli.common import run_tool
+from sacm_mm.cli.common import Parser, run_tool
 from sacm_mm.core.errors import UserError
 
 
 def main() -> None:
     """Gather the run."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument('config', help='config that was trained')
     parser.add_argument('train_dir', type=Path, help='work dir of tools/train.py')
     parser.add_argument('--out', type=Path, required=True, help='folder to make, in results/')

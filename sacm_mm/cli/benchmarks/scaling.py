@@ -34,11 +34,12 @@ def run(args: argparse.Namespace) -> None:
     from sacm_mm.benchmark.implementations import Setting
     from sacm_mm.benchmark.scaling import measure_scaling, sweeps
     from sacm_mm.core.files import save_figure, write_csv
+    from sacm_mm.core.machine import choose_device
     from sacm_mm.visualization.scaling import draw_scaling
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    device = args.device or ('cuda:0' if torch.cuda.is_available() else 'cpu')
+    device = choose_device(args.device)
     base = Setting(args.arch, 'forward', args.size, args.batch, args.dtype, device)
     rows = []
     for row in measure_scaling(sweeps(base, args.sizes, args.depths, args.widths), args.rounds):

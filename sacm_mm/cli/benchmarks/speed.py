@@ -44,10 +44,11 @@ def run(args: argparse.Namespace) -> None:
     from sacm_mm.benchmark.implementations import Setting
     from sacm_mm.benchmark.speed import describe, measure
     from sacm_mm.core.files import write_csv
+    from sacm_mm.core.machine import choose_device
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    device = args.device or ('cuda:0' if torch.cuda.is_available() else 'cpu')
+    device = choose_device(args.device)
     rows = []
     for mode, size, batch, dtype in product(args.mode, args.size, args.batch, args.dtype):
         setting = Setting(args.arch, mode, size, batch, dtype, device)

@@ -1,0 +1,102 @@
+"""The start of a run, and what ends it from outside: said in one line.
+
+Until its first step is done, whatever goes wrong is the config's, the data's or the machine's: the
+values of a config are handed to the hosts' and PyTorch's code, which have exceptions of their own.
+Nothing is left of such a run. Later errors are bugs, and keep their traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mmengine.config import Config
+
+from sacm_mm.core.errors import UserError, causes, mistakes_named
+
+_WORKER = re.compile(r'DataLoader worker .*?(exited unexpectedly|killed by signal: \w+)', re.DOTALL)
+_PARTNER = re.compile(r'gloo|NCCL|Connection (reset|closed) by peer|Broken pipe|ProcessGroup')
+
+
+class Start:
+    """How far a run has come."""
+
+    def __init__(self) -> None:
+        self.done = False  # a step is
+        self.validating = self.validated = False
+        self.work_dir: Path | None = None
+        self._before: set[Path] = set()
+        self._missing: list[Path] = []
+
+    def writes_to(self, work_dir: str | Path) -> None:
+        """Note what is in the folder before the run."""
+        self.work_dir = Path(work_dir)
+        self._before = set(self.work_dir.glob('*'))
+        self._missing = [p for p in (self.work_dir, *self.work_dir.parents) if not p.exists()]
+
+    def called(self, place: str) -> None:
+        """Follow the run by the names of the places where it calls its hooks."""
+        if place in ('after_train_iter', 'after_test_iter'):
+            self.done = True
+        elif place in ('before_val', 'after_val'):
+            self.validating = place == 'before_val'
+            self.validated = self.validated or not self.validating
+
+    def undo(self) -> None:
+        """Remove what a run has written that has not come to its first step."""
+        if self.work_dir is None or os.environ.get('RANK', '0') != '0':
+            return
+        for path in set(self.work_dir.glob('*')) - self._before:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        for folder in self._missing:  # the innermost first
+            with suppress(OSError):
+                folder.rmdir()
+
+
+@contextmanager
+def starting(cfg: Config) -> Iterator[Start]:
+    """Run a config: say what is wrong with its start, and what has ended it from outside.
+
+    Raises:
+        UserError: The run does not come to its first step, or to the end of its first validation;
+            or another process that it needs has ended.
+    """
+    start = Start()
+    name = f"config '{cfg.filename}'" if cfg.filename else 'the config'
+    try:
+        try:
+            yield start
+        except Exception as error:
+            _raise_ended_by_others(error)
+            if start.done and not (start.validating and not start.validated):
+                raise
+            what = 'does not validate' if start.done else 'does not run'
+            with mistakes_named(f'{name} {what}'):
+                raise
+    except Exception:
+        if not start.done:
+            start.undo()
+        raise
+
+
+def _raise_ended_by_others(error: Exception) -> None:
+    for cause in causes(error):
+        if isinstance(cause, UserError) or not isinstance(cause, RuntimeError):
+            continue
+        if found := _WORKER.search(str(cause)):
+            raise UserError(
+                f'a worker of a data loader has ended ({found.group(1)}), perhaps for want of '
+                'memory: go on with --resume, with fewer train_dataloader.num_workers'
+            ) from error
+        if os.environ.get('WORLD_SIZE', '1') != '1' and _PARTNER.search(str(cause)):
+            raise UserError(
+                'another process of this run has ended or cannot be reached: its own output says '
+                'why; start all of them again with --resume'
+            ) from error
