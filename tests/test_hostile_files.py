@@ -1,5 +1,6 @@
 """Files that want to run code, to be read from elsewhere, or to take all memory."""
 
+import json
 import os
 import pickle
 import struct
@@ -15,9 +16,12 @@ import torch
 from safetensors.torch import save_file
 
 from sacm_mm import UserError, convert
+from sacm_mm.apis.sources import find_model
 from sacm_mm.core.checkpoints import find_checkpoint, load_checkpoint, read_weights
 from sacm_mm.core.pictures import check_picture
 from sacm_mm.datasets import CIFAR10Dataset
+from sacm_mm.own_data.read_coco import load_json
+from sacm_mm.own_data.sources import prepare_source
 
 
 class Runs:
@@ -195,3 +199,40 @@ def test_old_pickles_are_read_with_the_same_care(tmp_path):
     with pytest.raises(UserError):
         load_checkpoint(path)
     assert not (tmp_path / 'made').exists()
+
+
+def test_an_exported_file_names_no_config_elsewhere(tmp_path, monkeypatch):
+    # a config is code
+    onnx = pytest.importorskip('onnx')
+    evil, made = tmp_path / 'evil.py', tmp_path / 'made'
+    evil.write_text(f'__import__("os").mkdir({str(made)!r})\nmodel = dict(type="EncoderDecoder")\n')
+    values = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [1]) for n in 'xy']
+    node = onnx.helper.make_node('Identity', ['x'], ['y'])
+    graph = onnx.helper.make_graph([node], 'g', values[:1], values[1:])
+    model = onnx.helper.make_model(
+        graph, ir_version=9, opset_imports=[onnx.helper.make_opsetid('', 17)]
+    )
+    model.metadata_props.add(key='sacm_mm', value=json.dumps({'config': str(evil)}))
+    (tmp_path / 'inside').mkdir()
+    monkeypatch.chdir(tmp_path / 'inside')
+    onnx.save(model, 'm.onnx')
+    with pytest.raises(UserError, match='not in this folder: a config runs code'):
+        find_model('m.onnx')
+    assert not made.exists()
+
+
+def test_annotations_name_no_photo_elsewhere(tmp_path):
+    folder = tmp_path / 'set'
+    folder.mkdir()
+    cv2.imwrite(str(tmp_path / 'secret.png'), np.zeros((20, 20, 3), np.uint8))
+    shape = {'label': 'a', 'points': [[1, 1], [9, 1], [9, 9]], 'shape_type': 'polygon'}
+    for name in ('../secret.png', str(tmp_path / 'secret.png')):
+        (folder / 'x.json').write_text(json.dumps({'shapes': [shape], 'imagePath': name}))
+        with pytest.raises(UserError, match='none of the photos'):
+            prepare_source('labelme', [folder], tmp_path / 'out')
+
+
+def test_json_that_is_nested_too_deep(tmp_path):
+    (tmp_path / 'a.json').write_text('[' * 100_000)
+    with pytest.raises(UserError, match='cannot read annotations'):
+        load_json(tmp_path / 'a.json', 'annotations')

@@ -101,9 +101,23 @@ def _config_of(weights: Path) -> str | Path:
     if weights.suffix == '.onnx':
         named = load_exported(weights).meta.get('config')
         if named:
-            source = own_config(Path(named)) if Path(named).is_dir() else None
-            return source or named
+            return _named_config(Path(str(named)), weights)
     raise UserError(f"there is no config beside '{weights}': name the config before it")
+
+
+def _named_config(named: Path, weights: Path) -> str | Path:
+    """Return the config that an exported file names: one of ours, or one of this project's folder.
+
+    Raises:
+        UserError: It lies elsewhere. A config is code, and a file that somebody made runs none.
+    """
+    roots = (Path.cwd(), weights.parent.resolve(), config_folder().resolve())
+    if named.exists() and not any(named.resolve().is_relative_to(root) for root in roots):
+        raise UserError(
+            f"'{weights}' names the config '{named}', which is not in this folder: a config runs "
+            'code, name it before the file if you know it'
+        )
+    return (own_config(named) if named.is_dir() else None) or str(named)
 
 
 def check_weights_of(

@@ -161,7 +161,18 @@ def build_runner(
         _set_random_state(drawn)
     for line in (*summary(cfg, inner, datasets), stamp_line()):
         runner.logger.info(line)
+    if trains and is_distributed() and _averages_apart(inner):
+        runner.logger.warning(
+            'The batch norms of this model average the pictures of each process alone: for those '
+            "of all processes set sync_bn='torch' (GPUs only), or take batches that are large "
+            'enough'
+        )
     return runner
+
+
+def _averages_apart(model: torch.nn.Module) -> bool:
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+    return any(not isinstance(norm, torch.nn.SyncBatchNorm) for norm in norms)
 
 
 def get_model(runner: Runner) -> torch.nn.Module:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from sacm_mm.apis.outputs import Writer
 from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import atomic_write
 
 Track = Callable[..., Iterable]  # rich.progress.track
 
@@ -58,35 +60,56 @@ def predict_frames(
     """Read frames until there are no more: headers do not always say how many there are."""
     folders = {kind: writer.path(source, kind) for kind in writer.kinds if kind != 'overlay'}
     video = writer.path(source, 'overlay') if 'overlay' in writer.kinds else None
-    partial = video and video.with_name(f'.{video.stem}.partial.mp4')
-    drawing = None
     count = 0
-    try:
+    with _recording(video, capture.get(cv2.CAP_PROP_FPS)) as add:
         for frame in track(frames, source.name):
             result = writer.model.predict(frame, keep_scores=False)
             for kind, folder in folders.items():
                 path = folder / f'{count:06d}.png'
                 writer.write(result, kind, path)
                 writer.wrote(path)
-            if partial:
-                drawn = result.draw(writer.wanted.opacity)  # a legend would change the size
-                if drawing is None:
-                    partial.parent.mkdir(parents=True, exist_ok=True)
-                    drawing = _open(partial, capture.get(cv2.CAP_PROP_FPS), drawn)
-                drawing.write(drawn)
+            if video:
+                add(result.draw(writer.wanted.opacity))  # a legend would change the size
             count += 1
         if not count:
             raise UserError(f"cannot read video '{source}': OpenCV finds no frames in it")
-        if video and partial and drawing is not None:
-            drawing.release()
-            partial.replace(video)
-            yield writer.wrote(video)
-        yield from folders.values()
-    finally:
-        if drawing is not None:
-            drawing.release()
-        if partial:
-            partial.unlink(missing_ok=True)
+    if video:
+        yield writer.wrote(video)
+    yield from folders.values()
+
+
+@contextmanager
+def _recording(path: Path | None, rate: float) -> Iterator[Callable[[np.ndarray], None]]:
+    """Write a video that is under its name when all frames are in it.
+
+    Yields:
+        Adds a frame (H, W, 3) of 8 bits.
+
+    Raises:
+        UserError: It cannot be written.
+    """
+    writer: cv2.VideoWriter | None = None
+    count = 0
+
+    def add(frame: np.ndarray) -> None:
+        nonlocal writer, count
+        if writer is None:
+            writer = _open(partial, rate, frame)
+        writer.write(frame)
+        count += 1
+
+    with nullcontext(Path()) if path is None else atomic_write(path) as partial:
+        try:
+            yield add
+        finally:
+            if writer is not None:
+                writer.release()
+        if count:
+            written = int(cv2.VideoCapture(str(partial)).get(cv2.CAP_PROP_FRAME_COUNT))
+            if written < count:  # the encoder does not say that the disk is full
+                raise UserError(
+                    f"cannot write '{path}': {written} of {count} frames are in it (No space left?)"
+                )
 
 
 def _frames(capture: Any, limit: int | None) -> Iterator[np.ndarray]:

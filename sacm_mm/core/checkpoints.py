@@ -174,8 +174,18 @@ def state_dict_of(checkpoint: Mapping[str, Any], path: str | Path = '') -> dict[
         taken_off += prefix
     if place not in ('', 'state_dict') or taken_off:
         without = f", without '{taken_off}' before each name" if taken_off else ''
-        print(f"note: weights of '{path}' taken from '{place or 'the file'}'{without}")
+        _say(f"note: weights of '{path}' taken from '{place or 'the file'}'{without}")
     return dict(zip(names, found.values()))
+
+
+def _say(text: str) -> None:
+    """Log a line in a run, which shows it too; print it elsewhere."""
+    from mmengine.logging import MMLogger
+
+    if MMLogger._instance_dict:
+        MMLogger.get_current_instance().info(text)
+    else:
+        print(text)
 
 
 def read_weights(path: str | Path, trust: bool = False) -> dict[str, Tensor]:

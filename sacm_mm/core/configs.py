@@ -132,8 +132,8 @@ def load_config(name: str, options: Sequence[str] | Mapping[str, Any] = ()) -> C
 
 # What a run reads at the top of a config, beside the runner's own parts.
 _READ = {
-    'auto_scale_lr', 'custom_imports', 'find_unused_parameters', 'model_wrapper_cfg', 'tta_model',
-    'tta_pipeline',
+    'auto_scale_lr', 'custom_imports', 'find_unused_parameters', 'model_wrapper_cfg', 'sync_bn',
+    'tta_model', 'tta_pipeline',
 }  # fmt: skip
 
 

@@ -65,7 +65,7 @@ def read_dataset_file(folder: Path) -> dict[str, Any]:
         )
     try:
         content = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"cannot read '{path}' ({one_line(error)}): mend it") from error
     if not isinstance(content, dict) or 'task' not in content:
         raise UserError(f"'{path}' names no task: write it anew with 'sacm data'")

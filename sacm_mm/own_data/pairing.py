@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections import Counter
@@ -41,6 +42,11 @@ def existing_folder(path: str | Path, what: str) -> Path:
     if path.suffix.lower() in ('.zip', '.tar', '.gz', '.tgz') and path.is_file():
         raise UserError(f"{what} '{path}' is an archive: unpack it and name the folder")
     raise UserError(f"{what} folder '{path}' does not exist: name the folder that holds them")
+
+
+def is_inside(path: Path, folder: Path) -> bool:
+    """Tell whether a path stays in a folder: what a file names is not looked for elsewhere."""
+    return Path(os.path.normpath(path)).is_relative_to(os.path.normpath(folder))
 
 
 def list_pictures(folder: Path, what: str, skip: tuple[Path, ...] = ()) -> dict[str, Path]:

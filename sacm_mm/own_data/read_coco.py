@@ -10,7 +10,7 @@ from typing import Any
 
 from sacm_mm.core.errors import UserError, one_line
 
-from .pairing import existing_folder, list_pictures
+from .pairing import existing_folder, is_inside, list_pictures
 from .samples import SPLITS, Sample, Source, count, listed, split_of
 from .shapes import DrawnMask, Shape, ShapeWishes, check_ring, finish_shapes, rectangle
 
@@ -87,7 +87,7 @@ class _PictureIndex:
         """Return the photo: in the folder, beside the annotation, or the only one of the name."""
         name = name.replace('\\', '/')
         for place in (self.folder, near):
-            if (place / name).is_file():
+            if is_inside(place / name, place) and (place / name).is_file():
                 return place / name
         found = self.by_base.get(Path(name).name, [])
         if len(found) > 1 and split:
@@ -138,7 +138,7 @@ def load_json(path: Path, what: str) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding='utf-8-sig'))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"cannot read {what} '{path}' ({one_line(error)}): mend or remove it"
                         ) from error  # fmt: skip
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from sacm_mm.core.errors import UserError
 
-from .pairing import existing_folder
+from .pairing import existing_folder, is_inside
 from .read_coco import load_json
 from .samples import Sample, Source, count, listed
 from .shapes import DrawnMask, Shape, ShapeWishes, check_ring, ellipse, finish_shapes, rectangle
@@ -39,7 +39,7 @@ def read_labelme(folder: Path, wishes: ShapeWishes) -> Source:
         content = load_json(path, 'labelme file')
         if not isinstance(content, Mapping) or not isinstance(content.get('shapes'), list):
             raise UserError(f"'{path}' is no labelme file: it has no list 'shapes'; take it out")
-        picture = _find_picture(path, content)
+        picture = _find_picture(path, content, folder)
         if picture is None:
             missing.append(path.name)
             continue
@@ -72,12 +72,12 @@ def read_labelme(folder: Path, wishes: ShapeWishes) -> Source:
     return source
 
 
-def _find_picture(path: Path, content: Mapping[str, Any]) -> Path | None:
-    """Find the photo: where the file says, or beside it under its name or its own."""
+def _find_picture(path: Path, content: Mapping[str, Any], folder: Path) -> Path | None:
+    """Find the photo: where in the folder the file says, or beside it under its name or its own."""
     named = str(content.get('imagePath') or '').replace('\\', '/')
     candidates = [path.parent / named, path.parent / Path(named).name] if named else []
     for candidate in candidates:
-        if candidate.is_file():
+        if is_inside(candidate, folder) and candidate.is_file():
             return candidate
     beside = [p for p in sorted(path.parent.glob('*')) if p.stem == path.stem and p != path]
     return next((p for p in beside if p.suffix.lower() != '.json' and p.is_file()), None)

@@ -82,6 +82,8 @@ def report_study(study: Study, out: Path | None = None, root: Path = WORK_DIRS) 
     from sacm_mm.studies.report import write_report
 
     out = out or report_folder(study.name, study.budget, root)
+    if not (root.is_dir() and any(root.iterdir())) and not (out / 'runs').is_dir():
+        raise UserError(f"there are no runs in '{root}': train them with sacm study run first")
     check_writable(out)
     for name in record_runs(study, root, out):
         print(f'took in {name}')
