@@ -113,7 +113,10 @@ def _vanishing_training(bench: Bench, name: str) -> None:
 
 def _two_in_one(bench: Bench, name: str) -> None:
     task, folder = TASKS[name], bench.scratch()
-    first = bench.start(task.train('work', **hook('SlowStepsHook')), folder)
+    steps = {
+        key.replace('.', '__'): 500 for key in task.options if key.endswith(('iters', 'epochs'))
+    }
+    first = bench.start(task.train('work', **steps, **hook('SlowStepsHook')), folder)
     while first.poll() is None and '(train)' not in first.out():
         time.sleep(0.01)
     ended = bench.run(task.train('work', '--overwrite'), folder)

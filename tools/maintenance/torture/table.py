@@ -30,7 +30,8 @@ def write_table(summaries: Sequence[Mapping[str, Any]], path: Path) -> None:
         f'{machine["python"]}, PyTorch {machine["torch"]}. A case is as promised if nothing is '
         'lost, torn, executed or silently wrong, and what is refused is refused in one line, with '
         'exit code 2.', '',
-        '| group | what | cases | as promised | minutes | commit | seed |', '|---|---|---|---|---|---|---|',
+        '| group | what | cases | as promised | minutes | commit | seed |',
+        '|---|---|---|---|---|---|---|',
     ]  # fmt: skip
     for summary in summaries:
         name, cases, failed = summary['group'], summary['cases'], summary['failed']
@@ -42,7 +43,12 @@ def write_table(summaries: Sequence[Mapping[str, Any]], path: Path) -> None:
     cases = sum(summary['cases'] for summary in summaries)
     failed = [case for summary in summaries for case in summary['failed']]
     minutes = sum(summary['minutes'] for summary in summaries)
-    lines += [f'| all | | {cases} | {cases - len(failed)} | {minutes:.1f} | | |', '', '## Counts', '']
+    lines += [
+        f'| all | | {cases} | {cases - len(failed)} | {minutes:.1f} | | |',
+        '',
+        '## Counts',
+        '',
+    ]
     for summary in summaries:
         for note, count in summary['notes'].items():
             lines.append(f'- {summary["group"]}: {note}: {count}')
