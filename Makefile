@@ -23,7 +23,7 @@ SAMPLE_OPTIONS := \
 	train_cfg.val_interval=700
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train study test test-oldest docs check clean
+.PHONY: help setup train study test torture test-oldest docs check clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [PYTHON=python3.11]'
@@ -70,6 +70,13 @@ study: setup ## train backbones side by side and report: on sample images, or ST
 
 test: setup ## run the quick tests; they have to cover most of the package
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=
+
+# Hours; single groups with ONLY="kills disks", other moments and inputs with SEED=1. A group that
+# has ended is not run again for the same commit.
+SEED ?= 0
+torture: export PYTHONPATH := tools/maintenance
+torture: setup ## kill, starve and mislead every command; results/reliability.md is such a table
+	$(BIN)/python -m torture --seed $(SEED) $(if $(ONLY),--only $(ONLY))
 
 # What requirements.txt allows at least, in an environment of its own.
 OLDEST := .venv-oldest

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save_file
 
 from sacm_mm import UserError, convert
-from sacm_mm.apis.sources import find_model
+from sacm_mm.apis.find_model import find_model
 from sacm_mm.core.checkpoints import find_checkpoint, load_checkpoint, read_weights
 from sacm_mm.core.pictures import check_picture
 from sacm_mm.datasets import CIFAR10Dataset

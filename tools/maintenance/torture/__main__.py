@@ -31,6 +31,7 @@ def main() -> int:
     parser.add_argument('--out', type=Path, help='the table (default: in the scratch folder)')
     args = parser.parse_args()
     os.environ.setdefault('OMP_NUM_THREADS', '1')
+    os.environ['HYPOTHESIS_STORAGE_DIRECTORY'] = str(args.folder.resolve() / 'hypothesis')
     if 'disks' in args.only and 'SACM_NAMESPACE' not in os.environ and shutil.which('unshare'):
         # tiny disks are mounted in a namespace of this run's own
         os.environ['SACM_NAMESPACE'] = '1'
