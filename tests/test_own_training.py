@@ -16,6 +16,7 @@ from test_own_data_commands import CLASSES, DENSE, LOADERS
 from sacm_mm import UserError
 from sacm_mm.apis.extras import add_extras, use_fold
 from sacm_mm.apis.train import train
+from sacm_mm.core.configs import load_config
 from sacm_mm.core.run_log import read_scalars
 from sacm_mm.datasets import FolderClsDataset, FolderSegDataset
 from sacm_mm.datasets.folds import folds_of
@@ -136,6 +137,13 @@ def test_early_stopping_counts_validations_without_a_better_figure():
     assert 'mIoU has not become better for 2 validations (at best 10.5)' in said[0]
     with pytest.raises(UserError, match=r"'mIuO', which the validation does not measure: .* mIoU"):
         EarlyStoppingHook('mIuO', 'greater', 2).after_val_epoch(runner, {'mIoU': 3.0})
+
+
+def test_variables_of_a_ready_config_take_other_values(mine):
+    # its _base_ is made by code, of where sacm_mm is installed
+    cfg = load_config(str(mine / 'mine.py'), ['crop_size=(16,16)'])
+    assert cfg.model.data_preprocessor.size == cfg.train_pipeline[3].crop_size == (16, 16)
+    assert cfg.train_dataloader.dataset.data_root == str(mine)
 
 
 def test_early_stopping_needs_a_figure(mine):

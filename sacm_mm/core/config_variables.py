@@ -46,8 +46,7 @@ def _copy(path: Path, folder: Path, values: Mapping[str, Any]) -> Path:
     replaced: dict[ast.expr, str] = {}
     for name, node in _assignments(text):
         if name == '_base_':
-            bases = ast.literal_eval(node)
-            bases = [bases] if isinstance(bases, str) else bases
+            bases = Config._get_base_files(str(target))  # evaluated: it may be made by code
             copies = [
                 base if '::' in base else str(_copy(path.parent / base, folder / str(i), values))
                 for i, base in enumerate(bases)
