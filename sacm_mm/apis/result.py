@@ -14,7 +14,7 @@ from torch import Tensor
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import write_image
 from sacm_mm.visualization.depth import DepthPicture, DepthStyle, draw_picture
-from sacm_mm.visualization.overlay import add_legend, draw_overlay
+from sacm_mm.visualization.overlay import add_legend, count_labels, draw_overlay
 from sacm_mm.visualization.segmentation_grid import colourise
 
 
@@ -61,6 +61,10 @@ class Result:
         return self.names[int(self._class_scores.argmax())]
 
     @property
+    def _bgr(self) -> list[list[int]]:
+        return [list(colour)[::-1] for colour in self.palette]
+
+    @property
     def task(self) -> str:
         """``'classification'``, ``'segmentation'``, ``'depth'`` or ``'joint'``."""
         if self._class_scores is not None:
@@ -79,26 +83,26 @@ class Result:
             opacity: Of an overlay: 0 shows the picture alone, 1 the classes alone.
             legend: Add the names of the classes that occur below an overlay.
         """
+        if self.classes is not None and self.depth is None:
+            # a huge picture is copied once, so it is painted in its own order of channels
+            drawn = draw_overlay(self.image, self.classes, self._bgr, opacity)
+            return add_legend(drawn, self.classes, self.names, self._bgr) if legend else drawn
         rgb = np.ascontiguousarray(self.image[..., ::-1])
         if self._class_scores is not None:
             from sacm_mm.visualization.class_scores import draw_class_scores
 
             drawn = draw_class_scores(rgb, self.names, self._class_scores)
-        elif self.depth is not None:
+        else:
+            assert self.depth is not None
             picture = DepthPicture(rgb, self.depth, labels=self.classes)
             drawn = draw_picture(picture, self.style, self.names, self.palette)
-        else:
-            assert self.classes is not None
-            drawn = draw_overlay(rgb, self.classes, self.palette, opacity)
-            if legend:
-                drawn = add_legend(drawn, self.classes, self.names, self.palette)
         return np.ascontiguousarray(drawn[..., ::-1])
 
     def colours(self) -> np.ndarray:
         """Paint the classes of the pixels in their colours -> (H, W, 3), BGR uint8."""
         if self.classes is None:
             raise UserError(f'a model for {self.task} gives no class of each pixel')
-        return np.ascontiguousarray(colourise(self.classes, self.palette)[..., ::-1])
+        return colourise(self.classes, self._bgr)
 
     def save(self, path: str | Path, **kwargs: Any) -> None:
         """Write ``draw(**kwargs)`` to a file."""
@@ -116,7 +120,7 @@ class Result:
             found['label'] = self.label
             found['score'] = round(float(self._class_scores.max()), 6)
         if self.classes is not None:
-            counts = np.bincount(self.classes.ravel(), minlength=len(self.names))
+            counts = count_labels(self.classes, len(self.names))
             found['shares'] = {
                 name: round(float(count) / self.classes.size, 6)
                 for name, count in zip(self.names, counts)

@@ -143,7 +143,7 @@ def _failures_named(path: Path) -> Iterator[None]:
         raise UserError(f"cannot write '{path}': {error.strerror or error}") from error
 
 
-def write_bytes(content: bytes, path: str | os.PathLike) -> None:
+def write_bytes(content: bytes | memoryview, path: str | os.PathLike) -> None:
     """Write a file, whole or not at all."""
     with atomic_write(path) as partial:
         partial.write_bytes(content)
@@ -194,7 +194,7 @@ def write_image(image: np.ndarray, path: str | os.PathLike, quality: int | None 
         raise UserError(
             f"cannot write '{path}': {path.suffix} does not take {image.dtype} {image.shape}"
         )
-    write_bytes(encoded.tobytes(), path)
+    write_bytes(encoded.data, path)  # no copy: a huge picture takes gigabytes
 
 
 def fit_integers(values: np.ndarray, dtype: Any, name: str) -> np.ndarray:

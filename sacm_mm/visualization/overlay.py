@@ -15,12 +15,12 @@ _LINE = 22  # pixels
 def draw_overlay(
     image: np.ndarray, labels: np.ndarray, palette: Sequence[Sequence[int]], opacity: float = 0.5
 ) -> np.ndarray:
-    """Paint classes (H, W) over an image (H, W, 3), RGB uint8 -> (H, W, 3), RGB uint8.
+    """Paint classes (H, W) over an image (H, W, 3), uint8 -> (H, W, 3), uint8.
 
     Args:
         image: The image.
         labels: Class of each pixel; those outside the palette are painted white.
-        palette: RGB of each class.
+        palette: Colour of each class, its channels in the image's order.
         opacity: 0 shows the image alone, 1 the classes alone.
     """
     drawn = image.copy()
@@ -31,11 +31,22 @@ def draw_overlay(
     return drawn
 
 
+def count_labels(labels: np.ndarray, number: int = 0) -> np.ndarray:
+    """Count the pixels of each class (H, W) -> (C,), C at least ``number``.
+
+    NumPy counts in 64 bits, which would be eight copies of a huge picture of classes.
+    """
+    most = max(int(labels.max(initial=0)) + 1, number)
+    rows = range(0, len(labels), _ROWS)
+    parts = (np.bincount(labels[r : r + _ROWS].ravel(), minlength=most) for r in rows)
+    return sum(parts, np.zeros(most, np.int64))
+
+
 def add_legend(
     image: np.ndarray, labels: np.ndarray, names: Sequence[str], palette: Sequence[Sequence[int]]
 ) -> np.ndarray:
-    """Add the names and colours of the classes that occur, below an image, RGB uint8."""
-    found = np.flatnonzero(np.bincount(labels.ravel())).tolist()
+    """Add the names and colours of the classes that occur below an image, see ``draw_overlay``."""
+    found = np.flatnonzero(count_labels(labels)).tolist()
     seen = [i for i in found if i < len(names)]
     width = image.shape[1]
     entry = max((_width(names[i]) for i in seen), default=0) + 2 * _LINE
