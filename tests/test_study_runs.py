@@ -10,12 +10,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
 
 import pytest
+import torch
 from kept_study import write_study
 
+from sacm_mm.core.checkpoints import find_checkpoint
+from sacm_mm.core.files import lock_folder, write_json
 from sacm_mm.studies.report import write_report
-from sacm_mm.studies.study import load_study
+from sacm_mm.studies.runs import all_runs
+from sacm_mm.studies.study import choose_networks, load_study
+from sacm_mm.studies.training import train_all
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOL = ROOT / 'tools/study.py'
@@ -126,3 +133,40 @@ def test_the_page_in_a_browser(page, tmp_path, width):
     numbers = sorted(map(float, seen['before']))
     assert list(map(float, seen['up'])) == numbers
     assert list(map(float, seen['down'])) == numbers[::-1]
+
+
+def runs_of(root, *networks):
+    study = load_study('stem_camvid', 'tiny')
+    return all_runs(study, choose_networks(study, networks), [0], root)
+
+
+def test_a_process_that_waited_for_the_folder_trains_nothing_again(tmp_path):
+    runs = runs_of(tmp_path, 'conv', 'pixel-unshuffle')
+    started, failed = [], []
+    watcher = SimpleNamespace(started=started.append, moved=None, ended=None)
+    with lock_folder(runs[0].folder.parents[1]):  # another study process
+        thread = Thread(target=lambda: failed.extend(train_all(runs, 1, [], watcher)))
+        thread.start()
+        time.sleep(1)
+        for run in runs:
+            assert thread.is_alive() and not run.done
+            write_json({}, run.folder / 'done.json')
+            assert run.done
+    thread.join(30)
+    assert not thread.is_alive()
+    assert started == failed == []
+
+
+def test_a_torn_checkpoint_is_passed_over(tmp_path):
+    (run,) = runs_of(tmp_path, 'conv')
+    assert not run.resumes()
+    run.train_dir.mkdir(parents=True)
+    torch.save({'state_dict': {'a': torch.ones(9)}}, run.train_dir / 'iter_2.pth')
+    whole = (run.train_dir / 'iter_2.pth').read_bytes()
+    (run.train_dir / 'iter_4.pth').write_bytes(whole[:-60])
+    (run.train_dir / 'last_checkpoint').write_text('')
+    assert run.resumes()
+    assert find_checkpoint(run.train_dir).endswith('iter_2.pth')
+    (run.train_dir / 'iter_2.pth').write_bytes(whole[:-60])
+    assert not run.resumes()  # it begins anew
+    assert not list(run.train_dir.glob('*.pth'))
