@@ -33,9 +33,8 @@ def run(bench: Bench) -> None:
         whole = bench.scratch('whole')
         tool.prepare(stock(bench), whole)
         lasted = bench.must(tool.arguments(stock(bench)), whole).seconds
-        for number in range(2):
-            with bench.case(f'{tool.name}, kill {number + 1}'):
-                _kill_tool(bench, tool, lasted, whole)
+        with bench.case(tool.name):
+            _kill_tool(bench, tool, lasted, whole)
 
 
 def _workers(number: int) -> dict[str, object]:
