@@ -24,6 +24,7 @@ def threads():
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_speed_of_every_kind_that_needs_no_compiler(run_tool, tmp_path):
     names = ['plain', 'mmpretrain']
     out = tmp_path / 'new/speed.csv'
@@ -137,6 +138,7 @@ def test_traffic_counts_every_map_once():
     assert convmixer_traffic(sizes, 16, 1, 2, training=True) == 2 * (forward + backward)
 
 
+@pytest.mark.slow
 def test_scaling_measures_every_point_and_draws_its_lines(run_tool, tmp_path):
     out = tmp_path / 'scaling.csv'
     done = run_tool(

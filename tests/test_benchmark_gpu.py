@@ -15,6 +15,7 @@ def test_needs_a_cuda_device(run_tool, tmp_path):
     assert not (tmp_path / 'gpu').exists()
 
 
+@pytest.mark.slow
 def test_measurement_runs_through_without_a_gpu(run_tool, tmp_path):
     out = tmp_path / 'gpu'
     done = run_tool(

@@ -19,7 +19,8 @@ CONFIGS = sorted(
 LARGER = (
     'convmlp_m_ade20k', 'convmlp_l_ade20k', 'convmlp_m_imagenet', 'convmlp_l_imagenet',
     'csmixer_s_imagenet', 'csmixer_b_imagenet', 'csmixer_l_imagenet', 'sacm_imagenet_d1536',
-    'sacm_imagenet_ema',
+    'sacm_imagenet_ema', 'csmixer_t_cityscapes', 'csmixer_t_ade20k', 'sacm_voc_aug', 'sacm_ade20k',
+    'convmlp_s_ade20k', 'sacm_cityscapes_512x1024',
 )  # fmt: skip
 TO_RUN = [
     pytest.param(path, marks=pytest.mark.slow if path.stem in LARGER else (), id=path.stem)

@@ -27,6 +27,7 @@ def test_gradients_equal_autograd_and_numerical_ones(k):
         torch.testing.assert_close(got, want)
 
 
+@pytest.mark.slow
 def test_operator_contract():
     torch.library.opcheck(torch.ops.sacm_mm.depthwise_conv2d.default, tuple(_tensors()))
 

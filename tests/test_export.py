@@ -50,9 +50,9 @@ def camvid_file(tmp_path_factory):
     [
         ('sacm_camvid_light.py', False, '.onnx'),
         pytest.param('sacm_camvid_fpn.py', False, '.onnx', marks=pytest.mark.slow),
-        ('sacm_nyu_light.py', False, '.pt2'),
-        ('sacm_cifar10_light.py', False, '.onnx'),
-        ('sacm_nyu_light.py', True, '.xml'),
+        pytest.param('sacm_nyu_light.py', False, '.pt2', marks=pytest.mark.slow),
+        pytest.param('sacm_cifar10_light.py', False, '.onnx', marks=pytest.mark.slow),
+        pytest.param('sacm_nyu_light.py', True, '.xml', marks=pytest.mark.slow),
         ('sacm_nyu_joint_light.py', True, '.onnx'),
         ('sacm_cifar10_light.py', True, '.pt2'),
     ],

@@ -38,6 +38,7 @@ def interpreted(marker):
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
 
 
+@pytest.mark.slow
 def test_kernels_equal_the_reference():
     interpreted('not slow')
 

@@ -46,7 +46,7 @@ def stock(host, name):
     return Path(find_spec(host).submodule_search_locations[0]) / '.mim/tools' / name
 
 
-@pytest.mark.parametrize('name', ['sacm_voc', 'sacm_camvid'])
+@pytest.mark.parametrize('name', [pytest.param('sacm_voc', marks=pytest.mark.slow), 'sacm_camvid'])
 def test_mmsegmentation_trains_and_tests(name, voc_root, camvid_root, tmp_path):
     data = voc_root if 'voc' in name else camvid_root
     config = CONFIGS / f'{name}.py'
@@ -60,6 +60,7 @@ def test_mmsegmentation_trains_and_tests(name, voc_root, camvid_root, tmp_path):
     assert 'mIoU' in out
 
 
+@pytest.mark.slow
 def test_mmpretrain_trains(cifar_root, tmp_path):
     run(
         stock('mmpretrain', 'train.py'),
@@ -72,6 +73,7 @@ def test_mmpretrain_trains(cifar_root, tmp_path):
     assert (tmp_path / 'run/epoch_1.pth').is_file()
 
 
+@pytest.mark.slow
 def test_two_processes_train_together(camvid_root, tmp_path):
     out = run(
         *('-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2'),

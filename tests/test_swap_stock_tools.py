@@ -107,6 +107,7 @@ def trained_two_steps(config, outcome):
     return swapped == trained == 0 and steps in log and 'loss: nan' not in log
 
 
+@pytest.mark.slow
 def test_stock_tools_train_other_peoples_networks(tmp_path, ade_root, imagenet_root):
     outcomes = run_pairs(QUICK, tmp_path, ade_root, imagenet_root)
     for (_, config), outcome in outcomes.items():
