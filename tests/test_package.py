@@ -18,8 +18,8 @@ import sacm_mm
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Used where they are installed: Triton comes with PyTorch's builds for GPUs.
-OPTIONAL = {'mmdet', 'timm', 'transformers', 'triton'}
+# Used where they are installed.
+OPTIONAL = {'mmdet', 'timm', 'transformers'}
 # Modules whose distribution has another name.
 DISTRIBUTIONS = {
     'PIL': 'pillow',

@@ -13,7 +13,6 @@ VERBS = {
     'scaling': 'time and memory against image area, depth and width',
     'loader': 'training steps with and without the data pipeline',
     'roofline': 'draw the speed of a CSV under what the machine can do',
-    'gpu': 'measure what the fused GPU kernels gain',
 }
 
 

@@ -1,4 +1,4 @@
-"""Compiled kernels, on CPUs (C++) and GPUs (Triton): ``accelerate`` puts them into a model.
+"""Compiled kernels for CPUs, in C++: ``accelerate`` puts them into a model.
 
 Models know nothing of this package, and nothing here is on unless it is asked for. Whatever a
 kernel does not know exactly runs plain.

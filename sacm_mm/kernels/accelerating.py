@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from sacm_mm.kernels.blocks import is_fast, with_kernels
-from sacm_mm.kernels.cpu.inference import FusedBackbone, fuses
+from sacm_mm.kernels.cpu import native
+from sacm_mm.kernels.cpu.inference import FusedBackbone, FusedPointwise, fuses
 from sacm_mm.kernels.folding import StridedStem, fold, known_backbones
-from sacm_mm.kernels.gpu import halves
+from sacm_mm.kernels.recognition import is_exactly, is_pointwise
+from sacm_mm.models.heads import PixelShuffleDepthHead, PixelShuffleHead
 
 _ROUNDS = 5  # of timing two ways, after one to warm up
 
@@ -31,20 +33,19 @@ def accelerate(
 ) -> nn.Module:
     """Make a model as fast as this machine can, with the same results to rounding.
 
-    For training, blocks and stems of ``SAConvMixer`` are replaced in ``model`` itself by ones that
-    compute by kernels; parameters, their names and the state dict stay what they are, so that
-    checkpoints load and save as before. Move the model to its device first.
+    For training on a CPU, blocks and stems of ``SAConvMixer`` are replaced in ``model`` itself by
+    ones that compute by kernels; parameters, their names and the state dict stay what they are, so
+    that checkpoints load and save as before. Move the model to its device first.
 
-    For inference the result is a copy, which cannot be trained. Norms are folded; on a CPU a
-    ``SAConvMixer`` runs as two passes a block, on a GPU its blocks by kernels. Without ``example``
-    the copy is a model like ``model``, for images of any size. With one, what is faster for such
-    images is found by timing, and the rest of the network is compiled where there is a compiler;
-    each further size is compiled when it is first seen, and a host's model is called in its mode
-    ``'tensor'``.
+    For inference the result is a copy, which cannot be trained. Norms are folded, and on a CPU a
+    ``SAConvMixer`` runs as two passes a block. Without ``example`` the copy is a model like
+    ``model``, for images of any size. With one, what is faster for such images is found by timing,
+    and the rest of the network is compiled where there is a compiler; each further size is compiled
+    when it is first seen, and a host's model is called in its mode ``'tensor'``.
 
-    Kernels of CPUs are compiled when first needed, which takes seconds, and kept in
+    Kernels are compiled when first needed, which takes seconds, and kept in
     ``$XDG_CACHE_HOME/sacm_mm``. What they do not know exactly (another activation or norm, a
-    subclass, a hook) runs as it did; without a C++ compiler or Triton all of it does.
+    subclass, a hook) runs as it did; without a C++ compiler all of it does.
 
     Args:
         model: A model of the hosts, a backbone, or any module that holds some.
@@ -64,18 +65,24 @@ def accelerate(
             raise ValueError('example and dtype are for inference: leave them out for training')
         return _replaced(model)
     device = _device(model) if example is None else example.device
-    gpu = halves.available(device)
-    folded = fold(model, blocks=not gpu).to(device)
-    if gpu:
-        folded = _replaced(folded)
+    folded = fold(model).to(device)
     if example is None:
-        return _with_fused_backbones(folded, dtype)
+        return _with_fused_parts(folded, dtype)
     return _Compiled(_restructured(folded.to(dtype), example.to(dtype)), example, dtype)
 
 
 def fast_parts(model: nn.Module) -> list[str]:
-    """Name the modules that ``accelerate`` put into a model for training."""
-    return [name for name, module in model.named_modules() if is_fast(module)]
+    """Name the modules that ``accelerate`` put into a model, but for folded ones."""
+    return [
+        name
+        for name, module in model.named_modules()
+        if is_fast(module) or isinstance(module, FusedBackbone)
+    ]
+
+
+def lacks_compiler(model: nn.Module) -> bool:
+    """Tell whether a model would run by kernels if there were a C++ compiler for them."""
+    return bool(known_backbones(model)) and not native.available('inference')
 
 
 def _replaced(model: nn.Module) -> nn.Module:
@@ -133,7 +140,7 @@ def _frozen() -> Iterator[None]:
 
 
 def _works(run: Callable[[Tensor], Any], example: Tensor) -> bool:
-    """Try it on ``example``; a missing compiler or Triton shows as errors of many kinds."""
+    """Try it on ``example``; a missing compiler shows as errors of many kinds."""
     try:
         with _frozen():
             run(example)
@@ -142,10 +149,17 @@ def _works(run: Callable[[Tensor], Any], example: Tensor) -> bool:
     return True
 
 
-def _with_fused_backbones(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+def _with_fused_parts(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    fused = False
     for name, backbone in known_backbones(model).items():
         if fuses(backbone, dtype):
             model = _put(model, name, FusedBackbone(backbone, dtype))
+            fused = True
+    heads: Any = model.modules() if fused else ()
+    for head in heads:  # their maps are channels-last now, as rows of a matrix
+        known = is_exactly(head, PixelShuffleHead, PixelShuffleDepthHead)
+        if known and is_pointwise(head.conv_seg):
+            head.conv_seg = FusedPointwise(head.conv_seg, torch.float32)
     return model
 
 

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from sacm_mm.kernels.cpu import native, training
-from sacm_mm.kernels.gpu import halves
 from sacm_mm.kernels.recognition import has_known_parts, is_identity, recognise, watched
 from sacm_mm.models.backbones.sa_convmixer import MixerBlock, PatchEmbed
 
@@ -25,22 +24,18 @@ class FastMixerBlock(MixerBlock):
         if half and training.takes(x, half):
             mixed = training.mix(x, half, residual=added)
             x = mixed if added else x + self.drop_path(self.squeeze(mixed))
-        elif half and added and halves.takes(x, half):
-            x = halves.mix(x, half)
         else:
             x = x + self.drop_path(self.squeeze(self.norm1(self.act(self.depthwise(x)))))
         half = recognise(self.pointwise, self.act, self.norm2)
         if half and training.takes(x, half):
             return training.project(x, half)
-        if half and halves.takes(x, half):
-            return halves.project(x, half)
         return self.norm2(self.act(self.pointwise(x)))
 
 
 class FastPatchEmbed(PatchEmbed):
-    """A ``PatchEmbed`` by kernels; on GPUs only the layout of its map is their wish.
+    """A ``PatchEmbed`` by kernels: (N, in_channels, H, W) -> (N, embed_dims, ceil(H/r), ceil(W/r)).
 
-    (N, in_channels, H, W) -> (N, embed_dims, ceil(H / r), ceil(W / r)). ``with_kernels`` makes it.
+    ``with_kernels`` makes it.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -51,10 +46,7 @@ class FastPatchEmbed(PatchEmbed):
         x = self.patches(x)
         if half and training.takes(x, half):
             return training.project(x, half)
-        x = self.norm(self.act(self.proj(x)))
-        if halves.available(x.device):  # the pointwise convolutions are one GEMM each then
-            x = x.contiguous(memory_format=torch.channels_last)
-        return x
+        return self.norm(self.act(self.proj(x)))
 
 
 def with_kernels(module: nn.Module, device: torch.device) -> nn.Module | None:
@@ -62,22 +54,19 @@ def with_kernels(module: nn.Module, device: torch.device) -> nn.Module | None:
 
     It is another module around the same parts: parameters, names, hooks and state dict stay.
     """
-    cpu = device.type == 'cpu'
-    if not (native.available('training') if cpu else halves.available(device)):
+    if device.type != 'cpu' or not native.available('training'):
         return None
-    known = training.knows if cpu else halves.knows
     part: Any = module
     if type(part) is MixerBlock and has_known_parts(part, MixerBlock):
         found = (
             recognise(part.depthwise, part.act, part.norm1),
             recognise(part.pointwise, part.act, part.norm2),
         )
-        return (
-            _recast(part, FastMixerBlock) if any(half and known(half) for half in found) else None
-        )
+        if any(half and training.knows(half) for half in found):
+            return _recast(part, FastMixerBlock)
     if type(part) is PatchEmbed and has_known_parts(part, PatchEmbed):
         half = recognise(part.proj, part.act, part.norm)
-        if not cpu or (half and known(half)):
+        if half and training.knows(half):
             return _recast(part, FastPatchEmbed)
     return None
 

@@ -44,14 +44,12 @@ _BATCH_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
 _DENSE = (EncoderDecoder, DepthEstimator, SegDepthEstimator)  # whose heads alone read the maps
 
 
-def fold(model: nn.Module, blocks: bool = True) -> nn.Module:
+def fold(model: nn.Module) -> nn.Module:
     """Copy a model for inference, with the norms of its SA-ConvMixer folded where that is exact.
 
     Args:
         model: A model of the hosts or any module that holds ``SAConvMixer`` backbones; whatever
             else is in it stays as it is.
-        blocks: Fold ``norm1`` of the blocks. The GPU kernels apply it at no cost, but take blocks
-            only whole.
 
     Returns:
         A copy in eval mode that computes the same to rounding and cannot be trained.
@@ -62,8 +60,7 @@ def fold(model: nn.Module, blocks: bool = True) -> nn.Module:
     for backbone in known_backbones(model).values():
         for block in backbone.blocks:
             _merge(block)
-        if blocks:
-            backbone.blocks = nn.ModuleList(map(_folded, backbone.blocks))
+        backbone.blocks = nn.ModuleList(map(_folded, backbone.blocks))
     return model
 
 

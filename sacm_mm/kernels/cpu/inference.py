@@ -1,8 +1,8 @@
 """Run a SA-ConvMixer backbone on a CPU as two passes over its maps a block.
 
-One is a compiled kernel: norm, depthwise convolution, activation, scale and residual. The other is
-oneDNN's matrix product with the activation in it, which leaves the norm after it to the next
-kernel. The maps are channels-last throughout.
+One is a compiled kernel: activation and norm, depthwise convolution, activation, scale, residual.
+The other is oneDNN's matrix product, which leaves the activation and norm after it to the next
+kernel: that computes GELU in less time. The maps are channels-last throughout, into the heads.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from sacm_mm.models.backbones.sa_convmixer import SAConvMixer
 
 _CHANNELS = 32  # the number of channels is a multiple of it
 _DTYPES = (torch.float32, torch.bfloat16)
+_ACTIVATIONS: dict[str, Any] = {'gelu': F.gelu, 'relu': F.relu, 'none': lambda x: x}
 
 
 class FusedBackbone(nn.Module):
@@ -43,13 +44,15 @@ class FusedBackbone(nn.Module):
         self.out_indices, self.dtype = backbone.out_indices, dtype
         gelu = is_gelu(backbone.stem.act)
         self._spare: list[Tensor] = []
-        self.stem = FusedLinear(backbone.stem.proj, gelu, dtype)
+        self.act = 'gelu' if gelu else 'relu'
+        self.stem = FusedLinear(backbone.stem.proj, 'none', dtype)
         self.mixers = nn.ModuleList()
         self.linears = nn.ModuleList()
         norm = backbone.stem.norm
         for block in backbone.blocks:
             self.mixers.append(TokenMixer(norm, block, gelu))
-            self.linears.append(FusedLinear(block.pointwise, gelu, dtype))
+            last = block is backbone.blocks[-1]
+            self.linears.append(FusedLinear(block.pointwise, self.act if last else 'none', dtype))
             norm = block.norm2
         norms = [block.norm2 for block in backbone.blocks]
         self.norms = nn.ModuleList(norms[i] for i in self.out_indices).to(dtype)
@@ -72,7 +75,8 @@ class FusedBackbone(nn.Module):
         for i, (mixer, linear) in enumerate(zip(self.mixers, self.linears)):
             x = linear(mixer(x, mixed))
             if i in self.out_indices:
-                maps[i] = x.permute(0, 3, 1, 2)  # (N, h, w, dim) -> (N, dim, h, w)
+                activated = x if i == len(self.linears) - 1 else _ACTIVATIONS[self.act](x)
+                maps[i] = activated.permute(0, 3, 1, 2)  # (N, h, w, dim) -> (N, dim, h, w)
         self._spare.append(mixed)
         return tuple(norm(maps[i]).to(dtype) for norm, i in zip(self.norms, self.out_indices))
 
@@ -89,7 +93,7 @@ class FusedBackbone(nn.Module):
 
 
 class TokenMixer(nn.Module):
-    """The norm before a ``FoldedBlock`` and the half of it that mixes tokens.
+    """The activation and norm before a ``FoldedBlock`` and the half of it that mixes tokens.
 
     (N, H, W, C) -> (N, H, W, C).
     """
@@ -114,13 +118,13 @@ class TokenMixer(nn.Module):
 
 
 class FusedLinear(nn.Module):
-    """A convolution whose patches are rows, and its activation: (..., in) -> (..., out)."""
+    """A convolution whose patches are rows, and an activation: (..., in) -> (..., out)."""
 
-    def __init__(self, conv: nn.Conv2d, gelu: bool, dtype: torch.dtype) -> None:
+    def __init__(self, conv: nn.Conv2d, act: str, dtype: torch.dtype) -> None:
         super().__init__()
         weight = conv.weight.detach().to(dtype).flatten(1)  # (out, in)
         self.bias = None if conv.bias is None else conv.bias.detach().to(dtype)
-        self.gelu = gelu
+        self.act = act
         self.packed = _packs(dtype)
         self.weight: Tensor
         if self.packed:
@@ -130,12 +134,21 @@ class FusedLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Multiply and activate; see the class."""
         if self.packed:
-            act = 'gelu' if self.gelu else 'relu'
             return torch.ops.mkldnn._linear_pointwise(
-                x.contiguous(), self.weight, self.bias, act, [], 'none'
+                x.contiguous(), self.weight, self.bias, self.act, [], 'none'
             )
-        x = F.linear(x, self.weight, self.bias)
-        return F.gelu(x) if self.gelu else F.relu(x)
+        return _ACTIVATIONS[self.act](F.linear(x, self.weight, self.bias))
+
+
+class FusedPointwise(FusedLinear):
+    """A 1x1 convolution of maps that are channels-last in memory: (N, C, H, W) -> (N, D, H, W)."""
+
+    def __init__(self, conv: nn.Conv2d, dtype: torch.dtype) -> None:
+        super().__init__(conv, 'none', dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply; see the class."""
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 def _packs(dtype: torch.dtype) -> bool:

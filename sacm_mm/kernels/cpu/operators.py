@@ -64,13 +64,13 @@ def mix_act_norm(
 def token_mixing(
     x: Tensor, taps: Tensor, vectors: Tensor, gelu: bool, dilation: int, out: Tensor
 ) -> Tensor:
-    """Compute ``v + scale * act(depthwise(v) + bias)`` for ``v = in_scale * x + in_shift``.
+    """Compute ``v + scale * act(depthwise(v) + bias)`` for ``v = in_scale * act(x) + in_shift``.
 
     Args:
         x: Maps (N, H, W, C), float32 or bfloat16, C a multiple of 32.
         taps: Kernels (k * k, C), float32, k one of ``native.KERNEL_SIZES``; zeros pad v.
         vectors: (4, C), float32: bias, scale, in_scale, in_shift.
-        gelu: The activation is GELU, else ReLU.
+        gelu: Both activations are GELU, else ReLU.
         dilation: Of the kernels.
         out: Where the result goes, like ``x``, and what is returned.
     """

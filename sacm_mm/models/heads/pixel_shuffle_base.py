@@ -107,7 +107,10 @@ class PixelShuffleBase(BaseDecodeHead):
         # The host's own rule: a torch.Size marks a window of slide inference.
         if not isinstance(size, torch.Size):
             size = meta.get('pad_shape', size)
-        return super().predict_by_feat(self._crop(seg_logits, size), batch_img_metas)
+        maps = self._crop(seg_logits, size)
+        if tuple(maps.shape[2:]) == tuple(size[:2]):
+            return maps  # the host would interpolate them to the size that they have
+        return super().predict_by_feat(maps, batch_img_metas)
 
     def _crop(self, maps: Tensor, size: Sequence[int]) -> Tensor:
         """Cut off what padding to the patch added: less than one patch on the right and below."""

@@ -1,5 +1,5 @@
 // Token mixing of a mixer block at inference in one pass over channels-last maps:
-//   v = in_scale * x + in_shift          (the norm before it)
+//   v = in_scale * act(x) + in_shift     (the activation and the norm before it)
 //   y = v + scale * act(depthwise(v) + bias)
 #pragma once
 
@@ -45,7 +45,7 @@ struct Window {
   alignas(64) float rows[K][kColumns][kBlock];
   alignas(64) float zeros[kColumns][kBlock];
 
-  template <class S>
+  template <class S, Activation A>
   void fetch(const S* image, const Shape& s, const Weights& w, int64_t row, int64_t left,
              int64_t c) {
     const S* line = image + row * s.row + (left - K / 2) * s.column + c;
@@ -54,7 +54,12 @@ struct Window {
       const bool inside = column >= 0 && column < s.width;
       for (int l = 0; l < kBlock; l += kLanes<float>) {
         const Vec<float> a = load(w.in_scale + c + l), b = load(w.in_shift + c + l);
-        store(&rows[row % K][x][l], inside ? load(line + l) * a + b : Vec<float>{});
+        Vec<float> value = {}, slope;
+        if (inside) {
+          activate<A, kLow<S>, float>(load(line + l), value, slope);
+          value = value * a + b;
+        }
+        store(&rows[row % K][x][l], value);
       }
       if (inside && row + 1 < s.height)
         for (size_t byte = 0; byte < kBlock * sizeof(S); byte += 64)
@@ -99,9 +104,9 @@ void tile(const S* in, S* out, const Shape& s, const Weights& w, int64_t top, in
   Window<K> window;
   std::memset(window.zeros, 0, sizeof(window.zeros));
   for (int64_t row = std::max<int64_t>(top - K / 2, 0); row < std::min(top + K / 2, s.height); ++row)
-    window.fetch(in, s, w, row, left, c);
+    window.template fetch<S, A>(in, s, w, row, left, c);
   for (int64_t row = top; row < bottom; ++row) {
-    if (row + K / 2 < s.height) window.fetch(in, s, w, row + K / 2, left, c);
+    if (row + K / 2 < s.height) window.template fetch<S, A>(in, s, w, row + K / 2, left, c);
     for (int x = 0; x < kTile && left + x < s.width; x += kStrip)
       for (int l = 0; l < kBlock; l += kLanes<float>) {
         const float* lines[K];

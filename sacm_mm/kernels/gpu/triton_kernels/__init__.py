@@ -1,1 +1,0 @@
-"""Triton kernels of the mixer block; importing anything here needs Triton."""
