@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class Wanted:
             ``depth16`` (16 bit, its scale beside it), ``json``, ``csv``.
         opacity: Of overlays.
         legend: Names of classes below overlays.
-        batch: Pictures that are predicted together.
+        batch: Pictures that are predicted together; None finds how many.
         tile: Pixels a side of the parts of huge pictures; None predicts pictures whole.
         overlap: Pixels that neighbouring tiles share.
         overwrite: Replace files that are not of an earlier call.
@@ -42,7 +42,7 @@ class Wanted:
     save: Sequence[str] = ('overlay',)
     opacity: float = 0.5
     legend: bool = False
-    batch: int = 1
+    batch: int | None = None
     tile: int | None = None
     overlap: int = 64
     overwrite: bool = False
@@ -79,6 +79,13 @@ class Outcome:
 
     written: list[Path] = field(default_factory=list)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
+
+
+class Saved(NamedTuple):
+    """Files of one picture, and its row of the tables."""
+
+    written: list[Path]
+    row: dict[str, Any]
 
 
 def printable(path: str | Path) -> str:
@@ -137,7 +144,11 @@ class Writer:
         return self._manifest.get(printable(path.relative_to(self.out))) == _looks(path)
 
     def wrote(self, path: Path) -> Path:
-        """Note a file that is written."""
+        """Note a file that is written; the first one of depth gets its scale beside it."""
+        if 'depth16' in self.kinds and not self._scaled:
+            folder = self.out / 'depth16' if len(self.kinds) > 1 else self.out
+            write_scale(folder, self._depth_scale())
+            self._scaled = True
         self._manifest[printable(path.relative_to(self.out))] = _looks(path)
         self.outcome.written.append(path)
         return path
@@ -147,16 +158,23 @@ class Writer:
         if self.outcome.written:
             write_json(self._manifest, self.out / _MANIFEST)
 
-    def save(self, source: Path, result: Result) -> Iterator[Path]:
-        """Write what is wanted of one picture."""
-        row: dict[str, Any] = {'image': printable(source)}
+    def save(self, source: Path, result: Result) -> Saved:
+        """Write what is wanted of one picture; in any thread. ``note`` takes what it returns."""
+        saved = Saved([], {'image': printable(source)})
         for kind in self.kinds:
             path = self.path(source, kind)
             self.write(result, kind, path)
-            row[kind] = printable(path.relative_to(self.out))
-            yield self.wrote(path)
+            saved.row[kind] = printable(path.relative_to(self.out))
+            saved.written.append(path)
         if set(self.wanted.save) & set(TABLES):
-            self.rows.append({**row, **result.summary()})
+            saved.row.update(result.summary())
+        return saved
+
+    def note(self, saved: Saved) -> list[Path]:
+        """Note what ``save`` has written."""
+        if set(self.wanted.save) & set(TABLES):
+            self.rows.append(saved.row)
+        return [self.wrote(path) for path in saved.written]
 
     def write(self, result: Result, kind: str, path: Path) -> None:
         """Write one picture of a result."""
@@ -176,16 +194,14 @@ class Writer:
         return fit_integers(result.classes, np.uint16 if large else np.uint8, 'classes')
 
     def _write_depth(self, result: Result, path: Path) -> None:
+        assert result.depth is not None
+        write_depth(np.where(result.depth < 0, 0, result.depth), path, self._depth_scale())
+
+    def _depth_scale(self) -> Any:
         network: Any = self.model.network
         head = getattr(network, 'depth_head', None) or network.decode_head
         bounded = getattr(head, 'bound', None) is not None
-        scale = depth_scale(head.max_depth if bounded else None)
-        if not self._scaled:
-            folder = self.out / 'depth16' if len(self.kinds) > 1 else self.out
-            write_scale(folder, scale)
-            self._scaled = True
-        assert result.depth is not None
-        write_depth(np.where(result.depth < 0, 0, result.depth), path, scale)
+        return depth_scale(head.max_depth if bounded else None)
 
     def save_tables(self) -> Iterator[Path]:
         """Write the tables of all pictures."""

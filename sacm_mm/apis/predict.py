@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sacm_mm.apis.outputs import VIDEO_SUFFIXES, Outcome, Wanted, Writer, printable
+from sacm_mm.apis.pipeline import WriteBehind, predict_stream
 from sacm_mm.apis.predictor import Model
-from sacm_mm.apis.result import Result
 from sacm_mm.apis.video import Track, camera_name, predict_camera, predict_video
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.core.files import check_writable
@@ -24,7 +24,7 @@ def predict_files(
     out: Path,
     wanted: Wanted | None = None,
     tell: Callable[[str], None] = lambda line: None,
-    track: Track = lambda things, *_: things,
+    track: Track = lambda things, *_, **__: things,
 ) -> Outcome:
     """Predict a picture, a folder of pictures and videos (with those below it), or a video.
 
@@ -54,18 +54,8 @@ def predict_files(
     outcome = writer.outcome
     for path, reason in skipped:
         _skip(outcome, path, reason, tell)
-    pictures = [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES]
-    batches = [pictures[i : i + wanted.batch] for i in range(0, len(pictures), wanted.batch)]
     try:
-        for batch in track(batches, 'pictures') if len(batches) > 1 else batches:
-            for path, result in _predict_each(model, batch, wanted):
-                if isinstance(result, str):
-                    if source.is_file():
-                        raise UserError(result)
-                    _skip(outcome, path, result, tell)
-                else:
-                    for written in writer.save(path, result):
-                        tell(printable(written))
+        _predict_pictures(writer, source, found, tell, track)
         for path in found:
             if path.suffix.lower() in VIDEO_SUFFIXES:
                 try:
@@ -80,6 +70,39 @@ def predict_files(
     finally:
         writer.keep_manifest()
     return outcome
+
+
+def _predict_pictures(
+    writer: Writer, source: Path, found: list[Path], tell: Callable[[str], None], track: Track
+) -> None:
+    pictures = [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES]
+    wanted = writer.wanted
+    stream: Any = predict_stream(
+        writer.model, ((path, path) for path in pictures), wanted.batch, wanted.tile, wanted.overlap
+    )
+    if len(pictures) > 1:
+        stream = track(stream, 'pictures', total=len(pictures))
+    behind = WriteBehind()
+    try:
+        with behind:
+            for path, result in stream:
+                if not isinstance(result, UserError):
+                    for saved in behind.submit(writer.save, path, result):
+                        _tell_all(writer.note(saved), tell)
+                elif source.is_file():
+                    raise UserError(_reason(result, path))
+                else:
+                    _skip(writer.outcome, path, _reason(result, path), tell)
+            for saved in behind.rest():
+                _tell_all(writer.note(saved), tell)
+    finally:
+        for saved in behind.done():
+            writer.note(saved)
+
+
+def _tell_all(written: list[Path], tell: Callable[[str], None]) -> None:
+    for path in written:
+        tell(printable(path))
 
 
 def _predict_camera(
@@ -164,24 +187,6 @@ def _unusable(path: Path) -> str:
     if not stat.S_ISREG(status.st_mode):
         return 'no regular file'
     return '' if status.st_size else 'empty'
-
-
-def _predict_each(
-    model: Model, paths: list[Path], wanted: Wanted
-) -> Iterator[tuple[Path, Result | str]]:
-    """Predict a batch; if it fails, one by one, so that the culprit alone is left out."""
-    scores = model.task == 'classification'
-    settings: dict[str, Any] = dict(
-        batch=wanted.batch, tile=wanted.tile, overlap=wanted.overlap, keep_scores=scores
-    )
-    try:
-        yield from zip(paths, model.predict(paths, **settings))
-    except UserError as error:
-        if len(paths) == 1:
-            yield paths[0], _reason(error, paths[0])
-            return
-        for path in paths:
-            yield from _predict_each(model, [path], wanted)
 
 
 def _reason(error: Exception, path: Path) -> str:

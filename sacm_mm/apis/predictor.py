@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from sacm_mm.core.machine import choose_device
 from sacm_mm.datasets.transforms import use_checked_loaders
 from sacm_mm.deploy.description import channels_of
 from sacm_mm.deploy.runtimes import is_exported
+from sacm_mm.engine.fast_testing import check_dtype, made_fast
 from sacm_mm.visualization.depth import DepthStyle
 
 Source = str | Path | np.ndarray
@@ -34,7 +35,8 @@ def load(
     *,
     device: str | None = None,
     threads: int | None = None,
-    fast: bool = False,
+    fast: bool = True,
+    dtype: str = 'float32',
     runtime: str | None = None,
     trust: bool = False,
     options: Sequence[str] = (),
@@ -47,7 +49,8 @@ def load(
         checkpoint: Weights, where ``model`` is a config; or others than the folder's best.
         device: Torch device; by default a GPU where there is one. Exported files use the CPU.
         threads: Threads of PyTorch, for this process.
-        fast: Compute by this package's kernels; the results are the same to rounding.
+        fast: Compute by this package's kernels on a CPU; the results are the same to rounding.
+        dtype: ``'bfloat16'`` computes in that, where the processor does; it rounds more.
         runtime: What runs a .onnx file: ``'onnxruntime'`` or ``'openvino'``.
         trust: Take a .pt2 file or a checkpoint that can run code.
         options: Changes of the config, ``KEY=VALUE``.
@@ -57,7 +60,14 @@ def load(
     """
     cfg, weights = find_model(model, checkpoint, options)
     return load_from_config(
-        cfg, weights, device=device, threads=threads, fast=fast, runtime=runtime, trust=trust
+        cfg,
+        weights,
+        device=device,
+        threads=threads,
+        fast=fast,
+        dtype=dtype,
+        runtime=runtime,
+        trust=trust,
     )
 
 
@@ -67,7 +77,8 @@ def load_from_config(
     *,
     device: str | None = None,
     threads: int | None = None,
-    fast: bool = False,
+    fast: bool = True,
+    dtype: str = 'float32',
     runtime: str | None = None,
     trust: bool = False,
 ) -> Model:
@@ -77,6 +88,9 @@ def load_from_config(
     device = choose_device(device)
     if runtime is not None and not is_exported(weights):
         raise UserError(f"--runtime runs exported files; '{weights}' is none")
+    if is_exported(weights) and dtype != 'float32':
+        raise UserError('--dtype is of checkpoints; an exported file has its own: leave it out')
+    check_dtype(fast, dtype)
     with mistakes_named(f"config '{cfg.filename}' does not build a model that predicts"):
         init_default_scope(cfg.get('default_scope', 'mmengine'))
         if is_exported(weights):
@@ -86,15 +100,30 @@ def load_from_config(
             network, meta = load_model(cfg, weights, trust)
         network = _moved(network, device)
         if fast and not is_exported(weights):
-            from sacm_mm.kernels import accelerate
-
-            network = accelerate(network)
+            network = made_fast(network, dtype)
         return Model(network, cfg, meta)
 
 
 def _moved(network: nn.Module, device: str) -> nn.Module:
     with mistakes_named(f"device '{device}' cannot be used"):
         return network.to(device).eval()
+
+
+class Prepared(NamedTuple):
+    """A picture on its way into the network.
+
+    Attributes:
+        image: As it was read.
+        sample: What the network takes, of the test data's pipeline.
+    """
+
+    image: np.ndarray
+    sample: dict[str, Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return C, H, W of the network's input; pictures of one shape can be a batch."""
+        return tuple(self.sample['inputs'].shape)
 
 
 class Model:
@@ -169,22 +198,46 @@ class Model:
                 [images], batch=1, tile=tile, overlap=overlap, keep_scores=keep_scores
             )
             return result
-        loaded = [self.read(image) for image in images]
         if tile:
-            if self._classifies:
-                raise UserError('tiles are for models that say something of each pixel')
-            return [self._predict_tiles(image, tile, overlap) for image in loaded]
-        results: list[Any] = [None] * len(loaded)
-        prepared = [self._prepare(dict(sample)) for sample in loaded]
+            self.check_tiles()
+            return [self.predict_tiles(self.read(image), tile, overlap) for image in images]
+        prepared = [self.prepare(image) for image in images]
+        results: list[Any] = [None] * len(prepared)
         groups = defaultdict(list)
-        for place, sample in enumerate(prepared):
-            groups[tuple(sample['inputs'].shape)].append(place)
+        for place, picture in enumerate(prepared):
+            groups[picture.shape].append(place)
         for places in groups.values():
             for part in _parts(places, batch):
-                outputs = self._run([prepared[i] for i in part])
-                for i, output in zip(part, outputs):
-                    results[i] = self._result(loaded[i]['img'], output, keep_scores)
+                found = self.compute([prepared[i] for i in part], keep_scores)
+                for i, result in zip(part, found):
+                    results[i] = result
         return results
+
+    def prepare(self, image: Source) -> Prepared:
+        """Load a picture and bring it to the network's size; may run in any thread.
+
+        Raises:
+            UserError: See ``read``.
+        """
+        sample = self.read(image)
+        return Prepared(sample['img'], self._prepare(dict(sample)))
+
+    def compute(self, pictures: Sequence[Prepared], keep_scores: bool = True) -> list[Result]:
+        """Predict pictures of one shape together."""
+        outputs = self._run([picture.sample for picture in pictures])
+        return [
+            self._result(picture.image, output, keep_scores)
+            for picture, output in zip(pictures, outputs)
+        ]
+
+    def check_tiles(self) -> None:
+        """Refuse tiles for a classifier.
+
+        Raises:
+            UserError: It is one.
+        """
+        if self._classifies:
+            raise UserError('tiles are for models that say something of each pixel')
 
     def read(self, image: Source) -> dict[str, Any]:
         """Load a picture as the test data's pipeline does -> what its transforms take.
@@ -236,7 +289,8 @@ class Model:
     def _empty(self, image: np.ndarray) -> Result:
         return Result(_to_show(image), self.names, self.palette, style=self._style)
 
-    def _predict_tiles(self, sample: dict, size: int, overlap: int) -> Result:
+    def predict_tiles(self, sample: dict, size: int, overlap: int) -> Result:
+        """Predict parts of a picture that ``read`` gave; see ``predict``."""
         image = sample['img']
         result = self._empty(image)
         strides = getattr(self.network.backbone, 'strides', None) or (32,)

@@ -16,6 +16,7 @@ from sacm_mm.core.checkpoints import find_checkpoint
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable
 from sacm_mm.deploy.runtimes import is_exported
+from sacm_mm.engine.fast_testing import check_dtype
 
 
 def test(
@@ -34,6 +35,8 @@ def test(
     wait_time: float = 2,
     grid: str | Path | None = None,
     report: str | Path | None = None,
+    fast: bool = True,
+    dtype: str = 'float32',
 ) -> dict[str, float]:
     """Test a model on the test data of its config.
 
@@ -55,6 +58,8 @@ def test(
         grid: Save a sheet of pictures, image | truth | prediction, to this PNG.
         report: Folder to make with figures of each class, the worst and the best pictures, and one
             page of them.
+        fast: Compute by this package's kernels on a CPU; the results are the same to rounding.
+        dtype: ``'bfloat16'`` computes in that, where the processor does; it rounds more.
 
     Returns:
         The figures by name.
@@ -70,9 +75,15 @@ def test(
         cfg, weights = find_model(config, checkpoint, options)
         if Path(config).is_dir():
             work_dir = work_dir or Path(config, 'test')
+    check_dtype(fast, dtype)
     with starting(cfg) as begun:
         prepare_run(cfg, work_dir, launcher, begun)
         _use_weights(cfg, weights, runtime, trust)
+        if fast and not is_exported(weights):
+            hook = dict(type='sacm_mm.FastTestHook', dtype=dtype)
+            cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
+        elif dtype != 'float32':
+            raise UserError('--dtype is of checkpoints; an exported file has its own: leave it out')
         for folder in (show_dir, out and (Path(out).parent if _is_one_file(cfg) else out)):
             if folder:
                 check_writable(folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 
 from sacm_mm.apis.outputs import Writer
+from sacm_mm.apis.pipeline import WriteBehind, predict_stream
+from sacm_mm.apis.result import Result
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import atomic_write
 
@@ -43,8 +45,8 @@ def predict_camera(writer: Writer, number: int, track: Track) -> Iterator[Path]:
     if not capture.isOpened():
         raise UserError(f'there is no camera {number}: the first one is 0')
     try:
-        frames = _until_stopped(_frames(capture, writer.wanted.frames))
-        yield from predict_frames(writer, camera_name(number), frames, capture, track)
+        frames = _frames(capture, writer.wanted.frames)
+        yield from predict_frames(writer, camera_name(number), frames, capture, track, live=True)
     finally:
         capture.release()
 
@@ -55,22 +57,44 @@ def camera_name(number: int) -> Path:
 
 
 def predict_frames(
-    writer: Writer, source: Path, frames: Iterator[np.ndarray], capture: Any, track: Track
+    writer: Writer,
+    source: Path,
+    frames: Iterator[np.ndarray],
+    capture: Any,
+    track: Track,
+    live: bool = False,
 ) -> Iterator[Path]:
-    """Read frames until there are no more: headers do not always say how many there are."""
+    """Read frames until there are no more: headers do not always say how many there are.
+
+    A live source is shown frame by frame and ends at Ctrl-C; what there is of it is kept.
+    """
     folders = {kind: writer.path(source, kind) for kind in writer.kinds if kind != 'overlay'}
     video = writer.path(source, 'overlay') if 'overlay' in writer.kinds else None
     count = 0
+    batch = 1 if live else writer.wanted.batch
+    behind = WriteBehind(threads=1)  # a video's frames are in order
     with _recording(video, capture.get(cv2.CAP_PROP_FPS)) as add:
-        for frame in track(frames, source.name):
-            result = writer.model.predict(frame, keep_scores=False)
-            for kind, folder in folders.items():
-                path = folder / f'{count:06d}.png'
+
+        def write(number: int, result: Result) -> list[Path]:
+            paths = [folder / f'{number:06d}.png' for folder in folders.values()]
+            for kind, path in zip(folders, paths):
                 writer.write(result, kind, path)
-                writer.wrote(path)
             if video:
                 add(result.draw(writer.wanted.opacity))  # a legend would change the size
-            count += 1
+            return paths
+
+        with behind, suppress(*([KeyboardInterrupt] if live else [])):
+            stream = predict_stream(writer.model, enumerate(frames), batch)
+            for number, result in track(stream, source.name):
+                if isinstance(result, UserError):
+                    raise result
+                count += 1
+                for paths in behind.submit(write, number, result):
+                    _note(writer, paths)
+            for paths in behind.rest():
+                _note(writer, paths)
+        for paths in behind.done():  # after Ctrl-C
+            _note(writer, paths)
         if not count:
             raise UserError(f"cannot read video '{source}': OpenCV finds no frames in it")
     if video:
@@ -122,12 +146,9 @@ def _frames(capture: Any, limit: int | None) -> Iterator[np.ndarray]:
         count += 1
 
 
-def _until_stopped(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """End at Ctrl-C, which is how a camera is stopped; what there is of it is kept."""
-    try:
-        yield from frames
-    except KeyboardInterrupt:
-        return
+def _note(writer: Writer, paths: list[Path]) -> None:
+    for path in paths:
+        writer.wrote(path)
 
 
 def _open(path: Path, rate: float, frame: np.ndarray) -> cv2.VideoWriter:

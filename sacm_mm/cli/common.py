@@ -99,6 +99,21 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_precision(parser: argparse.ArgumentParser) -> None:
+    """Add how trained networks compute."""
+    parser.add_argument(
+        '--exact',
+        action='store_true',
+        help="compute by PyTorch's layers, not by this package's kernels for CPUs; the results are "
+        'the same to rounding',
+    )
+    parser.add_argument(
+        '--dtype',
+        default='float32',
+        help='bfloat16, where the processor computes in it, is faster and rounds more',
+    )
+
+
 def positive(text: str) -> int:
     """Read an integer of at least 1."""
     number = int(text)

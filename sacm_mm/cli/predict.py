@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from sacm_mm.cli.common import add_model, positive
+from sacm_mm.cli.common import add_model, add_precision, positive
 
 HELP = 'predict pictures, folders, videos or a camera with a trained model'
 EPILOG = """\
@@ -40,12 +40,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--overlap', type=int, default=64, help='pixels that tiles share (default: 64)'
     )
-    parser.add_argument('--batch', type=positive, default=1, help='pictures at a time')
+    parser.add_argument(
+        '--batch',
+        type=positive,
+        help='pictures at a time (default: as many as have half a megapixel)',
+    )
     parser.add_argument('--frames', type=positive, help='stop a video or camera after so many')
     parser.add_argument('--overwrite', action='store_true', help='replace files that are there')
     parser.add_argument('--device', help='torch device (default: cuda:0 where there is one)')
     parser.add_argument('--threads', type=positive, help='threads of PyTorch')
-    parser.add_argument('--fast', action='store_true', help="compute by this package's kernels")
+    add_precision(parser)
     parser.add_argument(
         '--runtime', help='what runs a .onnx file: onnxruntime or openvino (default: the first)'
     )
@@ -71,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
         args.checkpoint,
         device=args.device,
         threads=args.threads,
-        fast=args.fast,
+        fast=not args.exact,
+        dtype=args.dtype,
         runtime=args.runtime,
         trust=args.trust,
     )

@@ -2,7 +2,12 @@
 
 import argparse
 
-from sacm_mm.cli.common import add_common_arguments, add_model, use_local_rank
+from sacm_mm.cli.common import (
+    add_common_arguments,
+    add_model,
+    add_precision,
+    use_local_rank,
+)
 
 HELP = 'test a checkpoint or an exported file on the test data of its config'
 EPILOG = """\
@@ -19,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--runtime', help='what runs a .onnx file: onnxruntime or openvino (default: the first)'
     )
     parser.add_argument('--trust', action='store_true', help='take files that can run code: .pt2')
+    add_precision(parser)
     parser.add_argument('--tta', action='store_true', help='test-time augmentation of the config')
     parser.add_argument(
         '--out',
@@ -58,6 +64,8 @@ def run(args: argparse.Namespace) -> None:
         wait_time=args.wait_time,
         grid=args.grid,
         report=args.report,
+        fast=not args.exact,
+        dtype=args.dtype,
     )
     if args.report:
         print(f'{args.report}/index.html')

@@ -10,6 +10,7 @@ from .exact_resume import (
     ReplayedInfiniteSampler,
     SeedStepsHook,
 )
+from .fast_testing import FastTestHook
 from .fast_training import FastTrainingHook
 from .keep_samples import KeepSamplesHook
 from .one_cycle import OneCycleLR
@@ -28,6 +29,7 @@ __all__ = [
     'ClsVisualizationHook',
     'DefaultSampler',
     'EarlyStoppingHook',
+    'FastTestHook',
     'FastTrainingHook',
     'InfiniteSampler',
     'KeepSamplesHook',
