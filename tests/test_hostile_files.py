@@ -20,6 +20,7 @@ from sacm_mm.apis.find_model import find_model
 from sacm_mm.core.checkpoints import find_checkpoint, load_checkpoint, read_weights
 from sacm_mm.core.pictures import check_picture
 from sacm_mm.datasets import CIFAR10Dataset
+from sacm_mm.own_data.class_names import read_names
 from sacm_mm.own_data.read_coco import load_json
 from sacm_mm.own_data.sources import prepare_source
 
@@ -230,6 +231,18 @@ def test_annotations_name_no_photo_elsewhere(tmp_path):
         (folder / 'x.json').write_text(json.dumps({'shapes': [shape], 'imagePath': name}))
         with pytest.raises(UserError, match='none of the photos'):
             prepare_source('labelme', [folder], tmp_path / 'out')
+
+
+def test_yaml_that_grows_and_yaml_that_runs_code(tmp_path):
+    path = tmp_path / 'names.yaml'
+    levels = [f'a{i}: &a{i} [*a{i - 1}, *a{i - 1}]' for i in range(1, 40)]
+    path.write_text('\n'.join(['a0: &a0 [x, x]', *levels, 'names: *a39']))
+    with pytest.raises(UserError, match='it has references'):
+        read_names(str(path))
+    path.write_text(f'names: !!python/object/apply:os.mkdir ["{tmp_path / "made"}"]')
+    with pytest.raises(UserError, match='cannot read class names'):
+        read_names(str(path))
+    assert not (tmp_path / 'made').exists()
 
 
 def test_json_that_is_nested_too_deep(tmp_path):

@@ -35,7 +35,10 @@ def to_text(content: dict[str, Any]) -> str:
     """Write the file's text."""
 
     class Dumper(yaml.SafeDumper):
-        """Short lists on one line."""
+        """Short lists on one line; what occurs twice is written twice."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
 
     def sequence(dumper: yaml.SafeDumper, values: list) -> yaml.Node:
         flat = all(not isinstance(v, (dict, list)) for v in values)
@@ -51,6 +54,24 @@ def to_text(content: dict[str, Any]) -> str:
     return _HEAD + text
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """Reads no references (``*name``): some lines of them stand for more than fits into memory."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError('it has references (*name): write out what they stand for')
+        return super().compose_node(parent, index)
+
+
+def load_yaml(text: str) -> Any:
+    """Read YAML that people wrote, or that came with a data set.
+
+    Raises:
+        yaml.YAMLError, RecursionError: It cannot be read.
+    """
+    return yaml.load(text, _PlainLoader)
+
+
 def read_dataset_file(folder: Path) -> dict[str, Any]:
     """Read a data set's file.
 
@@ -64,7 +85,7 @@ def read_dataset_file(folder: Path) -> dict[str, Any]:
             '--help'
         )
     try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+        content = load_yaml(path.read_text(encoding='utf-8'))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"cannot read '{path}' ({one_line(error)}): mend it") from error
     if not isinstance(content, dict) or 'task' not in content:

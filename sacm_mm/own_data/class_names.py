@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import ImageColor
 
 from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.datasets.dataset_file import load_yaml
 
 Colour = tuple[int, int, int]
 
@@ -87,9 +88,7 @@ def palette_beside(folder: Path) -> Path | None:
 def _load(path: Path, text: str) -> object:
     if path.suffix.lower() == '.json':
         return json.loads(text)
-    import yaml
-
-    return yaml.safe_load(text)
+    return load_yaml(text)
 
 
 def _structured(content: object) -> list[tuple[str, Colour | None]]:
