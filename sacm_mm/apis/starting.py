@@ -87,15 +87,19 @@ def starting(cfg: Config) -> Iterator[Start]:
 
 
 def _raise_ended_by_others(error: Exception) -> None:
+    alone = os.environ.get('WORLD_SIZE', '1') == '1'
     for cause in causes(error):
-        if isinstance(cause, UserError) or not isinstance(cause, RuntimeError):
-            continue
-        if found := _WORKER.search(str(cause)):
+        if isinstance(cause, UserError):
+            return
+        found = _WORKER.search(str(cause)) if isinstance(cause, RuntimeError) else None
+        # a worker that dies while it sends leaves half a message
+        if found or (alone and isinstance(cause, (ConnectionError, EOFError))):
+            how = f' ({found.group(1)})' if found else ''
             raise UserError(
-                f'a worker of a data loader has ended ({found.group(1)}), perhaps for want of '
-                'memory: go on with --resume, with fewer train_dataloader.num_workers'
+                f'a worker of a data loader has ended{how}, perhaps for want of memory: go on with '
+                '--resume, with fewer train_dataloader.num_workers'
             ) from error
-        if os.environ.get('WORLD_SIZE', '1') != '1' and _PARTNER.search(str(cause)):
+        if not alone and isinstance(cause, (RuntimeError, OSError)) and _PARTNER.search(str(cause)):
             raise UserError(
                 'another process of this run has ended or cannot be reached: its own output says '
                 'why; start all of them again with --resume'

@@ -6,7 +6,9 @@ Nothing heavy is imported at module level, so that ``--help`` and mistakes are a
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -51,7 +53,10 @@ class Parser(argparse.ArgumentParser):
 
 def run_tool(main: Callable[[], None]) -> NoReturn:
     """Run the ``main`` of a script that is no verb, and exit."""
-    sys.exit(call(main))
+    code = call(main)
+    # all is done but Python's own clearing up
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,8 @@ code, or nothing for 0.
 from __future__ import annotations
 
 import argparse
+import atexit
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -70,4 +72,6 @@ def tool(*verb: str) -> NoReturn:
         code = main([*verb, *sys.argv[1:]])
     except KeyboardInterrupt:  # before a verb has begun
         code = INTERRUPTED_EXIT_CODE
+    # all is done but Python's own clearing up
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     sys.exit(code)

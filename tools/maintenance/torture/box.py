@@ -17,6 +17,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -218,7 +219,8 @@ def _run(
     except BaseException:
         traceback.print_exc()
         code = 1
-    atexit._run_exitfuncs()
+    with suppress(Exception):  # as at the end of Python, where they do not change the exit code
+        atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
     return code
