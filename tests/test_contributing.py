@@ -102,6 +102,29 @@ class CellDataset(FolderSegDataset):
     METAINFO = dict(classes=('back', 'cell'), palette=[[0, 0, 0], [255, 0, 0]])
 """
 
+STUDY = """
+_base_ = './_base_/camvid.py'
+study = dict(
+    title='Does width pay?',
+    about='SA-ConvMixer of two widths.',
+    metric='mIoU',
+    metric_name='mIoU',
+    unit='%',
+    higher_is_better=True,
+    size=(360, 480),
+    seeds=(0,),
+    networks={
+        f'd{width}': dict(
+            label=f'width {width}',
+            model=dict(
+                backbone=dict(arch=f'd{width}-l2-k3-p5'), decode_head=dict(in_channels=width)
+            ),
+        )
+        for width in (8, 16)
+    },
+)
+"""
+
 
 @pytest.fixture
 def copy(tmp_path):
@@ -165,3 +188,12 @@ def test_a_data_set_is_two_files(copy):
         'print(len(data), data.metainfo["classes"], data[0]["inputs"].shape)'
     )
     assert "('back', 'cell') torch.Size([3, 320, 320])" in run(copy, '-c', code)
+
+
+@pytest.mark.slow
+def test_a_study_is_one_file(copy):
+    (copy / 'configs/studies/widths.py').write_text(STUDY)
+    WRITERS['camvid'](copy / 'data', sizes=SMALL)
+    for verb in (['run', 'widths', '--seeds', '0'], ['report', 'widths']):
+        run(copy, '-m', 'sacm_mm', 'study', *verb, '--budget', 'tiny')
+    assert 'width 16' in next(copy.rglob('widths*/**/table.md')).read_text()
