@@ -10,13 +10,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mmengine.config import Config
 
-from sacm_mm.core.errors import UserError, causes, mistakes_named
+from sacm_mm.core.errors import UserError, causes, mistakes_named, one_line
 
 _WORKER = re.compile(r'DataLoader worker .*?(exited unexpectedly|killed by signal: \w+)', re.DOTALL)
 _PARTNER = re.compile(r'gloo|NCCL|Connection (reset|closed) by peer|Broken pipe|ProcessGroup')
@@ -70,6 +72,7 @@ def starting(cfg: Config) -> Iterator[Start]:
     """
     start = Start()
     name = f"config '{cfg.filename}'" if cfg.filename else 'the config'
+    before, threading.excepthook = threading.excepthook, _say_of_thread
     try:
         try:
             yield start
@@ -84,6 +87,16 @@ def starting(cfg: Config) -> Iterator[Start]:
         if not start.done:
             start.undo()
         raise
+    finally:
+        threading.excepthook = before
+
+
+def _say_of_thread(args: threading.ExceptHookArgs) -> None:
+    """Say in one line that a thread of a logger cannot write: the run itself goes on."""
+    if isinstance(args.exc_value, OSError):
+        print(f'note: a logger stops: {one_line(args.exc_value)}', file=sys.stderr)
+    else:
+        threading.__excepthook__(args)
 
 
 def _raise_ended_by_others(error: Exception) -> None:
