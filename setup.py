@@ -85,7 +85,7 @@ setup(
     python_requires='>=3.10',
     install_requires=read_requirements('runtime'),
     extras_require={
-        **{part: read_requirements(part) for part in ('export', 'dev')},
+        **{part: read_requirements(part) for part in ('export', 'int8', 'dev')},
         # not in requirements.txt: it needs mmcv's compiled operators, see docs/swap.md
         'detection': ['onedl-mmdetection>=3.5'],
     },

@@ -223,7 +223,18 @@ def test_a_video_whose_header_does_not_say_how_long_it_is(model, tmp_path, monke
     for level in (0, 120, 240):
         writer.write(np.full((48, 64, 3), level, np.uint8))
     writer.release()
-    monkeypatch.setattr(cv2, 'CAP_PROP_FRAME_COUNT', -1)  # nobody asks for it
+    counted = cv2.VideoCapture
+
+    class Uncounted(counted):
+        def get(self, key):
+            found = super().get(key)
+            return found if key != cv2.CAP_PROP_FRAME_COUNT or self.is_written else -1
+
+        def __init__(self, path):
+            super().__init__(path)
+            self.is_written = path != str(source)
+
+    monkeypatch.setattr(cv2, 'VideoCapture', Uncounted)
     out = tmp_path / 'out'
     predict_files(model, source, out, Wanted(('overlay', 'masks')))
     assert names(out) == [

@@ -230,6 +230,12 @@ class Model:
             for picture, output in zip(pictures, outputs)
         ]
 
+    def normalized(self, picture: Prepared) -> np.ndarray:
+        """Return what the network's layers get of a picture, (1, C, H, W), float32."""
+        preprocessor: Any = self.network.data_preprocessor
+        with torch.no_grad():
+            return preprocessor(self._collate([picture.sample]))['inputs'].float().cpu().numpy()
+
     def check_tiles(self) -> None:
         """Refuse tiles for a classifier.
 
@@ -266,10 +272,12 @@ class Model:
         name = 'the array' if isinstance(source, np.ndarray) else f"'{source}'"
         raise UserError(f'{name} has {found} channels, but the model takes {wanted}')
 
+    def _collate(self, samples: list[dict]) -> Any:
+        return default_collate(samples) if self._classifies else pseudo_collate(samples)
+
     def _run(self, samples: list[dict]) -> list[Any]:
-        collate = default_collate if self._classifies else pseudo_collate
         with torch.no_grad():
-            return self.network.test_step(collate(samples))  # type: ignore[operator]
+            return self.network.test_step(self._collate(samples))  # type: ignore[operator]
 
     def _result(self, image: np.ndarray, output: Any, keep_scores: bool) -> Result:
         result = self._empty(image)

@@ -161,7 +161,7 @@ def _write_onnx(
     _name_axes(onnx_program.model.graph)
     onnx_program.model.metadata_props[META] = json.dumps(meta)
     if path.suffix == '.xml':
-        _write_openvino(onnx_program.model_proto.SerializeToString(), meta, path)
+        write_openvino(onnx_program.model_proto.SerializeToString(), json.dumps(meta), path)
     else:
         onnx_program.save(path, external_data=False)
 
@@ -179,12 +179,18 @@ def _name_axes(graph: Any) -> None:
                 value.shape[i] = pattern.sub(lambda m: names[m[0]], str(axis.value))
 
 
-def _write_openvino(content: bytes, meta: dict[str, Any], path: Path) -> None:
-    """Write an ONNX network as OpenVINO's .xml and .bin, in float32."""
+def write_openvino(content: bytes, about: str, path: Path) -> None:
+    """Write an ONNX network as OpenVINO's .xml and .bin, in the precision that it has.
+
+    Args:
+        content: The network.
+        about: What the file says of itself, JSON.
+        path: The .xml file.
+    """
     import openvino
 
     model = openvino_core().read_model(content, b'')
-    model.set_rt_info(json.dumps(meta), [META])
+    model.set_rt_info(about, [META])
     openvino.save_model(model, path, compress_to_fp16=False)
 
 
