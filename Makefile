@@ -19,8 +19,7 @@ SAMPLE_OPTIONS := \
 	'crop_size=(160,160)' \
 	'zoom=(0.75,1.5)' \
 	optim_wrapper.optimizer.lr=4e-3 \
-	train_cfg.max_iters=700 \
-	train_cfg.val_interval=700
+	max_iters=700
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train study test torture test-oldest docs check clean

@@ -7,4 +7,5 @@ _base_ = [
     './_base_/seg_runtime.py',
 ]
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
-train_cfg = dict(max_iters=160000, val_interval=16000)
+max_iters = 160000
+train_cfg = dict(max_iters=max_iters, val_interval=16000)

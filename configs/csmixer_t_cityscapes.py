@@ -8,4 +8,5 @@ _base_ = [
 ]
 model = dict(decode_head=dict(num_classes=19), auxiliary_head=dict(num_classes=19))
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
-train_cfg = dict(max_iters=80000, val_interval=8000)
+max_iters = 80000
+train_cfg = dict(max_iters=max_iters, val_interval=8000)

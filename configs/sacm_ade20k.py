@@ -10,4 +10,5 @@ model = dict(
     backbone=dict(arch='d512-l16-k5-p5', out_indices=list(range(7, 16))),
     decode_head=dict(in_channels=[512] * 9, in_index=list(range(9)), num_classes=150),
 )
-train_cfg = dict(max_iters=160000, val_interval=16000)
+max_iters = 160000
+train_cfg = dict(max_iters=max_iters, val_interval=16000)

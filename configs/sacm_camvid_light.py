@@ -8,4 +8,5 @@ model = dict(
     ),
 )
 optim_wrapper = dict(optimizer=dict(lr=3e-3))
-train_cfg = dict(max_iters=3680, val_interval=3680)  # 40 epochs
+max_iters = 3680  # 40 epochs
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)

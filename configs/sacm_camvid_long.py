@@ -8,4 +8,5 @@ train_dataloader = dict(
 val_dataloader = None
 val_cfg = None
 val_evaluator = None
-train_cfg = dict(max_iters=20000, val_interval=20000)  # 342 epochs
+max_iters = 20000  # 342 epochs
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)

@@ -5,5 +5,6 @@ model = dict(
     decode_head=dict(in_channels=[128] * 4, in_index=[0, 1, 2, 3]),
 )
 train_dataloader = dict(batch_size=3)
-train_cfg = dict(max_iters=1800, val_interval=900)  # 15 epochs
+max_iters = 1800  # 15 epochs
+train_cfg = dict(max_iters=max_iters, val_interval=900)
 default_hooks = dict(checkpoint=dict(interval=200))

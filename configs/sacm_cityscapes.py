@@ -8,4 +8,5 @@ _base_ = [
     './_base_/seg_runtime.py',
 ]
 model = dict(decode_head=dict(num_classes=19))
-train_cfg = dict(max_iters=80000, val_interval=8000)
+max_iters = 80000
+train_cfg = dict(max_iters=max_iters, val_interval=8000)

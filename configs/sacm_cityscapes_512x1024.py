@@ -9,4 +9,5 @@ _base_ = [
 model = dict(
     backbone=dict(arch='d512-l12-k5-p8'), decode_head=dict(upscale_factor=8, num_classes=19)
 )
-train_cfg = dict(max_iters=80000, val_interval=8000)
+max_iters = 80000
+train_cfg = dict(max_iters=max_iters, val_interval=8000)

@@ -15,7 +15,8 @@ optim_wrapper = dict(optimizer=dict(lr=3e-3))
 train_dataloader = dict(dataset=dict(data_prefix=dict(seg_map_path='labels40/train')))
 val_dataloader = dict(dataset=dict(data_prefix=dict(seg_map_path='labels40/test')))
 test_dataloader = val_dataloader
-train_cfg = dict(max_iters=3000, val_interval=3000)  # 30 epochs
+max_iters = 3000  # 30 epochs
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 val_evaluator = [
     dict(type='IoUMetric', iou_metrics=['mIoU']),
     dict(type='sacm_mm.DepthMetric', protocol='nyu_eigen'),

@@ -11,6 +11,7 @@ model = dict(
     backbone=dict(arch='d256-l12-k5-p8'), decode_head=dict(upscale_factor=8, loss_decode=silog)
 )
 optim_wrapper = dict(optimizer=dict(lr=3e-3))
-train_cfg = dict(max_iters=3000, val_interval=3000)  # 30 epochs
+max_iters = 3000  # 30 epochs
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 val_evaluator = dict(protocol='nyu_eigen')
 test_evaluator = val_evaluator

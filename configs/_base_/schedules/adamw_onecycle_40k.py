@@ -7,4 +7,5 @@ optim_wrapper = dict(
 )
 # as long as the loop, up to the optimizer's lr
 param_scheduler = dict(type='sacm_mm.OneCycleLR', pct_start=0.25, by_epoch=False)
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=40000, val_interval=4000)
+max_iters = 40000
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=4000)
