@@ -1,5 +1,6 @@
 """Own pictures: every kind of source becomes a data set that trains and predicts."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,30 @@ def test_polygons_overlap_by_area(tmp_path):
     for i in range(4):
         (mask,) = (tmp_path / 'mine/masks').rglob(f'*[ _]{i}.png')
         assert (read_mask(mask) == 2).sum() == (scene(i).mask == 2).sum() == 48
+
+
+def test_labelme_files_apart_from_their_photos(tmp_path):
+    # labelme's --output, on Windows: imagePath leads out of the folder, with its slashes
+    (folder,) = own_sources.labelme(tmp_path)
+    for path in sorted(folder.rglob('*.json')):
+        content = json.loads(path.read_text())
+        content['imagePath'] = f'..\\elsewhere\\{content["imagePath"]}'
+        apart = tmp_path / 'files' / path.relative_to(folder)
+        apart.parent.mkdir(parents=True, exist_ok=True)
+        apart.write_text(json.dumps(content))
+        path.unlink()
+    with pytest.raises(UserError, match='give their folder second'):
+        prepare_source('labelme', [tmp_path / 'files'], tmp_path / 'mine')
+    done = prepare_source('labelme', [tmp_path / 'files', folder], tmp_path / 'mine')
+    assert len(list((done.folder / 'masks').rglob('*.png'))) == 10
+    assert not any('photo' in warning for warning in done.warnings)
+
+
+def test_the_one_coco_file_of_a_folder_needs_no_name(tmp_path):
+    annotations, photos = own_sources.coco(tmp_path)
+    annotations.rename(photos / 'result.json')
+    done = prepare_source('coco', [photos], tmp_path / 'mine')
+    assert len(list((done.folder / 'masks').rglob('*.png'))) == 10
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ def group_fits_not_all(root, paths):
     pass
 
 
-@broken('folder', r'there is 1 picture in one group: training and validation need two',
+@broken('folder', r'there is 1 picture: training and validation need two',
         lambda root: folder_numbers(root, 1))  # fmt: skip
 def one_picture(root, paths):
     pass

@@ -12,7 +12,7 @@ _KINDS = ('folder', 'coco', 'labelme', 'cvat', 'yolo', 'voc', 'classes', 'depth'
 EPILOG = """\
 folder PHOTOS MASKS        masks that are pictures: colours, palettes, numbers, 0 and 255
 coco instances.json PHOTOS polygons and run lengths; or a folder with both
-labelme FOLDER             .json files beside the photos
+labelme FOLDER [PHOTOS]    .json files, beside the photos or apart
 cvat FOLDER [PHOTOS]       an unpacked export "CVAT for images 1.1"
 yolo FOLDER [PHOTOS]       images, labels (polygons, .txt) and data.yaml
 voc FOLDER                 JPEGImages and SegmentationClass

@@ -123,9 +123,12 @@ def _annotation_files(annotations: Path) -> list[tuple[Path, str | None]]:
                 )
             by_split[split] = path
     if not by_split:
+        there = sorted(folder.glob('*.json'))
+        if len(there) == 1:
+            return [(there[0], None)]
         raise UserError(
             f"no COCO file for train or val in '{folder}': name the JSON file, such as "
-            f'{folder}/instances.json'
+            f'{there[0] if there else folder / "instances.json"}'
         )
     return [(by_split[split], split) for split in SPLITS if split in by_split]
 

@@ -1,4 +1,4 @@
-"""Read labelme: a JSON file beside each photo."""
+"""Read labelme: a JSON file for each photo, beside it or in another folder."""
 
 from __future__ import annotations
 
@@ -22,13 +22,20 @@ from .shapes import DrawnMask, Shape, ShapeWishes, check_ring, ellipse, finish_s
 _NO_AREA = ('line', 'linestrip', 'point', 'points')
 
 
-def read_labelme(folder: Path, wishes: ShapeWishes) -> Source:
+def read_labelme(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
     """Read a folder of labelme files and their photos, and the folders in it.
+
+    Args:
+        folder: Of the files.
+        photos: Of the photos, if they are not beside the files.
+        wishes: What the user wants.
 
     Raises:
         UserError: There are none, or one is not labelme's; the message names it.
     """
     existing_folder(folder, 'labelme')
+    if photos is not None:
+        existing_folder(photos, 'photos')
     files = [p for p in sorted(folder.rglob('*.json')) if not p.name.startswith('.')]
     if not files:
         raise UserError(f"no labelme files in '{folder}': it needs .json files beside the photos")
@@ -39,7 +46,7 @@ def read_labelme(folder: Path, wishes: ShapeWishes) -> Source:
         content = load_json(path, 'labelme file')
         if not isinstance(content, Mapping) or not isinstance(content.get('shapes'), list):
             raise UserError(f"'{path}' is no labelme file: it has no list 'shapes'; take it out")
-        picture = _find_picture(path, content, folder)
+        picture = _find_picture(path, content, folder, photos)
         if picture is None:
             missing.append(path.name)
             continue
@@ -58,7 +65,7 @@ def read_labelme(folder: Path, wishes: ShapeWishes) -> Source:
     if not samples:
         raise UserError(
             f"none of the photos of the labelme files in '{folder}' is there, such as that of "
-            f"'{missing[0]}': put each beside its file"
+            f"'{missing[0]}': put each beside its file, or give their folder second"
         )
     source = finish_shapes(samples, [], wishes, [f'labelme: {count(len(samples), "file")}'])
     if missing:
@@ -72,14 +79,20 @@ def read_labelme(folder: Path, wishes: ShapeWishes) -> Source:
     return source
 
 
-def _find_picture(path: Path, content: Mapping[str, Any], folder: Path) -> Path | None:
-    """Find the photo: where in the folder the file says, or beside it under its name or its own."""
+def _find_picture(
+    path: Path, content: Mapping[str, Any], folder: Path, photos: Path | None
+) -> Path | None:
+    """Find the photo: where in the folder the file says, or beside it under its name or its own.
+
+    In a folder of photos it is where the file is in its folder.
+    """
+    home = path.parent if photos is None else photos / path.parent.relative_to(folder)
     named = str(content.get('imagePath') or '').replace('\\', '/')
-    candidates = [path.parent / named, path.parent / Path(named).name] if named else []
+    candidates = [path.parent / named, home / Path(named).name] if named else []
     for candidate in candidates:
-        if is_inside(candidate, folder) and candidate.is_file():
+        if is_inside(candidate, photos or folder) and candidate.is_file():
             return candidate
-    beside = [p for p in sorted(path.parent.glob('*')) if p.stem == path.stem and p != path]
+    beside = [p for p in sorted(home.glob('*')) if p.stem == path.stem and p != path]
     return next((p for p in beside if p.suffix.lower() != '.json' and p.is_file()), None)
 
 

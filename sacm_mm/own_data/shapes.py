@@ -178,8 +178,8 @@ def finish_shapes(
     used = Counter(shape.label for mask in masks for shape in mask.shapes)
     if not used:
         raise UserError(
-            f'no polygons in {listed([m.source for m in masks], 2)}: there is nothing to learn; '
-            'if there are boxes, --boxes takes them for areas'
+            f'no polygons in {listed(list(dict.fromkeys(m.source for m in masks)), 2)}: there is '
+            'nothing to learn; if there are boxes, --boxes takes them for areas'
         )
     order = [name for name, _ in wishes.named] or [*labels, *sorted(set(used) - set(labels))]
     ignored = {name.lower() for name in wishes.ignored}

@@ -27,7 +27,7 @@ from .splitting import SplitWishes, parse_shares
 KINDS: dict[str, tuple[int, int, str]] = {
     'folder': (2, 2, 'PHOTOS MASKS: masks that are pictures'),
     'coco': (1, 2, 'instances.json PHOTOS, or a folder with both'),
-    'labelme': (1, 1, 'FOLDER of .json files beside the photos'),
+    'labelme': (1, 2, 'FOLDER of .json files beside the photos, and PHOTOS if apart'),
     'cvat': (1, 2, 'FOLDER of an unpacked "CVAT for images 1.1" export, and PHOTOS if apart'),
     'yolo': (1, 2, 'FOLDER with images, labels (polygons) and data.yaml'),
     'voc': (1, 1, 'FOLDER with JPEGImages and SegmentationClass'),
@@ -95,9 +95,10 @@ def prepare_source(
         if kind == 'depth':
             return read_depth(places[0], places[1], pattern)
         drawn = ShapeWishes(named, ignore, kept, unlabelled, boxes)
-        if kind == 'labelme':
-            return read_labelme(places[0], drawn)
-        reader = {'coco': read_coco, 'cvat': read_cvat, 'yolo': read_yolo}[kind]
+        readers = {
+            'coco': read_coco, 'cvat': read_cvat, 'labelme': read_labelme, 'yolo': read_yolo,
+        }  # fmt: skip
+        reader = readers[kind]
         return reader(places[0], places[1] if len(places) > 1 else None, drawn)
 
     origin: dict[str, Any] = {

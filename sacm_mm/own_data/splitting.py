@@ -71,10 +71,12 @@ def split_samples(
         return _kept(samples)
     groups = _groups(samples, wishes.group)
     if len(groups) < 2:
-        what = f'--group {wishes.group} puts all' if wishes.group else 'there is'
+        many = f'{len(samples)} picture{"s" * (len(samples) != 1)}'
         raise UserError(
-            f'{what} {len(samples)} picture{"s" * (len(samples) != 1)} in one group: training and '
-            'validation need two, add pictures or change --group'
+            f'--group {wishes.group} puts all {many} in one group: training and validation need '
+            'two, add pictures or change --group'
+            if wishes.group
+            else f'there is {many}: training and validation need two, add pictures'
         )
     parts: dict[str, str] = {}
     places = {key: place_of(f'{wishes.seed}:{key}') for key in groups}
