@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import own_sources
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,11 +35,18 @@ def blocks():
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder of a user: a photograph, and the clone's tools and results beside it."""
+    """A folder of a user: pictures of each kind, and the clone's tools and results beside them."""
     noise = np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / 'photo.jpg'), noise)
     for name in ('tools', 'configs', 'results'):
         (tmp_path / name).symlink_to(ROOT / name)
+    own_sources.folder_colours(tmp_path)  # photos, masks
+    own_sources.coco(tmp_path)  # instances.json of the same photos
+    own_sources.labelme(tmp_path)[0].rename(tmp_path / 'annotated')
+    own_sources.classes(tmp_path)[0].rename(tmp_path / 'flowers')
+    own_sources.depth(tmp_path / 'room')
+    own_sources.folder_binary(tmp_path / 'defects')
+    own_sources.folder_tiff(tmp_path / 'field', 12, 'float32')
     return tmp_path
 
 
