@@ -1,48 +1,22 @@
-"""Masks that are pictures: find out what stands for a class in them, and read them.
-
-A mask is colour-coded, a palette, grey values, 0 and 255, one bit, 16 bits or transparent.
-"""
+"""Masks that are pictures: find out what stands for a class in them, and draw them as classes."""
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.datasets.picture_files import (
-    read_orientation,
-    read_picture,
-    shorten,
-    turn_upright,
-)
+from sacm_mm.datasets.picture_files import read_orientation, turn_upright
 
+from .raw_masks import code_of, read_raw_mask, through_palette
 from .samples import IGNORED, MAX_CLASSES
 
 _MOST_CODES = 4096  # of one file: more are a photo, or smooth
 _FREQUENT = 0.005  # share of the pixels of a value that is no blur
-
-
-@dataclass
-class RawMask:
-    """A mask as it is stored.
-
-    Attributes:
-        codes: (H, W), uint32: grey values or ``r << 16 | g << 8 | b``.
-        form: ``'colour'``, ``'grey'`` or ``'palette'``.
-        palette: Colours by index, of palette files.
-        remarks: What was done to it: ``'alpha'`` or ``'16 bit'``.
-    """
-
-    codes: np.ndarray
-    form: str
-    palette: dict[int, tuple[int, int, int]] = field(default_factory=dict)
-    remarks: tuple[str, ...] = ()
 
 
 @dataclass
@@ -62,81 +36,6 @@ class MaskScan:
     first: dict[int, Path]
     palette: dict[int, tuple[int, int, int]]
     notes: list[str]
-
-
-def read_raw_mask(path: Path) -> RawMask:
-    """Read a mask as it is stored.
-
-    Raises:
-        UserError: It cannot be read, or holds numbers that are no classes.
-    """
-    if path.suffix.lower() in ('.tif', '.tiff', '.npy'):
-        return _of_array(read_picture(path), path, ())
-    try:
-        with Image.open(io.BytesIO(path.read_bytes())) as image:
-            image.load()
-            if image.mode == 'P':
-                return _of_palette(image)
-            if image.mode == '1':
-                return RawMask(np.asarray(image).astype(np.uint32), 'grey')
-            if image.mode == 'PA':
-                image = image.convert('RGBA')
-            pixels = np.asarray(image)
-    except Exception as error:  # each decoder has exceptions of its own
-        raise UserError(
-            f"cannot read mask '{path}' ({shorten(error)}): replace the file or take it out"
-        ) from error
-    return _of_array(pixels if pixels.ndim == 3 else pixels[..., None], path, ())
-
-
-def _of_palette(image: Image.Image) -> RawMask:
-    colours = np.asarray(image.getpalette('RGB') or [], np.uint8).reshape(-1, 3).tolist()
-    codes = np.asarray(image).astype(np.uint32)
-    return RawMask(codes, 'palette', {i: (r, g, b) for i, (r, g, b) in enumerate(colours)})
-
-
-def _of_array(pixels: np.ndarray, path: Path, remarks: tuple[str, ...]) -> RawMask:
-    if np.issubdtype(pixels.dtype, np.floating):
-        whole = np.isfinite(pixels).all() and (pixels == np.rint(pixels)).all()
-        if not whole or pixels.min() < 0:
-            raise UserError(
-                f"mask '{path}' holds fractions or negative numbers: classes are whole numbers"
-            )
-        pixels = pixels.astype(np.uint32)
-    if pixels.dtype.itemsize > 1:
-        remarks = (*remarks, '16 bit')
-    channels = pixels.shape[2]
-    if channels in (2, 4):
-        pixels, remarks = _without_alpha(pixels, path, remarks)
-        channels -= 1
-    if channels == 1:
-        return RawMask(pixels[..., 0].astype(np.uint32), 'grey', remarks=remarks)
-    if channels != 3 or (pixels.dtype.itemsize > 1 and pixels.max() > 255):
-        raise UserError(
-            f"mask '{path}' has {pixels.shape[2]} channels of {pixels.dtype}: it must be one "
-            'channel of numbers, or colours of 8 bits'
-        )
-    wide = pixels.astype(np.uint32)
-    if (wide[..., 0] == wide[..., 1]).all() and (wide[..., 1] == wide[..., 2]).all():
-        return RawMask(wide[..., 0], 'grey', remarks=remarks)
-    return RawMask(wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2], 'colour', remarks=remarks)
-
-
-def _without_alpha(
-    pixels: np.ndarray, path: Path, remarks: tuple[str, ...]
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Drop an alpha channel; where it alone tells the objects, it is the mask."""
-    colours, alpha = pixels[..., :-1], pixels[..., -1:]
-    if (alpha == alpha.flat[0]).all():
-        return colours, (*remarks, 'alpha')
-    if (colours == colours[:1, :1]).all():
-        return alpha, (*remarks, 'alpha is the mask')
-    if not np.isin(alpha, (0, np.iinfo(pixels.dtype).max)).all():
-        raise UserError(
-            f"mask '{path}' is half transparent in places: its classes cannot be told, save it "
-            'without transparency'
-        )
-    return np.where(alpha == 0, 0, colours).astype(pixels.dtype), (*remarks, 'alpha')
 
 
 @dataclass(frozen=True)
@@ -222,18 +121,6 @@ def _as_colour(code: int, file: _Contents) -> int:
     if file.form == 'palette':
         return code_of(file.colours.get(code, (0, 0, 0)))
     return _grey_colour(code) if file.form == 'grey' else code
-
-
-def through_palette(raw: RawMask) -> np.ndarray:
-    """Return what a mask shows as colours (H, W), uint32."""
-    if raw.form == 'colour':
-        return raw.codes
-    if raw.form == 'grey':
-        return raw.codes * np.uint32(0x010101)
-    table = np.zeros(256, np.uint32)
-    for index, colour in raw.palette.items():
-        table[index] = code_of(colour)
-    return table[raw.codes]
 
 
 def _notes(files: Sequence[_Contents], coloured: bool) -> list[str]:
@@ -351,12 +238,6 @@ def fit_to_picture(mask: np.ndarray, picture: Path, size: tuple[int, int], what:
         f"{what} is {mask.shape[1]}x{mask.shape[0]} pixels, but its picture '{picture}' is "
         f'{size[1]}x{size[0]}: they must agree'
     )
-
-
-def code_of(colour: tuple[int, int, int]) -> int:
-    """Return the code of a colour."""
-    r, g, b = colour
-    return r << 16 | g << 8 | b
 
 
 def is_ignored_value(value: int, others: Sequence[int]) -> bool:
