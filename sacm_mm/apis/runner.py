@@ -214,6 +214,10 @@ def _runner(cfg: Config, model: torch.nn.Module, loaders: dict[str, _Loader]) ->
         'default_scope', 'randomness', 'experiment_name',
     )  # fmt: skip
     given = {name: cfg[name] for name in names if cfg.get(name) is not None}
+    if isinstance(given.get('visualizer'), dict):
+        # the host keeps visualizers by name: of one name, the second run of a process would write
+        # its scalars into the folder of the first
+        given['visualizer'] = {k: v for k, v in given['visualizer'].items() if k != 'name'}
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         given[name] = loaders.get(name, cfg.get(name))
     return _Runner(model=model, work_dir=cfg.work_dir, cfg=cfg, **given)

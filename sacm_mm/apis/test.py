@@ -146,7 +146,11 @@ def _has_truth(dataset: Any) -> bool:
         return True
     if hasattr(dataset, 'get_data_info'):
         known = [dataset.get_data_info(i) for i in range(len(dataset))]
-        with_mask = [info for info in known if info.get('seg_map_path') or info.get('gt_label')]
+        with_mask = [
+            info
+            for info in known
+            if info.get('seg_map_path') or info.get('gt_label') is not None  # 0 is a class
+        ]
         if 0 < len(with_mask) < len(known):
             first = next(info for info in known if info not in with_mask)
             raise UserError(

@@ -159,7 +159,7 @@ def _say_classes(report: Report, classes: list[Category], looks: Sequence[Look])
         if lacking and report.counts[part]:
             report.add(
                 DOUBT, f"class '{lacking[0]}' is in no picture of {part}"
-                + (f', and {len(lacking) - 1} others' if len(lacking) > 1 else ''),
+                + (f', and {len(lacking) - 1} more' if len(lacking) > 1 else ''),
                 f'{why}: add pictures, or another --seed of the split',
             )  # fmt: skip
     rare = [c.name for i, c in enumerate(classes) if 0 < pixels[i] < _RARE * every]
