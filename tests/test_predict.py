@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
 import shutil
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -153,6 +156,33 @@ def test_tiles_are_equal_to_the_whole(model):
     assert (model.predict(picture, tile=64, overlap=32).classes == whole).mean() > 0.999
     with pytest.raises(UserError, match='do not advance: let --tile be at least 68'):
         model.predict(picture, tile=32, overlap=64)
+
+
+@pytest.mark.slow
+def test_a_huge_picture_takes_less_than_4_gb(trained, tmp_path):
+    rows = np.tile(photo(50, 80), (400, 250, 1))  # 20,000 x 20,000, small as a file
+    write_image(rows, tmp_path / 'huge.png')
+    del rows
+    code = (
+        'import resource, sys\n'
+        'from sacm_mm.cli.main import main\n'
+        'code = main(sys.argv[1:])\n'
+        'print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n'
+        'sys.exit(code)'
+    )
+    arguments = ['predict', tmp_path / 'huge.png', trained, '--tile', '1000', '--overlap', '40',
+                 '--save', 'masks,overlay,json', '--out', tmp_path / 'out']  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, '-c', code, *map(str, arguments)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    peak = int(re.search(r'peak (\d+)', done.stdout).group(1)) * 1024  # Linux counts in KiB
+    assert peak < 4e9
+    mask = cv2.imread(str(tmp_path / 'out/masks/huge.png'), cv2.IMREAD_UNCHANGED)
+    assert mask.shape == (20_000, 20_000)
+    # the picture repeats: so do the tiles' insides, and they are what a small one gives
+    small = sacm_mm.load(trained).predict(np.tile(photo(50, 80), (4, 4, 1))).classes
+    assert (mask[5000:5100, 8000:8160] == small[50:150, 80:240]).mean() > 0.999
 
 
 # ------------------------------------------------------------------- files that are written

@@ -211,14 +211,15 @@ def fit_integers(values: np.ndarray, dtype: Any, name: str) -> np.ndarray:
     import numpy as np
 
     limit = np.iinfo(dtype).max
-    rounded = np.rint(values)
-    # written so that nan does not pass
-    if not ((rounded >= 0) & (rounded <= limit)).all():
+    whole = np.issubdtype(values.dtype, np.integer)
+    rounded = values if whole else np.rint(values)
+    # written so that nan does not pass, and without arrays of the size of a huge picture
+    if rounded.size and not (rounded.min() >= 0 and rounded.max() <= limit):
         raise UserError(
             f'{name} reaches from {np.min(values):g} to {np.max(values):g} and does not fit '
             f'{np.dtype(dtype).name} (0 to {limit}): choose another scale'
         )
-    return rounded.astype(dtype)
+    return rounded.astype(dtype, copy=False)
 
 
 def save_figure(
