@@ -57,6 +57,8 @@ class ReportHook(Hook):
         self._confidence: list[float] = []
         self._right: list[bool] = []
         self._without_truth = 0
+        self._painted = False  # classes, in the pictures that are shown
+        self._root = str(getattr(runner.test_dataloader.dataset, 'data_root', None) or '')
         self._style = getattr(runner.visualizer, 'style', DepthStyle())
 
     def after_test_iter(
@@ -88,7 +90,7 @@ class ReportHook(Hook):
                 image = (
                     mmcv.imread(path, channel_order='rgb') if path else _input(data_batch, place)
                 )
-                self._keep(badness, _caption(row), self._draw(image, sample))
+                self._keep(badness, _caption(row, self._root), self._draw(image, sample))
 
     def _count_class(self, sample: Any, row: dict[str, Any]) -> float | None:
         scores = sample.pred_score.float().cpu().numpy()
@@ -138,6 +140,7 @@ class ReportHook(Hook):
         if 'pred_sem_seg' not in sample:
             return image
         parts = [image]
+        self._painted = True
         for key in ('gt_sem_seg', 'pred_sem_seg'):
             if key in sample:
                 painted = colourise(_map(sample, key), self.palette)
@@ -155,6 +158,7 @@ class ReportHook(Hook):
             title=f'Test of {Path(runner.cfg.filename or "a model").stem}',
             figures={key: _plain(value) for key, value in (metrics or {}).items()},
             names=self.names if counted else [],
+            palette=self.palette if self._painted else (),
             classes=classes,
             confusion=self._confusion if counted else None,
             depth=self._depth.rows(),
@@ -188,9 +192,11 @@ def _input(data_batch: Any, place: int) -> np.ndarray:
     return np.ascontiguousarray(image[..., ::-1])
 
 
-def _caption(row: dict[str, Any]) -> str:
+def _caption(row: dict[str, Any], root: str) -> str:
+    """Say the figures of a picture, which is named from the root of the data on."""
     figures = [f'{key} {value}' for key, value in row.items() if key != 'picture']
-    return f'{row["picture"]}: {", ".join(figures)}'
+    name = str(row['picture']).removeprefix(root).lstrip('/') if root else row['picture']
+    return f'{name}: {", ".join(figures)}'
 
 
 def _plain(value: Any) -> Any:

@@ -34,6 +34,7 @@ class Report:
         pictures: A row a picture: ``picture``, ``score``, ...
         shown: The worst and the best pictures: caption and RGB uint8 (H, W, 3), worst first.
         notes: What the figures do not say by themselves.
+        palette: RGB of each class; empty where none is painted.
     """
 
     title: str
@@ -46,6 +47,7 @@ class Report:
     pictures: list[dict[str, Any]] = field(default_factory=list)
     shown: list[tuple[str, np.ndarray]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    palette: Sequence[Sequence[int]] = ()
 
 
 def write_report(report: Report, out: str | Path) -> None:

@@ -52,7 +52,9 @@ def read_coco(annotations: Path, photos: Path | None, wishes: ShapeWishes) -> So
             f"as '{missing[0] if missing else ''}': name their folder second"
         )
     _check_unique(samples, annotations)
-    notes = [f'COCO: {listed([f.name for f, _ in files])}, {count(len(samples), "photo")}']
+    same = len({file.name for file, _ in files}) < len(files)
+    named = [f'{file.parent.name}/{file.name}' if same else file.name for file, _ in files]
+    notes = [f'COCO: {listed(named)}, {count(len(samples), "photo")}']
     source = finish_shapes(samples, [labels[key] for key in sorted(labels)], wishes, notes)
     if missing:
         source.warnings.append(
