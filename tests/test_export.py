@@ -3,6 +3,7 @@
 import gc
 import json
 import pickle
+import resource
 import signal
 import threading
 import zipfile
@@ -17,6 +18,8 @@ from mmengine.registry import MODELS, init_default_scope
 from test_kernels_inference import TINY, tiny_model
 
 from sacm_mm import UserError
+from sacm_mm.apis.find_model import find_model
+from sacm_mm.apis.models import load_model
 from sacm_mm.core.configs import load_config
 from sacm_mm.datasets.meta import model_meta
 from sacm_mm.deploy import export, exporting, load_exported, runtimes
@@ -287,6 +290,21 @@ class Bomb:
 
     def __reduce__(self):
         return Path.touch, (self.path,)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('suffix', ['.onnx', '.pt2', '.xml'])
+def test_a_file_that_cannot_be_written_is_one_line(tmp_path, trained, suffix):
+    # faults of the campaign: PyTorch's writer ended the process, OpenVINO's blamed the network
+    model, _ = load_model(*find_model(trained))
+    limit, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, most))
+    try:
+        with pytest.raises(UserError, match='cannot write'):
+            export(model, tmp_path / f'm{suffix}')
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
+    assert not list(tmp_path.glob('*m*'))
 
 
 def test_a_pt2_file_runs_no_code_without_trust(tmp_path, test, run_tool, trained, data):

@@ -25,6 +25,8 @@ _LOGGERS = {
 }  # fmt: skip
 _POSITIVE = {'batch_size', 'max_iters', 'max_epochs', 'val_interval', 'std'}
 _NOT_NEGATIVE = {'num_workers', 'lr', 'eta_max', 'eta_min', 'weight_decay', 'drop_path_rate'}
+_ALWAYS = {'batch_size', 'max_iters', 'max_epochs', 'num_workers', 'lr', 'eta_max', 'eta_min',
+           'weight_decay', 'drop_path_rate', 'seed', 'num_classes', 'loss_weight'}  # fmt: skip
 _FINITE = {'lr', 'eta_max', 'eta_min', 'weight_decay', 'momentum', 'loss_weight', 'mean', 'std',
            'class_weight', 'start_factor', 'end_factor', 'power', 'pct_start'}  # fmt: skip
 # more of these fill the memory or the process table before anything can be said
@@ -96,6 +98,8 @@ def check_numbers(cfg: Config) -> None:
         UserError: A learning rate is infinite, a standard deviation 0, anything nan, ...
     """
     for path, key, value in _numbers(cfg.to_dict(), ''):
+        if isinstance(value, str):
+            raise UserError(f"'{path}' of the config is '{value}': it must be a number")
         wrong = ''
         if math.isnan(value) or (key in _FINITE and math.isinf(value)):
             wrong = 'a finite number'
@@ -111,14 +115,17 @@ def check_numbers(cfg: Config) -> None:
             raise UserError(f"'{path}' of the config is {value}: it must be {wrong}")
 
 
-def _numbers(value: Any, path: str, key: str = '') -> Iterator[tuple[str, str, float]]:
+def _numbers(value: Any, path: str, key: str = '') -> Iterator[tuple[str, str, float | str]]:
+    """Yield every number with its place and key, and texts where there is always a number."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from _numbers(inner, f'{path}.{name}' if path else str(name), str(name))
     elif isinstance(value, (list, tuple)):
         for place, inner in enumerate(value):
             yield from _numbers(inner, f'{path}.{place}', key)
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+    elif (isinstance(value, (int, float)) and not isinstance(value, bool)) or (
+        isinstance(value, str) and key in _ALWAYS
+    ):
         yield path, key, value
 
 

@@ -56,15 +56,11 @@ _PARTS = {
 }
 
 
-def check_sections(cfg: Config, loaders: Sequence[str]) -> None:
-    """Check the outline of a config: what is a section is one, and what belongs together is there.
-
-    Args:
-        cfg: The config.
-        loaders: The data loaders that the run uses, of which the first must be there.
+def check_kinds(cfg: Config) -> None:
+    """Make sure that what is a section is one.
 
     Raises:
-        UserError: Something is of another kind, or is missing.
+        UserError: Something is of another kind.
     """
     for key, kinds in _SECTIONS.items():
         value = cfg.get(key)
@@ -72,6 +68,18 @@ def check_sections(cfg: Config, loaders: Sequence[str]) -> None:
             continue
         wanted = ' or '.join(_KINDS[kind] for kind in kinds)
         raise UserError(f"'{key}' of the config is {value!r}: it must be {wanted}")
+
+
+def check_sections(cfg: Config, loaders: Sequence[str]) -> None:
+    """Make sure that what belongs together is there.
+
+    Args:
+        cfg: The config.
+        loaders: The data loaders that the run uses, of which the first must be there.
+
+    Raises:
+        UserError: Something is missing.
+    """
     scope = cfg.get('default_scope')
     if scope and find_spec(scope.partition('.')[0]) is None:
         raise UserError(f"'default_scope' of the config is '{scope}', which is not installed")

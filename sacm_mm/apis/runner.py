@@ -27,6 +27,7 @@ from sacm_mm.apis.check_keys import (
 from sacm_mm.apis.checks import (
     build_part,
     check_heads,
+    check_kinds,
     check_parts,
     check_samples,
     check_sections,
@@ -96,6 +97,7 @@ def prepare_run(
         UserError: The work dir cannot be written, or the config is a fragment.
     """
     os.environ.setdefault('LOCAL_RANK', '0')
+    check_kinds(cfg)
     if cfg.get('launcher') not in (None, *LAUNCHERS):  # the flag decides, but a typo is said
         raise UserError(f"'launcher' of the config is {cfg.launcher!r}: there is {LAUNCHERS}")
     cfg.launcher = launcher

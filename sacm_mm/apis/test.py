@@ -208,7 +208,7 @@ def _save_predictions(cfg: Config, out: str) -> None:
     if _is_one_file(cfg):
         evaluators = cfg.test_evaluator
         evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
-        cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=out)]
+        cfg.test_evaluator = [*evaluators, dict(type='sacm_mm.DumpResults', out_file_path=out)]
     else:
         saver = dict(type='sacm_mm.SavePredictionsHook', out=out)
         cfg.custom_hooks = [*cfg.get('custom_hooks', []), saver]

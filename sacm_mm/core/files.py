@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _LEFTOVER = re.compile(r'\.(\d+)\.partial')
 _POLL_S = 0.5
+# of PyTorch's and OpenVINO's streams, and of safetensors
+_WRITE_FAILURE = re.compile(r'iostream error|No space left|I/O error|failed writing file')
+_SMALL = 2**20  # bytes, less than any file of weights
 
 
 @contextmanager
@@ -141,6 +144,25 @@ def _failures_named(path: Path) -> Iterator[None]:
         ):
             raise
         raise UserError(f"cannot write '{path}': {error.strerror or error}") from error
+    except Exception as error:
+        if not is_write_failure(error):
+            raise
+        full = shutil.disk_usage(_nearest(path)).free < _SMALL
+        why = 'No space left on device' if full else str(error).strip().partition('\n')[0]
+        raise UserError(f"cannot write '{path}': {why}") from error
+
+
+def is_write_failure(error: BaseException) -> bool:
+    """Tell whether a library of C++ or Rust means that it cannot write; it has its own errors."""
+    return isinstance(error, OSError) or bool(_WRITE_FAILURE.search(str(error)))
+
+
+def _nearest(path: Path) -> Path:
+    """Return the nearest folder above that exists."""
+    nearest = Path(path).absolute()
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    return nearest
 
 
 def write_bytes(content: bytes | memoryview, path: str | os.PathLike) -> None:
@@ -250,9 +272,7 @@ def check_writable(folder: str | os.PathLike) -> None:
     Raises:
         UserError: It, or the nearest folder above that exists, is a file or not writable.
     """
-    nearest = Path(folder).absolute()
-    while not nearest.exists() and nearest != nearest.parent:
-        nearest = nearest.parent
+    nearest = _nearest(Path(folder))
     if not nearest.is_dir():
         raise UserError(f"cannot write to '{folder}': '{nearest}' is a file, choose another folder")
     if not os.access(nearest, os.W_OK | os.X_OK):

@@ -1,5 +1,6 @@
 """Write a trained model as ONNX, OpenVINO IR or a ``torch.export`` package, and check it."""
 
+import io
 import json
 import logging
 import re
@@ -16,7 +17,7 @@ from mmseg.models.utils import Upsample
 from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import atomic_write, check_writable
+from sacm_mm.core.files import atomic_write, check_writable, is_write_failure
 from sacm_mm.deploy.description import channels_of, describe
 from sacm_mm.deploy.network import Network
 from sacm_mm.deploy.runtimes import META, SUFFIXES, load_exported, openvino_core
@@ -121,10 +122,14 @@ def _write(network: Network, meta: dict[str, Any], path: Path) -> None:
             )
             _drop_assertions(program.graph_module)
             if path.suffix == '.pt2':
-                torch.export.save(program, path, extra_files={META: json.dumps(meta)})
+                content = io.BytesIO()  # a full disk would end the process
+                torch.export.save(program, content, extra_files={META: json.dumps(meta)})
+                path.write_bytes(content.getbuffer())
             else:
                 _write_onnx(program, list(network(example)), meta, path)
     except RuntimeError as error:  # what the exporters raise
+        if is_write_failure(error):
+            raise
         raise UserError(
             f'{type(network.model).__name__} cannot be exported for images of any size: '
             f'{str(error).strip().splitlines()[0]}'

@@ -79,7 +79,7 @@ def prepare_source(
         UserError: Something is missing or wrong; the message names it and the fix.
     """
     places = _checked(kind, paths, unit)
-    named = read_names(classes) if classes else []
+    named = read_names(classes) if classes is not None else []
     wanted = SplitWishes(parse_shares(split), seed, group)
     depth_unit = parse_unit(unit, focal_baseline) if unit else None
 

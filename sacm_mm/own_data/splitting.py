@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -43,7 +44,8 @@ def parse_shares(text: str) -> tuple[float, float, float]:
         shares = []
     if len(shares) == 2:
         shares.append(0.0)
-    if len(shares) != 3 or min(shares) < 0 or shares[0] <= 0 or shares[1] <= 0:
+    finite = all(math.isfinite(share) for share in shares)
+    if len(shares) != 3 or not finite or min(shares) < 0 or shares[0] <= 0 or shares[1] <= 0:
         raise UserError(f"--split '{text}' is no split: give shares of train, val, test: 80,10,10")
     return shares[0], shares[1], shares[2]
 

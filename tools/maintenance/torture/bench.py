@@ -206,7 +206,8 @@ def torn(folder: Path) -> list[str]:
     found = []
     for path in folder.rglob('*'):
         check = _CHECKS.get(path.suffix)
-        if not path.is_file() or '.partial' in str(path.relative_to(folder)) or check is None:
+        name = str(path.relative_to(folder))  # of hosts' logs only the checkpoints matter
+        if not path.is_file() or check is None or '.partial' in name or 'vis_data' in name:
             continue
         try:
             check(path)
@@ -255,14 +256,9 @@ def _parse(path: Path) -> None:
     compile(path.read_text('utf-8'), path.name, 'exec')
 
 
-def _is_lines(path: Path) -> bool:
-    """Tell whether each line of a file is JSON: mmengine's logs, which end anywhere."""
-    return 'vis_data' in path.parts or path.name == 'scalars.json'
-
-
 _CHECKS: dict[str, Callable[[Path], Any]] = {
     '.png': _read_picture, '.jpg': _read_picture, '.webp': _read_picture, '.onnx': _read_onnx,
     '.pth': _read_zip, '.pt2': _read_zip, '.html': _read_page, '.pkl': _read_pickle,
-    '.json': lambda path: _is_lines(path) or json.loads(path.read_text('utf-8')),
+    '.json': lambda path: path.name == 'scalars.json' or json.loads(path.read_text('utf-8')),
     '.csv': lambda path: path.read_text('utf-8').index('\n'), '.py': _parse,
 }  # fmt: skip

@@ -205,6 +205,9 @@ def _run(
     code = 0
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
+    except KeyboardInterrupt:  # while Python starts, so to speak
+        return 130
+    try:
         if script.suffix == '.py' and script.is_file():
             sys.argv = [str(script), *arguments[1:]]
             sys.path[0] = str(script.parent)

@@ -25,7 +25,8 @@ def run(bench: Bench) -> None:
         for share in _SHARES:
             with bench.case(f'train {name}, room for {share:.0%}'):
                 _full_training(bench, name, straight, share)
-        with bench.case(f'train {name}, read-only folder'), small_disk(bench, 0, True) as disk:
+        with bench.case(f'train {name}, read-only folder'), small_disk(bench, 0) as disk:
+            subprocess.run(['mount', '-o', 'remount,ro', disk], check=True)
             ended = bench.run(task.train('work'), disk)
             assert 'cannot write' in ended.refusal(), ended.tail()
         with bench.case(f'train {name}, its folder vanishes'):
@@ -39,18 +40,20 @@ def run(bench: Bench) -> None:
         for share in _SHARES:
             with bench.case(f'{tool.name}, room for {share:.0%}'):
                 _full(bench, tool, whole, share)
-        with bench.case(f'{tool.name}, read-only folder'), small_disk(bench, 0, True) as disk:
+        with bench.case(f'{tool.name}, read-only folder'), small_disk(bench, 2**28) as disk:
+            tool.prepare(stock(bench), disk)
+            subprocess.run(['mount', '-o', 'remount,ro', disk], check=True)
             ended = bench.run(tool.arguments(stock(bench)), disk)
             assert 'cannot write' in ended.refusal(), ended.tail()
 
 
 @contextmanager
-def small_disk(bench: Bench, size: int, read_only: bool = False) -> Iterator[Path]:
+def small_disk(bench: Bench, size: int) -> Iterator[Path]:
     """Mount a disk of so many bytes."""
     folder = bench.scratch('disk')
     # a folder or two is there before anything is written
-    options = f'size={size + 4 * _PAGE},{"ro" if read_only else "rw"}'
-    subprocess.run(['mount', '-t', 'tmpfs', '-o', options, 'torture', folder], check=True)
+    room = f'size={size + 4 * _PAGE}'
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', room, 'torture', folder], check=True)
     try:
         yield folder
     finally:
