@@ -134,6 +134,9 @@ def dtype_of(x: Tensor) -> torch.dtype:
     return x.dtype
 
 
+_GLOBAL_HOOKS = ('forward', 'forward_pre', 'backward', 'backward_pre')
+
+
 def watched() -> bool:
     """Tell whether something other than PyTorch's eager mode or compiler follows the modules.
 
@@ -142,7 +145,9 @@ def watched() -> bool:
     """
     if torch.jit.is_tracing() or torch.compiler.is_exporting():
         return True
-    return not torch.compiler.is_compiling() and torch.nn.modules.module._has_any_global_hook()
+    if torch.compiler.is_compiling():
+        return False
+    return any(getattr(nn.modules.module, f'_global_{hooks}_hooks') for hooks in _GLOBAL_HOOKS)
 
 
 def _is_plain(tensor: Any, shape: tuple[int, ...]) -> bool:
