@@ -34,7 +34,7 @@ class Wanted:
         legend: Names of classes below overlays.
         batch: Pictures that are predicted together; None finds how many.
         tile: Pixels a side of the parts of huge pictures; None predicts pictures whole.
-        overlap: Pixels that neighbouring tiles share.
+        overlap: Pixels that neighbouring tiles share; None takes what the network sees.
         overwrite: Replace files that are not of an earlier call.
         frames: Stop a video or a camera after so many.
     """
@@ -44,7 +44,7 @@ class Wanted:
     legend: bool = False
     batch: int | None = None
     tile: int | None = None
-    overlap: int = 64
+    overlap: int | None = None
     overwrite: bool = False
     frames: int | None = None
 
@@ -67,8 +67,9 @@ class Wanted:
             if kind in lacks:
                 fits = ','.join(k for k in known if k not in lacks)
                 raise UserError(f'a model for {task} gives no {kind}: choose --save of {fits}')
-        if self.overlap < 0 or (self.tile is not None and self.overlap >= self.tile):
-            raise UserError(f'--overlap is {self.overlap}: give 0 or more, and less than --tile')
+        overlap = self.overlap or 0
+        if overlap < 0 or (self.tile is not None and overlap >= self.tile):
+            raise UserError(f'--overlap is {overlap}: give 0 or more, and less than --tile')
         if not 0 <= self.opacity <= 1:
             raise UserError(f'--opacity is {self.opacity}: give 0 (the picture) to 1 (the classes)')
 

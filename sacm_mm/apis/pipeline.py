@@ -27,7 +27,7 @@ def predict_stream(
     sources: Iterable[tuple[Key, Source]],
     batch: int | None = None,
     tile: int | None = None,
-    overlap: int = 64,
+    overlap: int | None = None,
 ) -> Iterator[Predicted]:
     """Predict pictures in their order; the next ones are read meanwhile.
 

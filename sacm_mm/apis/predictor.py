@@ -173,7 +173,7 @@ class Model:
         *,
         batch: int = 8,
         tile: int | None = None,
-        overlap: int = 64,
+        overlap: int | None = None,
         keep_scores: bool = True,
     ) -> Any:
         """Predict a picture, or several.
@@ -184,7 +184,9 @@ class Model:
             batch: Pictures of one size that go through the network together.
             tile: Predict parts of this many pixels a side, for pictures that are too large; at the
                 scale of the picture.
-            overlap: Pixels that neighbouring tiles share.
+            overlap: Pixels that neighbouring tiles share; by default what the network sees to both
+                sides, which gives what the whole picture would, but at most half a tile; 64 where
+                that is not known.
             keep_scores: Keep the scores of every pixel, which take memory.
 
         Returns:
@@ -297,12 +299,17 @@ class Model:
     def _empty(self, image: np.ndarray) -> Result:
         return Result(_to_show(image), self.names, self.palette, style=self._style)
 
-    def predict_tiles(self, sample: dict, size: int, overlap: int) -> Result:
+    def predict_tiles(self, sample: dict, size: int, overlap: int | None) -> Result:
         """Predict parts of a picture that ``read`` gave; see ``predict``."""
         image = sample['img']
         result = self._empty(image)
-        strides = getattr(self.network.backbone, 'strides', None) or (32,)
-        for part in cut(image.shape[:2], size, overlap, max(strides)):
+        backbone = getattr(self.network, 'backbone', None)
+        stride = max(getattr(backbone, 'strides', None) or (32,))
+        if overlap is None:
+            reach = getattr(backbone, 'reach', None)
+            # beside what is kept lie its own patch and one that the edge cuts
+            overlap = 64 if reach is None else min(2 * (reach + 2 * stride), size // 2)
+        for part in cut(image.shape[:2], size, overlap, stride):
             tile = np.ascontiguousarray(image[part.outer])
             shape = tile.shape[:2]
             given = {**sample, 'img': tile, 'img_shape': shape, 'ori_shape': shape}

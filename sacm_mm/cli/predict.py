@@ -38,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--tile', type=positive, metavar='PIXELS', help='predict huge pictures in parts'
     )
     parser.add_argument(
-        '--overlap', type=int, default=64, help='pixels that tiles share (default: 64)'
+        '--overlap',
+        type=int,
+        help='pixels that tiles share (default: what the network sees, at most half a tile)',
     )
     parser.add_argument(
         '--batch',

@@ -276,6 +276,9 @@ class SAConvMixer(StagedBackbone):
         rates = np.linspace(0, drop_path_rate, self.depth).tolist()
         dilations = sizes.get('dilations', (1,))
         options = {key: sizes[key] for key in ('reparam', 'squeeze') if key in sizes}
+        radii = [self.kernel_size // 2 * dilations[i % len(dilations)] for i in range(self.depth)]
+        # pixels to each side that a patch sees; a squeeze sees all
+        self.reach = None if 'squeeze' in options else sum(radii) * self.patch_size
         self.blocks = nn.ModuleList(
             MixerBlock(
                 self.embed_dims,
