@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from mmengine.config import Config
 from torch import Tensor, nn
 
 from sacm_mm.apis.find_model import find_model
@@ -34,7 +35,7 @@ def weights_to_start_from(
     Raises:
         UserError: They are of another backbone.
     """
-    path = name if Path(name).is_file() else find_model(name)[1]
+    cfg, path = (None, name) if Path(name).is_file() else find_model(name)
     found = read_weights(path, trust)
     wanted = model.state_dict()
     kept, left_out, adapted, missing = {}, [], [], []
@@ -52,8 +53,24 @@ def weights_to_start_from(
         raise UserError(
             f"'{path}' holds weights of another backbone than the config: "
             f'{(missing or list(wanted))[0]} does not fit; choose weights of this one'
+            f'{_their_backbone(cfg)}'
         )
     return kept, _said(path, found, wanted, left_out, adapted)
+
+
+def _their_backbone(cfg: Config | None) -> str:
+    """Say how a config gets the backbone of the weights."""
+    model = (cfg or {}).get('model') or {}
+    arch = (model.get('backbone') or {}).get('arch')
+    if not isinstance(arch, str):
+        return ''
+    head = 'head' if model.get('head') else 'decode_head'
+    settings = {'model.backbone.arch': arch}
+    for key in ('in_channels', 'upscale_factor'):
+        if isinstance(value := (model.get(head) or {}).get(key), int):
+            settings[f'model.{head}.{key}'] = str(value)
+    pairs = ' '.join(f'{key}={value}' for key, value in settings.items())
+    return f', or give the config theirs: --cfg-options {pairs}'
 
 
 def _with_channels(found: Tensor, wanted: Tensor, model: nn.Module) -> Tensor | None:
