@@ -72,14 +72,14 @@ def _swap(args: argparse.Namespace) -> None:
     print('\n'.join(changes) or 'nothing to change: this is its own backbone')
     for note in swap.notes(new.model.backbone):
         print(f'note: {note}')
-    if args.out:
-        swap.write_config(new, args.out)
-        print(f'written: {args.out}')
-    if args.check:
+    if args.check:  # before anything is written
         verdict = swap.check_config(new)
         print(verdict)
         if not verdict.works:
             raise UserError(f'the new model {verdict}')
+    if args.out:
+        swap.write_config(new, args.out)
+        print(f'written: {args.out}')
 
 
 def _print_backbones(pattern: str) -> None:
