@@ -189,3 +189,22 @@ def test_mistakes_are_named(run_tool, tmp_path):
     assert "let '" in error('plain', '--out', tmp_path / 'speed.txt')
     assert 'cannot be trained' in error('model.onnx', '--mode', 'train')
     assert 'does not exist' in error(tmp_path / 'model.onnx')
+
+
+@pytest.mark.slow
+def test_implementations_are_timed_in_processes_of_their_own(run_tool, tmp_path):
+    out = tmp_path / 'apart.csv'
+    tiny = ('--arch', 'd32-l1-k3-p4', '--size', 32, '--threads', 1, '--rounds', 2)
+    done = run_tool(
+        'benchmark', 'speed', 'plain', 'compiled', '--apart', *tiny, '--mode', 'forward', 'train',
+        '--out', out,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row['implementation'], row['mode']) for row in rows] == [
+        ('plain', 'forward'), ('compiled', 'forward'), ('plain', 'train'), ('compiled', 'train'),
+    ]  # fmt: skip
+    assert all(float(row['median_ms']) > 0 and float(row['start_s']) > 0 for row in rows)
+    done = run_tool('benchmark', 'speed', 'nothing', '--apart', *tiny)
+    assert "unknown implementation 'nothing'" in done.error

@@ -18,7 +18,7 @@ from sacm_mm.deploy.runtimes import RUNTIMES, SUFFIXES
 from sacm_mm.kernels.accelerating import accelerate, fast_parts
 from sacm_mm.models.backbones.sa_convmixer import OPTIONS, SAConvMixer, parse_arch
 
-NAMES = ('plain', 'fast', 'checkpointed', 'mmpretrain', 'timm')
+NAMES = ('plain', 'fast', 'compiled', 'checkpointed', 'mmpretrain', 'timm')
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
 
@@ -63,17 +63,18 @@ def build(name: str, setting: Setting) -> Callable[[], Any]:
         return _exported(name, image, setting)
     model = network(name, setting.arch).to(setting.device)
     if setting.mode == 'train':
-        return _training_step(model, image, setting, fast=name == 'fast')
+        return _training_step(model, image, setting, name)
     model.eval()  # mmpretrain's returns None
     dtype = DTYPES[setting.dtype]
     if name == 'fast':
         fast = accelerate(model, image, dtype=dtype)
         return lambda: fast(image)
     model, image = model.to(dtype), image.to(dtype)
+    run = torch.compile(model) if name == 'compiled' else model
 
     def forward() -> Any:
         with torch.no_grad():
-            return model(image)
+            return run(image)
 
     return forward
 
@@ -81,7 +82,7 @@ def build(name: str, setting: Setting) -> Callable[[], Any]:
 def network(name: str, arch: str) -> nn.Module:
     """Build the bare network: ``'plain'``, ``'mmpretrain'`` or ``'timm'``."""
     sizes = parse_arch(arch)
-    if name in ('plain', 'fast', 'checkpointed'):
+    if name in ('plain', 'fast', 'compiled', 'checkpointed'):
         return SAConvMixer(arch, with_cp=name == 'checkpointed')
     if name in ('mmpretrain', 'timm') and set(sizes) & set(OPTIONS):
         raise UserError(
@@ -119,13 +120,14 @@ class _Timm(nn.Module):
 
 
 def _training_step(
-    model: nn.Module, image: Tensor, setting: Setting, fast: bool
+    model: nn.Module, image: Tensor, setting: Setting, name: str
 ) -> Callable[[], Any]:
     model.train()
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     dtype = DTYPES[setting.dtype]
     run: Callable[[Tensor], Any] = model
-    if fast and not fast_parts(accelerate(model, training=True)):
+    unknown = name == 'fast' and not fast_parts(accelerate(model, training=True))
+    if name == 'compiled' or unknown:
         run = torch.compile(model)
 
     def step() -> None:

@@ -49,10 +49,11 @@ def interleave(
             function()
             _synchronize()
             times[name].append(time.perf_counter() - start)
-    return {name: _timing(values) for name, values in times.items()}
+    return {name: timing_of(values) for name, values in times.items()}
 
 
-def _timing(seconds: list[float]) -> Timing:
+def timing_of(seconds: list[float]) -> Timing:
+    """Summarise the seconds of several calls."""
     lower, median, upper = np.quantile(seconds, [0.25, 0.5, 0.75])
     return Timing(float(median), float(lower), float(upper), min(seconds))
 

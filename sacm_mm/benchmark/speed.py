@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from sacm_mm.benchmark.apart import measure_apart
 from sacm_mm.benchmark.implementations import DTYPES, Setting, build, is_file
 from sacm_mm.benchmark.machine import convmixer_flops, convmixer_traffic, peaks
 from sacm_mm.benchmark.measure import interleave, peak_memory
@@ -19,9 +20,9 @@ _TRAINING = 3  # a backward pass takes two of its forward passes
 
 
 def measure(
-    names: Sequence[str], setting: Setting, rounds: int, memory: bool = False
+    names: Sequence[str], setting: Setting, rounds: int, memory: bool = False, apart: bool = False
 ) -> list[dict[str, Any]]:
-    """Measure implementations interleaved; a row for each.
+    """Measure implementations in turn; a row for each.
 
     Args:
         names: See ``implementations.build``; the first is what the others are compared with.
@@ -29,6 +30,7 @@ def measure(
         setting: What is measured.
         rounds: Timed calls of each.
         memory: Measure peak memory on a CPU too, see ``own_memory``; on a GPU it always is.
+        apart: Time each in processes of its own, see ``measure_apart``.
 
     Returns:
         Rows with the setting, the figures and the machine.
@@ -37,8 +39,9 @@ def measure(
         UserError: An implementation is unknown or not for this setting.
     """
     settings = {name: _own_setting(name, setting) for name in names}
-    calls = {name: build(name.partition('@')[0], settings[name]) for name in names}
-    timings = interleave(calls, rounds)
+    calls = {} if apart else {n: build(n.partition('@')[0], settings[n]) for n in names}
+    visited = measure_apart(settings, rounds) if apart else {}
+    timings = {n: v.timing for n, v in visited.items()} if apart else interleave(calls, rounds)
     machine = {**stamp(), **versions(*PACKAGES)}
     sizes = parse_arch(setting.arch)
     training = setting.mode == 'train'
@@ -63,10 +66,11 @@ def measure(
                 'lower_quartile_ms': round(timing.lower * 1e3, 3),
                 'upper_quartile_ms': round(timing.upper * 1e3, 3),
                 'least_ms': round(timing.least * 1e3, 3),
+                'start_s': visited[name].start_s if apart else None,
                 'images_per_s': round(setting.batch / timing.median, 2),
                 'speedup': round(timings[names[0]].median / timing.median, 3),
                 **counted,
-                'peak_mib': _peak_mib(name, calls[name], own, memory),
+                'peak_mib': _peak_mib(name, calls.get(name), own, memory),
                 **{key: round(value, 1) for key, value in best.items()},
                 **machine,
             }
@@ -82,9 +86,9 @@ def _own_setting(name: str, setting: Setting) -> Setting:
 
 
 def _peak_mib(
-    name: str, call: Callable[[], object], setting: Setting, memory: bool
+    name: str, call: Callable[[], object] | None, setting: Setting, memory: bool
 ) -> float | None:
-    if setting.device.startswith('cuda'):
+    if setting.device.startswith('cuda') and call is not None:
         found = peak_memory(call, setting.device)
     else:
         found = own_memory(name.partition('@')[0], setting) if memory else None

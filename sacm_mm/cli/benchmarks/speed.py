@@ -13,9 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'implementation',
         nargs='*',
         default=['plain', 'fast', 'mmpretrain'],
-        help='plain, fast and checkpointed (ours), mmpretrain, timm, a file of tools/export.py, or '
-        'openvino:FILE.onnx; NAME@bfloat16 for that one in bfloat16; the others are compared '
-        'with the first',
+        help='plain, fast, compiled and checkpointed (ours), mmpretrain, timm, a file of '
+        'sacm export, or openvino:FILE.onnx; NAME@bfloat16 for that one in bfloat16; the others '
+        'are compared with the first',
     )
     parser.add_argument('--arch', default='d512-l12-k5-p5', help='architecture by name')
     parser.add_argument('--mode', nargs='+', default=['forward'], choices=['forward', 'train'])
@@ -30,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--memory',
         action='store_true',
         help='peak memory on a CPU too, of each in a process of its own; on a GPU it always is',
+    )
+    parser.add_argument(
+        '--apart',
+        action='store_true',
+        help='each in processes of its own, in turn; the only fair way for several runtimes',
     )
     parser.add_argument('--device', help='torch device (default: cuda:0 where there is one)')
     parser.add_argument('--out', type=Path, help='write a CSV with versions and hardware')
@@ -52,7 +57,7 @@ def run(args: argparse.Namespace) -> None:
     rows = []
     for mode, size, batch, dtype in product(args.mode, args.size, args.batch, args.dtype):
         setting = Setting(args.arch, mode, size, batch, dtype, device)
-        for row in measure(args.implementation, setting, args.rounds, args.memory):
+        for row in measure(args.implementation, setting, args.rounds, args.memory, args.apart):
             print(describe(row), flush=True)
             rows.append(row)
         if args.out:  # what is measured is not lost
