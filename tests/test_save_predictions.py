@@ -6,6 +6,7 @@ import pytest
 from conftest import CAMVID, TINY_CAMVID
 
 from sacm_mm import UserError
+from sacm_mm.core import files
 from sacm_mm.core.depth_files import depth_scale, read_depth, write_depth, write_scale
 from sacm_mm.core.files import fit_integers, output_names, write_image
 
@@ -34,6 +35,18 @@ def test_what_does_not_fit_a_picture_is_refused(tmp_path):
         write_image(np.zeros((2, 2), np.uint8), tmp_path / 'a.nothing')
     with pytest.raises(TypeError, match='float64'):
         write_image(np.zeros((2, 2)), tmp_path / 'a.png')
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
+@pytest.mark.parametrize('channels', [(), (1,), (3,), (4,)])
+def test_a_large_picture_is_written_in_strips(tmp_path, monkeypatch, dtype, channels):
+    monkeypatch.setattr(files, '_LARGE', 0)
+    monkeypatch.setattr(files, '_STRIP', 7)
+    limit = np.iinfo(dtype).max
+    image = np.random.default_rng(0).integers(0, limit, (40, 33, *channels), dtype, True)
+    write_image(image, tmp_path / 'a.png')
+    found = cv2.imread(str(tmp_path / 'a.png'), cv2.IMREAD_UNCHANGED)
+    assert found.dtype == dtype and (found.reshape(image.shape) == image).all()
 
 
 def test_no_two_sources_share_a_file():

@@ -12,7 +12,9 @@ import json
 import os
 import re
 import shutil
+import struct
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -29,6 +31,8 @@ _LEFTOVER = re.compile(r'\.(\d+)\.partial')
 _POLL_S = 0.5
 # of PyTorch's and OpenVINO's streams, and of safetensors
 _WRITE_FAILURE = re.compile(r'iostream error|No space left|I/O error|failed writing file')
+_LARGE = 2**28  # bytes of a picture from which on it is written strip by strip
+_STRIP = 256  # rows
 _SMALL = 2**20  # bytes, less than any file of weights
 
 
@@ -206,6 +210,9 @@ def write_image(image: np.ndarray, path: str | os.PathLike, quality: int | None 
     path = Path(path)
     if image.dtype not in (np.uint8, np.uint16):
         raise TypeError(f'pictures are uint8 or uint16, not {image.dtype}: see fit_integers')
+    if path.suffix == '.png' and image.nbytes > _LARGE:
+        _write_large_png(image, path)
+        return
     try:
         webp = path.suffix == '.webp'
         options = [cv2.IMWRITE_WEBP_QUALITY, quality] if quality and webp else []
@@ -217,6 +224,39 @@ def write_image(image: np.ndarray, path: str | os.PathLike, quality: int | None 
             f"cannot write '{path}': {path.suffix} does not take {image.dtype} {image.shape}"
         )
     write_bytes(encoded.data, path)  # no copy: a huge picture takes gigabytes
+
+
+def _write_large_png(image: np.ndarray, path: Path) -> None:
+    """Write a picture strip by strip: OpenCV would need twice its size for the file it makes."""
+    import numpy as np
+
+    height, width = image.shape[:2]
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    kind = {1: 0, 3: 2, 4: 6}[channels]  # grey, colours, colours and alpha
+    bits = 8 * image.dtype.itemsize
+    order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[channels]
+    compressor = zlib.compressobj(1)
+    above = np.zeros(width * channels * image.dtype.itemsize, np.uint8)
+    with atomic_write(path) as partial, partial.open('wb') as file:
+
+        def write(name: bytes, content: bytes) -> None:
+            checksum = zlib.crc32(name + content)
+            file.write(struct.pack('>I', len(content)) + name + content)
+            file.write(struct.pack('>I', checksum))
+
+        file.write(b'\x89PNG\r\n\x1a\n')
+        write(b'IHDR', struct.pack('>IIBBBBB', width, height, bits, kind, 0, 0, 0))
+        for top in range(0, height, _STRIP):
+            strip = image[top : top + _STRIP].reshape(-1, width, channels)[..., order]
+            content = strip.astype(image.dtype.newbyteorder('>')).tobytes()
+            rows = np.frombuffer(content, np.uint8).reshape(len(strip), -1)
+            # each row as the difference from the one above it (filter 2)
+            lines = np.full((len(rows), 1 + rows.shape[1]), 2, np.uint8)
+            lines[:, 1:] = rows - np.concatenate([above[None], rows[:-1]])
+            above = rows[-1]
+            write(b'IDAT', compressor.compress(lines.tobytes()))
+        write(b'IDAT', compressor.flush())
+        write(b'IEND', b'')
 
 
 def fit_integers(values: np.ndarray, dtype: Any, name: str) -> np.ndarray:
