@@ -27,6 +27,11 @@ def main() -> int:
     parser.add_argument('--seed', type=int, default=0, help='other moments, inputs and configs')
     parser.add_argument('--only', nargs='+', choices=GROUPS, default=GROUPS, help='these groups')
     parser.add_argument('--again', action='store_true', help='groups that are kept, too')
+    parser.add_argument(
+        '--failed',
+        action='store_true',
+        help='after a mend: only the cases of kept groups that failed',
+    )
     parser.add_argument('--folder', type=Path, default=ROOT / 'build/torture', help='scratch')
     parser.add_argument('--out', type=Path, help='the table (default: in the scratch folder)')
     args = parser.parse_args()
@@ -49,12 +54,23 @@ def main() -> int:
     key = {'commit': commit_of(ROOT), 'seed': args.seed}
     for name in args.only:
         kept = folder / f'{name}.json'
-        if kept.is_file() and not args.again and json.loads(kept.read_text())['key'] == key:
+        before = json.loads(kept.read_text()) if kept.is_file() else None
+        if before and not args.failed and not args.again and before['key'] == key:
             continue  # of this commit already
+        if args.failed and not (before and before['failed']):
+            continue
         print(name, flush=True)
         bench = Bench(name, args.seed, folder / name)
+        if args.failed:
+            bench.only = {case['case'] for case in before['failed']}
         modules[name].run(bench)
-        kept.write_text(json.dumps({'key': key, **bench.summary()}, indent=2))
+        summary = {'key': key, **bench.summary()}
+        if args.failed:  # what is no case any more is no longer counted
+            again = summary['cases']
+            gone = len(before['failed']) - again
+            summary = {**before, 'cases': before['cases'] - gone, 'failed': summary['failed'],
+                       'again': f'{again} cases again at {key["commit"][:9]}'}  # fmt: skip
+        kept.write_text(json.dumps(summary, indent=2))
     kept = {path.stem: json.loads(path.read_text()) for path in folder.glob('*.json')}
     summaries = [kept[name] for name in GROUPS if name in kept]
     write_table(summaries, args.out or folder / 'reliability.md')

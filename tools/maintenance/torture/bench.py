@@ -82,6 +82,10 @@ TASKS = {
 }  # fmt: skip
 
 
+class _Skipped(Exception):
+    """A case that is not run again."""
+
+
 @dataclass
 class Bench:
     """Runs commands in scratch folders and notes how each case ended."""
@@ -92,7 +96,9 @@ class Bench:
     random: random.Random = field(init=False)
     cases: list[dict[str, str]] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
+    only: set[str] | None = None  # names of cases
     _count: int = 0
+    _skip: bool = False
 
     def __post_init__(self) -> None:
         self.random = random.Random(f'{self.seed} {self.group}')
@@ -117,6 +123,8 @@ class Bench:
 
     def start(self, arguments: Sequence[object], cwd: Path, **more: Any) -> Command:
         """Start a command whose configs find the sample data; see ``box.start``."""
+        if self._skip:
+            raise _Skipped
         self._count += 1
         log = self.folder / f'log{self._count}'
         environment = {'SACM_DATA': str(self.data), **more.pop('environment', {})}
@@ -143,12 +151,17 @@ class Bench:
     def case(self, name: str) -> Iterator[None]:
         """Note a case: a failed assertion is what the campaign is looking for."""
         problem = ''
+        self._skip = self.only is not None and name not in self.only
         try:
             yield
+        except _Skipped:
+            return
         except Exception as error:  # one case that cannot be done does not end the others
             kind = '' if isinstance(error, AssertionError) else f'{type(error).__name__}: '
             problem = kind + (' '.join(str(error).split()) or 'failed')
             print(f'  FAILED {self.group}: {name}: {problem[:600]}', flush=True)
+        finally:
+            self._skip = False
         self.cases.append({'case': name, 'problem': problem})
 
     def summary(self) -> dict[str, Any]:

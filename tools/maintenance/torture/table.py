@@ -50,6 +50,8 @@ def write_table(summaries: Sequence[Mapping[str, Any]], path: Path) -> None:
         '',
     ]
     for summary in summaries:
+        if 'again' in summary:
+            lines.append(f'- {summary["group"]}: {summary["again"]}, after a mend')
         for note, count in summary['notes'].items():
             lines.append(f'- {summary["group"]}: {note}: {count}')
     if failed:
