@@ -45,22 +45,22 @@ class SparK(MMPretrainSparK):
         mask_ratio: float = 0.6,
         **kwargs: Any,
     ) -> None:
-        backbone = MODELS.build(backbone)
-        patch = backbone.patch_size
+        network = MODELS.build(backbone)
+        patch = network.patch_size
         if input_size % cell_size or cell_size % patch or cell_size == 0:
             raise UserError(
                 f'cell_size must be a multiple of the patch ({patch}) and divide input_size '
                 f'({input_size}), but is {cell_size}'
             )
         super().__init__(
-            backbone,
+            network,
             neck,
             {**head, 'patch_size': cell_size},
             input_size=input_size,
             downsample_raito=cell_size,
             mask_ratio=mask_ratio,
             enc_dec_norm_cfg=dict(type='SparseBatchNorm2d'),
-            enc_dec_norm_dim=backbone.embed_dims,
+            enc_dec_norm_dim=network.embed_dims,
             **kwargs,
         )
 
