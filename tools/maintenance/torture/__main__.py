@@ -15,6 +15,7 @@ import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / 'tools/maintenance')]
@@ -30,7 +31,7 @@ def main() -> int:
     parser.add_argument(
         '--failed',
         action='store_true',
-        help='after a mend: only the cases of kept groups that failed',
+        help='after a mend: only the cases that failed',
     )
     parser.add_argument('--folder', type=Path, default=ROOT / 'build/torture', help='scratch')
     parser.add_argument('--out', type=Path, help='the table (default: in the scratch folder)')
@@ -54,10 +55,10 @@ def main() -> int:
     key = {'commit': commit_of(ROOT), 'seed': args.seed}
     for name in args.only:
         kept = folder / f'{name}.json'
-        before = json.loads(kept.read_text()) if kept.is_file() else None
+        before: dict[str, Any] = json.loads(kept.read_text()) if kept.is_file() else {}
         if before and not args.failed and not args.again and before['key'] == key:
             continue  # of this commit already
-        if args.failed and not (before and before['failed']):
+        if args.failed and not before.get('failed'):
             continue
         print(name, flush=True)
         bench = Bench(name, args.seed, folder / name)
