@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from torture.bench import TASKS, Bench, checkpoints, snapshot, torn
 from torture.box import Ended
 from torture.tools import stock
 
-_EXAMPLES = {'train': 80, 'test': 30, 'export': 25, 'swap': 25}
+_EXAMPLES = {'train': 60, 'test': 20, 'export': 15, 'swap': 15}
 _WRONG = ('bananas', {'bananas': 1}, ['bananas'], None)
 _NUMBERS = (-1, 0, -0.5, 1e30, 10**12, math.nan, math.inf)
 # what a training reads; the rest is looks, or is of the other loaders
@@ -32,6 +33,7 @@ _ROOTS = ('model', 'train_dataloader', 'val_dataloader', 'optim_wrapper', 'param
 
 def run(bench: Bench) -> None:
     """Mutate configs and give them to the commands."""
+    os.environ['SACM_DATA'] = str(bench.data)  # configs are read here
     folder = bench.scratch('configs')
     configs = {name: _tiny(task, folder / f'{name}.py') for name, task in TASKS.items()}
     for command, examples in _EXAMPLES.items():

@@ -23,7 +23,10 @@ _NORM: dict[str, object] = {
 }
 
 _OWN: dict[str, dict[str, object]] = {
-    'segmentation': {'model__decode_head__loss_decode__class_weight': None},
+    'segmentation': {
+        'model__decode_head__loss_decode__class_weight': None,
+        'model__decode_head__dropout_ratio': 0,  # each process draws its own
+    },
     'classification': {},
 }
 
@@ -37,10 +40,13 @@ def run(bench: Bench) -> None:
 
 def _compare(bench: Bench, name: str) -> None:
     task = TASKS[name]
+    first = bench.scratch()  # whose weights both start from
+    bench.must(task.train('work', **_NORM), first)
     losses, ends = [], []
     for processes in (1, 2):
         folder = bench.scratch()
         options = {**_NORM, **_OWN[name], 'train_dataloader__batch_size': 4 // processes,
+                   'load_from': first / 'work' / task.last,
                    **hook('KeepLossesHook', out='losses.json')}  # fmt: skip
         if processes == 1:
             bench.must(task.train('work', **options), folder)
