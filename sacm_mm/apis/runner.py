@@ -133,6 +133,7 @@ def build_runner(
         UserError: Whatever the parts say, or maps and heads that do not fit each other.
     """
     check_sections(cfg, loaders)
+    quiet_console(MMLogger.get_current_instance())  # parts that are built before the runner log too
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     check_types(cfg)
     check_numbers(cfg)
