@@ -26,7 +26,7 @@ def test_swap_writes_a_config_and_checks_it(run_tool, tmp_path):
     done = run_tool('swap_backbone', CAMVID, '--backbone', NEW, '--out', out, '--check',
                     '--cfg-options', *TINY_CAMVID)  # fmt: skip
     assert done.code == 0, done.err
-    assert '+ model.backbone' in done.out and 'runs: loss' in done.out.splitlines()[-1]
+    assert '+ model.backbone' in done.out and 'runs: loss' in done.out.splitlines()[-2]
     assert Config.fromfile(out).model.backbone.embed == 'conv'
 
 
