@@ -9,6 +9,7 @@ from mmengine.config import ConfigDict
 from mmengine.registry import MODELS, init_default_scope
 
 from sacm_mm import UserError
+from sacm_mm.apis import time_budget
 from sacm_mm.apis.check_keys import check_loggers, check_numbers, check_schedule, tidy_loaders
 from sacm_mm.apis.checks import check_types
 from sacm_mm.apis.fast import use_amp, use_fast
@@ -150,6 +151,15 @@ def test_schedules_follow_a_time_budget():
     cfg = ConfigDict(param_scheduler=[dict(begin=0, end=100), dict(begin=100, T_max=900, end=1000)])
     _scale_schedules(cfg, 0.1)
     assert cfg.param_scheduler == [dict(begin=0, end=10), dict(begin=10, T_max=90, end=100)]
+
+
+def test_a_time_budget_times_what_will_train(train, work, data, monkeypatch):
+    put_in = []
+    monkeypatch.setattr(time_budget, 'accelerate', lambda model, **how: put_in.append(how))
+    assert train('--minutes', '0.02', '--fast').code == 0
+    assert put_in == [dict(training=True)]
+    assert train('--minutes', '0.02', '--overwrite').code == 0
+    assert len(put_in) == 1
 
 
 def test_the_work_dir_of_another_run(train, trained, work, data):

@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 from torch import nn, optim
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.kernels.accelerating import accelerate
 
 _STEPS = 3  # timed, after one that warms up
 _FOR_TRAINING = 0.9  # of the time; validation and checkpoints take the rest
@@ -35,7 +36,8 @@ def fit_minutes(cfg: Config, model: nn.Module, loader: dict[str, Any], minutes: 
     """
     if not 0 < minutes < math.inf:
         raise UserError(f'--minutes is {minutes}: give a number above 0')
-    seconds, batches = _seconds_a_step(model, loader)
+    fast = any(hook['type'] == 'sacm_mm.FastTrainingHook' for hook in cfg.get('custom_hooks') or ())
+    seconds, batches = _seconds_a_step(model, loader, fast)
     steps = int(minutes * 60 * _FOR_TRAINING / seconds)
     by_epoch = 'max_epochs' in cfg.train_cfg
     key, length = ('max_epochs', steps // batches) if by_epoch else ('max_iters', steps)
@@ -55,11 +57,13 @@ def fit_minutes(cfg: Config, model: nn.Module, loader: dict[str, Any], minutes: 
     return f'{minutes:g} minutes: {length} {unit} (the config has {before}), {seconds:.2f} s a step'
 
 
-def _seconds_a_step(model: nn.Module, loader: dict[str, Any]) -> tuple[float, int]:
+def _seconds_a_step(model: nn.Module, loader: dict[str, Any], fast: bool) -> tuple[float, int]:
     import torch
 
     device = 'cuda:0' if torch.cuda.is_available() else 'cpu'
     tried: Any = copy.deepcopy(model).to(device).train()
+    if fast:  # the first step, which is not counted, compiles
+        accelerate(tried, training=True)
     wrapper = OptimWrapper(optim.SGD(tried.parameters(), lr=0.0))
     batches = Runner.build_dataloader(copy.deepcopy(loader), seed=0)
     iterator = iter(batches)
