@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.registry import init_default_scope
 from mmpretrain.models import ConvMixer
 from torch import nn
 
@@ -203,6 +204,7 @@ def test_authors_cifar10(parallel, tmp_path):
 
 def test_same_naming_as_the_stock_classifier(tmp_path):
     """The names on which the conversion rests are those of mmpretrain's own models."""
+    init_default_scope('mmpretrain')  # its classifier names its parts without it
     theirs = MMPretrain(8, 2, 3, 7, 5)
     stock = MODELS.build(
         dict(
