@@ -74,7 +74,7 @@ test: setup ## run the quick tests; they have to cover most of the package
 # has ended is not run again for the same commit.
 SEED ?= 0
 torture: export PYTHONPATH := tools/maintenance
-torture: setup ## kill, starve and mislead every command; results/reliability.md is such a table
+torture: setup ## kill, starve and mislead every command; makes a table of how it ended
 	$(BIN)/python -m torture --seed $(SEED) $(if $(ONLY),--only $(ONLY))
 
 # What requirements.txt allows at least, in an environment of its own.
