@@ -16,6 +16,7 @@ from sacm_mm.apis.fast import use_amp, use_fast
 from sacm_mm.apis.fine_tuning import weights_to_start_from
 from sacm_mm.apis.time_budget import _scale_schedules
 from sacm_mm.core.configs import config_folder, find_config, load_config, read_config
+from sacm_mm.core.files import lock_folder
 
 
 @pytest.fixture
@@ -160,6 +161,21 @@ def test_a_time_budget_times_what_will_train(train, work, data, monkeypatch):
     assert put_in == [dict(training=True)]
     assert train('--minutes', '0.02', '--overwrite').code == 0
     assert len(put_in) == 1
+
+
+def test_a_run_that_does_not_start_removes_nothing_of_another(train, work, data, monkeypatch):
+    log, checkpoint = work / '20260101_000000/run.log', work / 'iter_2.pth'
+
+    def meanwhile(*_):
+        log.parent.mkdir()
+        log.write_text('of the other run')
+        checkpoint.write_bytes(b'of the other run')
+
+    monkeypatch.setattr('sacm_mm.apis.runner.check_samples', meanwhile)
+    monkeypatch.setattr('sacm_mm.apis.train._PATIENCE_S', 0)
+    with lock_folder(work):
+        assert 'another process works' in train().error
+    assert log.is_file() and checkpoint.is_file() and (work / '.lock').is_file()
 
 
 def test_the_work_dir_of_another_run(train, trained, work, data):

@@ -58,16 +58,19 @@ class _Runner(Runner):
     """The host's runner, whose config in the work dir is that of the training, and is whole."""
 
     start_weights: dict[str, torch.Tensor] | None = None  # of another training
-    start: Start | None = None
+
+    def __init__(self, *args: Any, start: Start | None = None, **kwargs: Any) -> None:
+        self.start = start or Start()
+        super().__init__(*args, **kwargs)
 
     def call_hook(self, fn_name: str, **kwargs: Any) -> None:
         """Call the hooks, and note how far the run has come."""
         super().call_hook(fn_name, **kwargs)
-        if self.start is not None:
-            self.start.called(fn_name)
+        self.start.called(fn_name)
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """Build the host's logger: the file gets all, the console what a person reads."""
+        self.start.wrote(self._log_dir)
         logger = super().build_logger(*args, **kwargs)
         quiet_console(logger)
         return logger
@@ -84,6 +87,7 @@ class _Runner(Runner):
         trains = isinstance(self._train_dataloader, _Loader)
         folder = self.work_dir if trains else self._log_dir
         name = Path(self.cfg.filename).name if self.cfg.filename else f'{self.timestamp}.py'
+        self.start.wrote(Path(folder, name))
         with atomic_write(Path(folder, name)) as partial:
             self.cfg.dump(partial)
 
@@ -115,7 +119,11 @@ Ready = Callable[[Config, torch.nn.Module, dict[str, Any]], None]
 
 
 def build_runner(
-    cfg: Config, loaders: Sequence[str], ready: Ready | None = None, trust: bool = False
+    cfg: Config,
+    loaders: Sequence[str],
+    ready: Ready | None = None,
+    trust: bool = False,
+    start: Start | None = None,
 ) -> _Runner:
     """Check a config and build its runner.
 
@@ -128,6 +136,7 @@ def build_runner(
         ready: Is called with the config, the model and the loaders when all is checked, before
             anything is written; may change the config's loop and schedules.
         trust: Take checkpoints that run code.
+        start: Is told how far the run comes, and what it writes.
 
     Raises:
         UserError: Whatever the parts say, or maps and heads that do not fit each other.
@@ -159,7 +168,7 @@ def build_runner(
         ready(cfg, inner, built)
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
         _distribute_on_cpu(cfg)
-    runner = _runner(cfg, model, built)
+    runner = _runner(cfg, model, built, start)
     if not is_distributed():
         _set_random_state(drawn)
     for line in (*summary(cfg, inner, datasets), stamp_line()):
@@ -207,7 +216,9 @@ def _build_data(loader: Any, name: str) -> _Loader:
     return _Loader({**loader, 'dataset': dataset})
 
 
-def _runner(cfg: Config, model: torch.nn.Module, loaders: dict[str, _Loader]) -> _Runner:
+def _runner(
+    cfg: Config, model: torch.nn.Module, loaders: dict[str, _Loader], start: Start | None
+) -> _Runner:
     """Call the runner as ``Runner.from_cfg`` does, with what is built in its place."""
     cfg = copy.deepcopy(cfg)
     names = (
@@ -223,7 +234,7 @@ def _runner(cfg: Config, model: torch.nn.Module, loaders: dict[str, _Loader]) ->
         given['visualizer'] = {k: v for k, v in given['visualizer'].items() if k != 'name'}
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         given[name] = loaders.get(name, cfg.get(name))
-    return _Runner(model=model, work_dir=cfg.work_dir, cfg=cfg, **given)
+    return _Runner(model=model, work_dir=cfg.work_dir, cfg=cfg, start=start, **given)
 
 
 def _distribute_on_cpu(cfg: Config) -> None:

@@ -25,20 +25,26 @@ _PARTNER = re.compile(r'gloo|NCCL|Connection (reset|closed) by peer|Broken pipe|
 
 
 class Start:
-    """How far a run has come."""
+    """How far a run has come, and what it has written."""
 
     def __init__(self) -> None:
         self.done = False  # a step is
         self.validating = self.validated = False
-        self.work_dir: Path | None = None
         self._before: set[Path] = set()
         self._missing: list[Path] = []
+        self._written: list[Path] = []
 
     def writes_to(self, work_dir: str | Path) -> None:
         """Note what is in the folder before the run."""
-        self.work_dir = Path(work_dir)
-        self._before = set(self.work_dir.glob('*'))
-        self._missing = [p for p in (self.work_dir, *self.work_dir.parents) if not p.exists()]
+        folder = Path(work_dir).resolve()
+        self._before = {path.resolve() for path in folder.glob('*')}
+        self._missing = [path for path in (folder, *folder.parents) if not path.exists()]
+
+    def wrote(self, path: str | Path) -> None:
+        """Note a file or folder of this run; other processes may write beside it."""
+        path = Path(path).resolve()
+        if path not in self._before:
+            self._written.append(path)
 
     def called(self, place: str) -> None:
         """Follow the run by the names of the places where it calls its hooks."""
@@ -50,14 +56,14 @@ class Start:
 
     def undo(self) -> None:
         """Remove what a run has written that has not come to its first step."""
-        if self.work_dir is None or os.environ.get('RANK', '0') != '0':
+        if os.environ.get('RANK', '0') != '0':
             return
-        for path in set(self.work_dir.glob('*')) - self._before:
+        for path in self._written:
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
-        for folder in self._missing:  # the innermost first
+        for folder in self._missing:  # the innermost first; what others write to is not empty
             with suppress(OSError):
                 folder.rmdir()
 

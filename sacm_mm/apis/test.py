@@ -105,9 +105,7 @@ def test(
                 cfg, dataset, unscored=bool(out or show_dir), compared=bool(grid or report)
             )
 
-        runner = build_runner(cfg, ('test_dataloader',), ready, trust=trust)
-        runner.start = begun
-        return runner.test()
+        return build_runner(cfg, ('test_dataloader',), ready, trust, begun).test()
 
 
 def _check_truth(cfg: Config, dataset: Any, unscored: bool, compared: bool) -> None:

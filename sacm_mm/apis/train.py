@@ -83,7 +83,7 @@ def train(
         own = own_config(Path(config)) if _is_work_dir(Path(config)) else None
         work_dir = work_dir or (str(config) if own else None)
         cfg = load_config(str(own or config), options)
-    with starting(cfg) as begun, ExitStack() as held:
+    with ExitStack() as held, starting(cfg) as begun:  # held until all is tidied up
         if backbone:
             from sacm_mm.swap import swap_for_training
 
@@ -107,13 +107,13 @@ def train(
 
                 print(fit_minutes(cfg, model, loaders['train_dataloader'], minutes))
             if os.environ.get('RANK', '0') == '0':
-                held.enter_context(lock_folder(cfg.work_dir, _PATIENCE_S))
+                begun.wrote(held.enter_context(lock_folder(cfg.work_dir, _PATIENCE_S)).name)
                 remove_leftovers(Path(cfg.work_dir))
                 if overwrite and not cfg.get('resume'):
                     _remove_checkpoints(Path(cfg.work_dir), cfg.get('load_from'))
 
-        runner = build_runner(cfg, ('train_dataloader', 'val_dataloader'), ready, trust)
-        runner.start_weights, runner.start = first or None, begun
+        runner = build_runner(cfg, ('train_dataloader', 'val_dataloader'), ready, trust, begun)
+        runner.start_weights = first or None
         _run(runner)
     return runner
 
