@@ -116,8 +116,7 @@ def _check_truth(cfg: Config, dataset: Any, unscored: bool, compared: bool) -> N
     """
     if _has_truth(dataset):
         return
-    evaluators = cfg.test_evaluator
-    evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
+    evaluators = _evaluators(cfg)
     scoring = [part for part in evaluators if not part.get('format_only')]
     if compared:
         raise UserError(
@@ -134,6 +133,11 @@ def _check_truth(cfg: Config, dataset: Any, unscored: bool, compared: bool) -> N
         cfg.test_evaluator = [part for part in evaluators if part not in scoring]
 
 
+def _evaluators(cfg: Config) -> list[Any]:
+    found = cfg.test_evaluator
+    return list(found) if isinstance(found, (list, tuple)) else [found]
+
+
 def _has_truth(dataset: Any) -> bool:
     """Tell whether the pictures have truth, as far as is known without loading them all.
 
@@ -144,16 +148,15 @@ def _has_truth(dataset: Any) -> bool:
         return True
     if hasattr(dataset, 'get_data_info'):
         known = [dataset.get_data_info(i) for i in range(len(dataset))]
-        with_mask = [
+        without = [
             info
             for info in known
-            if info.get('seg_map_path') or info.get('gt_label') is not None  # 0 is a class
+            if not info.get('seg_map_path') and info.get('gt_label') is None  # 0 is a class
         ]
-        if 0 < len(with_mask) < len(known):
-            first = next(info for info in known if info not in with_mask)
+        if 0 < len(without) < len(known):
             raise UserError(
-                f"'{first.get('img_path')}' of test_dataloader has no truth, and others have: give "
-                'it to all, or to none'
+                f"'{without[0].get('img_path')}' of test_dataloader has no truth, and others have: "
+                'give it to all, or to none'
             )
     sample = dataset[0].get('data_samples')
     sample = sample[0] if isinstance(sample, list) else sample  # test-time augmentation
@@ -204,9 +207,8 @@ def _is_one_file(cfg: Config) -> bool:
 
 def _save_predictions(cfg: Config, out: str) -> None:
     if _is_one_file(cfg):
-        evaluators = cfg.test_evaluator
-        evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
-        cfg.test_evaluator = [*evaluators, dict(type='sacm_mm.DumpResults', out_file_path=out)]
+        dump = dict(type='sacm_mm.DumpResults', out_file_path=out)
+        cfg.test_evaluator = [*_evaluators(cfg), dump]
     else:
         saver = dict(type='sacm_mm.SavePredictionsHook', out=out)
         cfg.custom_hooks = [*cfg.get('custom_hooks', []), saver]
