@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import check_writable
 from sacm_mm.studies.html_page import write_page
 from sacm_mm.studies.plots import Picture, draw_plots
 from sacm_mm.studies.results import StudyResults, load_results
@@ -27,9 +28,10 @@ def write_report(folder: Path) -> StudyResults:
         folder: What ``record_runs`` wrote, such as ``results/camvid_seg``.
 
     Raises:
-        UserError: No run in it counts.
+        UserError: No run in it counts, or it cannot be written.
     """
     results = load_results(folder)
+    check_writable(folder)
     pictures = draw_plots(results, folder)
     try:
         if draw_samples(results, folder / _SAMPLES.name):
