@@ -1,5 +1,6 @@
 """Training and testing from Python: plain arguments, parts built once."""
 
+import re
 import shutil
 
 import pytest
@@ -43,6 +44,24 @@ def test_a_runner_with_built_parts_trains_as_the_hosts_own(data, work):
     wanted, expected = first_losses(Runner.from_cfg(cfg))
     assert found == wanted
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
+
+
+def test_the_seed_that_is_named_in_the_log_gives_the_same_run(data, work):
+    cfg = load_config(CAMVID, TINY_CAMVID)
+    cfg.randomness = {'seed': None}
+    found = losses_of(cfg, work)
+    log = next(work.glob('*/*.log')).read_text()
+    seed = int(re.search(r'seed: (\d+)', log)[1])
+    forget_runs()
+    cfg = load_config(CAMVID, TINY_CAMVID)
+    cfg.randomness = {'seed': seed}
+    assert losses_of(cfg, work) == found
+
+
+def losses_of(cfg, work):
+    torch.rand(7)  # what happened before does not matter
+    runner = build_runner(prepare_train(cfg, work), ('train_dataloader', 'val_dataloader'))
+    return first_losses(runner)[0]
 
 
 def test_model_and_data_sets_are_built_once(data, work, monkeypatch):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dist import is_distributed
+from mmengine.dist import get_rank, is_distributed, sync_random_seed
 from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.runner import Runner, set_random_seed
@@ -169,7 +169,10 @@ def build_runner(
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
         _distribute_on_cpu(cfg)
     runner = _runner(cfg, model, built, start)
-    if not is_distributed():
+    randomness = cfg.get('randomness', {})
+    if randomness.get('seed') is not None and (
+        get_rank() == 0 or not randomness.get('diff_rank_seed')
+    ):
         _set_random_state(drawn)
     for line in (*summary(cfg, inner, datasets), stamp_line()):
         runner.logger.info(line)
@@ -194,7 +197,11 @@ def get_model(runner: Runner) -> torch.nn.Module:
 
 def _seed(cfg: Config) -> None:
     settings = {**cfg.get('randomness', {})}
+    if settings.get('seed') is None and cfg.launcher == 'none':
+        settings['seed'] = sync_random_seed()  # named in the log, so that giving it runs the same
+        cfg.randomness = settings
     if settings.get('seed') is not None:
+        settings = {**settings}
         settings.pop('diff_rank_seed', None)  # the first process' weights are everybody's
         set_random_seed(**settings)
 

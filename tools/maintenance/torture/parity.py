@@ -40,13 +40,10 @@ def run(bench: Bench) -> None:
 
 def _compare(bench: Bench, name: str) -> None:
     task = TASKS[name]
-    first = bench.scratch()  # whose weights both start from
-    bench.must(task.train('work', **_NORM), first)
     losses, ends = [], []
     for processes in (1, 2):
         folder = bench.scratch()
         options = {**_NORM, **_OWN[name], 'train_dataloader__batch_size': 4 // processes,
-                   'load_from': first / 'work' / task.last,
                    **hook('KeepLossesHook', out='losses.json')}  # fmt: skip
         if processes == 1:
             bench.must(task.train('work', **options), folder)
