@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import copy
 import os
-import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dist import get_rank, is_distributed, sync_random_seed
@@ -40,6 +38,7 @@ from sacm_mm.core.checkpoints import load_safely, read_weights
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import atomic_write, check_writable
 from sacm_mm.core.machine import stamp_line
+from sacm_mm.core.random_numbers import random_state, set_random_state
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 
@@ -52,6 +51,18 @@ class _Loader(dict):
         built = self['dataset']
         return {**copy.deepcopy({k: v for k, v in self.items() if v is not built}, memo),
                 'dataset': built}  # fmt: skip
+
+
+class _Config(Config):
+    """A config whose text is laid out once while it stays the same: a run asks for it six times."""
+
+    @property
+    def pretty_text(self) -> str:
+        """The config as Python."""
+        values = self.to_dict()
+        if self.__dict__.get('_laid_out', (None,))[0] != values:
+            self.__dict__['_laid_out'] = values, super().pretty_text
+        return self.__dict__['_laid_out'][1]
 
 
 class _Runner(Runner):
@@ -154,7 +165,7 @@ def build_runner(
     load_safely(trust)
     _seed(cfg)
     model = build_part(MODELS, cfg.model, 'model')
-    drawn = _random_state()  # building has drawn numbers, and the runner will seed again
+    drawn = random_state()  # building has drawn numbers, and the runner will seed again
     inner = getattr(model, 'module', model)  # a TTA wrapper
     check_heads(inner)
     if cfg.get('load_from') and (cfg.get('resume') or not trains):
@@ -173,7 +184,7 @@ def build_runner(
     if randomness.get('seed') is not None and (
         get_rank() == 0 or not randomness.get('diff_rank_seed')
     ):
-        _set_random_state(drawn)
+        set_random_state(drawn)
     for line in (*summary(cfg, inner, datasets), stamp_line()):
         runner.logger.info(line)
     if trains and is_distributed() and _averages_apart(inner):
@@ -206,16 +217,6 @@ def _seed(cfg: Config) -> None:
         set_random_seed(**settings)
 
 
-def _random_state() -> tuple[Any, ...]:
-    return random.getstate(), np.random.get_state(), torch.get_rng_state()
-
-
-def _set_random_state(state: tuple[Any, ...]) -> None:
-    random.setstate(state[0])
-    np.random.set_state(state[1])
-    torch.set_rng_state(state[2])
-
-
 def _build_data(loader: Any, name: str) -> _Loader:
     dataset = build_part(DATASETS, loader.dataset, f'{name}.dataset')
     if hasattr(dataset, 'full_init'):
@@ -227,7 +228,7 @@ def _runner(
     cfg: Config, model: torch.nn.Module, loaders: dict[str, _Loader], start: Start | None
 ) -> _Runner:
     """Call the runner as ``Runner.from_cfg`` does, with what is built in its place."""
-    cfg = copy.deepcopy(cfg)
+    cfg = _Config(copy.deepcopy(cfg.to_dict()), cfg.text, cfg.filename)
     names = (
         'train_cfg', 'val_cfg', 'test_cfg', 'auto_scale_lr', 'optim_wrapper', 'param_scheduler',
         'val_evaluator', 'test_evaluator', 'default_hooks', 'custom_hooks', 'data_preprocessor',
