@@ -185,7 +185,11 @@ def test_mistakes_are_named(run_tool, tmp_path):
         return run_tool('benchmark', 'speed', *arguments, *TINY).error
 
     assert "unknown implementation 'theirs'" in error('theirs')
-    assert "unknown dtype in 'plain@int8'" in error('plain@int8')
+    assert "unknown dtype in 'plain@int4'" in error('plain@int4')
+    assert "'plain' has no int8: onnxruntime and openvino have" in error('plain@int8')
+    assert 'add --whole' in error('onnxruntime')
+    assert 'leave out --whole' in error('timm', '--whole')
+    assert 'leave out bfloat16' in error('openvino@bfloat16', '--whole')
     assert "let '" in error('plain', '--out', tmp_path / 'speed.txt')
     assert 'cannot be trained' in error('model.onnx', '--mode', 'train')
     assert 'does not exist' in error(tmp_path / 'model.onnx')
@@ -208,3 +212,30 @@ def test_implementations_are_timed_in_processes_of_their_own(run_tool, tmp_path)
     assert all(float(row['median_ms']) > 0 and float(row['start_s']) > 0 for row in rows)
     done = run_tool('benchmark', 'speed', 'nothing', '--apart', *tiny)
     assert "unknown implementation 'nothing'" in done.error
+
+
+@pytest.mark.slow
+def test_the_whole_network_is_timed_in_every_runtime(run_tool, tmp_path):
+    out = tmp_path / 'whole.csv'
+    names = ('plain', 'fast', 'onnxruntime', 'openvino', 'openvino@int8')
+    done = run_tool(
+        'benchmark', 'speed', *names, '--whole', '--arch', 'd16-l1-k3-p4', 'd32-l1-k3-p4',
+        '--size', 32, '--threads', 1, '--rounds', 2, '--device', 'cpu', '--out', out,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row['arch'] for row in rows] == ['d16-l1-k3-p4'] * 5 + ['d32-l1-k3-p4'] * 5
+    assert {row['whole'] for row in rows} == {'True'}
+    assert [row['dtype'] for row in rows[:5]] == ['float32'] * 4 + ['int8']
+
+
+def test_implementations_of_the_whole_network_compute_the_same(tmp_path):
+    setting = Setting('d16-l2-k3-p4', 'forward', 33, 2, 'float32', 'cpu', whole=True)
+    found = []
+    for name in ('plain', 'fast', 'onnxruntime'):
+        torch.manual_seed(0)
+        found.append(torch.as_tensor(build(name, setting)()['logits']))
+    assert found[0].shape == (2, 11, 33, 33)
+    assert torch.allclose(found[1], found[0], atol=1e-4)
+    assert torch.allclose(found[2], found[0], atol=1e-4)

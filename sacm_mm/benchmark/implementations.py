@@ -1,25 +1,40 @@
-"""The ways to run one ConvMixer that are compared: ours, the hosts', timm's and exported files.
+"""The ways to run one network that are compared: ours, the hosts', timm's, runtimes and files.
 
-All of them are the bare network, from an image to the map of its last block.
+It is the bare ConvMixer, from an image to the map of its last block, or the whole segmentation
+network with the pixel-shuffle head, from an image to logits of its size.
 """
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor, nn
 
+from sacm_mm.core.configs import load_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.deploy import load_exported
+from sacm_mm.deploy.exporting import export
+from sacm_mm.deploy.network import Network
+from sacm_mm.deploy.quantizing import check_quantizable, quantize
 from sacm_mm.deploy.runtimes import RUNTIMES, SUFFIXES
 from sacm_mm.kernels.accelerating import accelerate, fast_parts
 from sacm_mm.models.backbones.sa_convmixer import OPTIONS, SAConvMixer, parse_arch
 
 NAMES = ('plain', 'fast', 'compiled', 'checkpointed', 'mmpretrain', 'timm')
-DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+DTYPES = {
+    'float32': torch.float32,
+    'bfloat16': torch.bfloat16,
+    'float16': torch.float16,
+    'int8': torch.int8,
+}
+_WHOLE = 'sacm_camvid_light.py'  # the config whose network it is, but for the backbone
+_CALIBRATION = 4  # pictures of noise: the ranges do not matter to the time
 
 
 @dataclass(frozen=True)
@@ -33,6 +48,7 @@ class Setting:
         batch: Images a call.
         dtype: A key of ``DTYPES``.
         device: Torch device.
+        whole: Measure the whole network, see the module.
     """
 
     arch: str
@@ -41,6 +57,7 @@ class Setting:
     batch: int
     dtype: str
     device: str
+    whole: bool = False
 
 
 def is_file(name: str) -> bool:
@@ -52,15 +69,21 @@ def build(name: str, setting: Setting) -> Callable[[], Any]:
     """Build the call that is timed.
 
     Args:
-        name: One of ``NAMES``, an exported file, or ``RUNTIME:FILE.onnx``.
+        name: One of ``NAMES``, a runtime, an exported file, or ``RUNTIME:FILE.onnx``.
         setting: What is measured; a file has its own architecture.
 
     Raises:
-        UserError: The name is unknown, timm is not installed, or the file is not for that.
+        UserError: The name is unknown, its package is not installed, or it is not for that.
     """
     image = torch.randn(setting.batch, 3, setting.size, setting.size, device=setting.device)
     if is_file(name):
         return _exported(name, image, setting)
+    if name in RUNTIMES:
+        return _in_runtime(name, image, setting)
+    if setting.dtype == 'int8':
+        raise UserError(f"'{name}' has no int8: {' and '.join(RUNTIMES)} have")
+    if setting.whole:
+        return _whole(name, image, setting)
     model = network(name, setting.arch).to(setting.device)
     if setting.mode == 'train':
         return _training_step(model, image, setting, name)
@@ -77,6 +100,57 @@ def build(name: str, setting: Setting) -> Callable[[], Any]:
             return run(image)
 
     return forward
+
+
+def whole_model(arch: str) -> nn.Module:
+    """Build the whole network around a backbone."""
+    sizes = parse_arch(arch)
+    cfg = load_config(_WHOLE)
+    cfg.model.backbone.arch = arch
+    cfg.model.decode_head.update(
+        in_channels=sizes['embed_dims'], upscale_factor=sizes['patch_size']
+    )
+    init_default_scope(cfg.default_scope)
+    return MODELS.build(cfg.model).eval()
+
+
+def _whole(name: str, image: Tensor, setting: Setting) -> Callable[[], Any]:
+    if name not in ('plain', 'compiled', 'fast') or setting.mode != 'forward':
+        raise UserError(
+            f"'{name}' does not run the whole network in mode {setting.mode}: leave out --whole"
+        )
+    model = whole_model(setting.arch).to(setting.device)
+    dtype = DTYPES[setting.dtype]
+    if name == 'fast':
+        model = accelerate(model, dtype=dtype)
+    else:
+        model, image = model.to(dtype), image.to(dtype)
+    module = Network(model)
+    run = torch.compile(module) if name == 'compiled' else module
+
+    def forward() -> Any:
+        with torch.no_grad():
+            return run(image)
+
+    return forward
+
+
+def _in_runtime(name: str, image: Tensor, setting: Setting) -> Callable[[], Any]:
+    if not setting.whole or setting.mode != 'forward':
+        raise UserError(f"'{name}' runs the whole network forward: add --whole, or leave it out")
+    if setting.dtype not in ('float32', 'int8'):
+        raise UserError(f"'{name}' computes in float32 or int8: leave out {setting.dtype}")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, 'plain.onnx')
+        export(whole_model(setting.arch), file)
+        if setting.dtype == 'int8':
+            check_quantizable(file)
+            array = image[:1].cpu().numpy()
+            quantize(file, Path(folder, 'int8.onnx'), [array] * _CALIBRATION)
+            file = Path(folder, 'int8.onnx')
+        exported = load_exported(file, name)
+    pixels = image.cpu().numpy()
+    return lambda: exported(pixels)
 
 
 def network(name: str, arch: str) -> nn.Module:
@@ -98,7 +172,8 @@ def network(name: str, arch: str) -> nn.Module:
             raise UserError('timm is not installed: pip install timm, or leave it out')
         return _Timm(sizes)
     raise UserError(
-        f"unknown implementation '{name}': choose from {', '.join(NAMES)}, or name an exported file"
+        f"unknown implementation '{name}': choose from {', '.join((*NAMES, *RUNTIMES))}, or name "
+        'an exported file'
     )
 
 

@@ -51,9 +51,9 @@ def measure(
         own = settings[name]
         number = DTYPES[own.dtype].itemsize
         moved = convmixer_traffic(sizes, setting.size, setting.batch, number, training)
-        best = peaks(DTYPES[own.dtype], setting.device)
+        best = peaks(DTYPES['float32' if own.dtype == 'int8' else own.dtype], setting.device)
         # a file has an architecture of its own
-        counted = dict.fromkeys(('gflops', 'flop_per_byte')) if is_file(name) else {
+        counted = dict.fromkeys(('gflops', 'flop_per_byte')) if is_file(name) or own.whole else {
             'gflops': round(flops / timing.median / 1e9, 2),
             'flop_per_byte': round(flops / moved, 2),
         }  # fmt: skip
@@ -99,7 +99,7 @@ def describe(row: dict[str, Any]) -> str:
     """One row for the terminal."""
     memory = '' if row['peak_mib'] is None else f'  {row["peak_mib"]:8.1f} MiB'
     return (
-        f'{row["implementation"]:12}  {row["mode"]:7}  {row["dtype"]:8}  '
+        f'{row["arch"]:14}  {row["implementation"]:12}  {row["mode"]:7}  {row["dtype"]:8}  '
         f'{row["batch"]}x3x{row["size"]}x{row["size"]}  {row["median_ms"]:9.2f} ms '
         f'({row["lower_quartile_ms"]:.2f} to {row["upper_quartile_ms"]:.2f})  '
         f'{row["images_per_s"]:8.2f} images/s  x{row["speedup"]:.2f}{memory}'

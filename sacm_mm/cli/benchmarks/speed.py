@@ -13,11 +13,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'implementation',
         nargs='*',
         default=['plain', 'fast', 'mmpretrain'],
-        help='plain, fast, compiled and checkpointed (ours), mmpretrain, timm, a file of '
-        'sacm export, or openvino:FILE.onnx; NAME@bfloat16 for that one in bfloat16; the others '
-        'are compared with the first',
+        help='plain, fast, compiled and checkpointed (ours), mmpretrain, timm, onnxruntime and '
+        'openvino (with --whole), a file of sacm export, or openvino:FILE.onnx; NAME@bfloat16 for '
+        'that one in bfloat16, NAME@int8; the others are compared with the first',
     )
-    parser.add_argument('--arch', default='d512-l12-k5-p5', help='architecture by name')
+    parser.add_argument(
+        '--whole',
+        action='store_true',
+        help='the whole segmentation network, from picture to logits, not the backbone alone',
+    )
+    parser.add_argument('--arch', nargs='+', default=['d512-l12-k5-p5'], help='by name')
     parser.add_argument('--mode', nargs='+', default=['forward'], choices=['forward', 'train'])
     parser.add_argument('--size', nargs='+', type=positive, default=[320], help='pixels a side')
     parser.add_argument('--batch', nargs='+', type=positive, default=[1], help='images a call')
@@ -55,8 +60,9 @@ def run(args: argparse.Namespace) -> None:
         torch.set_num_threads(args.threads)
     device = choose_device(args.device)
     rows = []
-    for mode, size, batch, dtype in product(args.mode, args.size, args.batch, args.dtype):
-        setting = Setting(args.arch, mode, size, batch, dtype, device)
+    axes = product(args.arch, args.mode, args.size, args.batch, args.dtype)
+    for arch, mode, size, batch, dtype in axes:
+        setting = Setting(arch, mode, size, batch, dtype, device, args.whole)
         for row in measure(args.implementation, setting, args.rounds, args.memory, args.apart):
             print(describe(row), flush=True)
             rows.append(row)
