@@ -1,15 +1,21 @@
 """What a run leaves when it diverges, is asked to stop, or its disk is full."""
 
+import errno
+import logging
 import os
 import signal
 import threading
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
+from sacm_mm import UserError
+from sacm_mm.apis.starting import starting
 from sacm_mm.core.checkpoints import load_checkpoint
+from sacm_mm.core.files import write_bytes
 from sacm_mm.models.losses import SiLogLoss
 
 
@@ -75,3 +81,27 @@ def test_a_prediction_that_is_not_finite_is_no_perfect_one(value):
     pred = torch.full((2, 1, 4, 4), 2.0)
     pred[0, 0, 1, 1] = value
     assert not SiLogLoss()(pred, torch.ones(2, 1, 4, 4)).isfinite()
+
+
+def test_a_disk_that_fills_up_in_a_test_leaves_no_half_file(tmp_path):
+    (tmp_path / 'whole.json').write_text('{}')
+    (tmp_path / 'torn.json').write_text('{"mIoU": 1')
+    with (
+        pytest.raises(UserError, match="cannot write to 'work': No space left"),
+        starting(Config({'work_dir': 'work'})) as run,
+    ):
+        run.wrote(tmp_path)
+        run.called('after_test_iter')
+        assert not logging.raiseExceptions  # the log is on that disk, too
+        raise OSError(errno.ENOSPC, 'No space left on device')
+    assert [path.name for path in tmp_path.iterdir()] == ['whole.json']
+    assert logging.raiseExceptions
+
+
+def test_pytorch_does_not_say_that_a_disk_is_full(tmp_path, monkeypatch):
+    def full(self, content):
+        raise RuntimeError('[enforce fail at inline_container.cc:671] . unexpected pos 8 vs 4')
+
+    monkeypatch.setattr(type(tmp_path), 'write_bytes', full)
+    with pytest.raises(UserError, match='cannot write'):
+        write_bytes(b'', tmp_path / 'weights.pth')

@@ -7,6 +7,9 @@ Nothing is left of such a run. Later errors are bugs, and keep their traceback.
 
 from __future__ import annotations
 
+import errno
+import json
+import logging
 import os
 import re
 import shutil
@@ -54,6 +57,14 @@ class Start:
             self.validating = place == 'before_val'
             self.validated = self.validated or not self.validating
 
+    def drop_torn(self) -> None:
+        """Remove the figures of a test that the host has not written to their end."""
+        for path in (file for folder in self._written for file in folder.glob('*.json')):
+            try:
+                json.loads(path.read_text(encoding='utf-8'))
+            except ValueError:
+                path.unlink()
+
     def undo(self) -> None:
         """Remove what a run has written that has not come to its first step."""
         if os.environ.get('RANK', '0') != '0':
@@ -78,23 +89,27 @@ def starting(cfg: Config) -> Iterator[Start]:
     """
     start = Start()
     name = f"config '{cfg.filename}'" if cfg.filename else 'the config'
-    before, threading.excepthook = threading.excepthook, _say_of_thread
+    before = threading.excepthook, logging.raiseExceptions
+    threading.excepthook = _say_of_thread
+    logging.raiseExceptions = False  # a log that cannot be written is no reason for tracebacks
     try:
         try:
             yield start
         except Exception as error:
             _raise_ended_by_others(error)
+            _raise_not_written(error, cfg.get('work_dir'))
             if start.done and not (start.validating and not start.validated):
                 raise
             what = 'does not validate' if start.done else 'does not run'
             with mistakes_named(f'{name} {what}'):
                 raise
     except Exception:
+        start.drop_torn()
         if not start.done:
             start.undo()
         raise
     finally:
-        threading.excepthook = before
+        threading.excepthook, logging.raiseExceptions = before
 
 
 def _say_of_thread(args: threading.ExceptHookArgs) -> None:
@@ -103,6 +118,13 @@ def _say_of_thread(args: threading.ExceptHookArgs) -> None:
         print(f'note: a logger stops: {one_line(args.exc_value)}', file=sys.stderr)
     else:
         threading.__excepthook__(args)
+
+
+def _raise_not_written(error: Exception, folder: str | None) -> None:
+    """Name the work dir where the system names no file."""
+    for cause in causes(error):
+        if isinstance(cause, OSError) and cause.errno == errno.ENOSPC and not cause.filename:
+            raise UserError(f"cannot write to '{folder}': {cause.strerror}") from error
 
 
 def _raise_ended_by_others(error: Exception) -> None:

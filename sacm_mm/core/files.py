@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 _LEFTOVER = re.compile(r'\.(\d+)\.partial')
 _POLL_S = 0.5
 # of PyTorch's and OpenVINO's streams, and of safetensors
-_WRITE_FAILURE = re.compile(r'iostream error|No space left|I/O error|failed writing file')
+_WRITE_FAILURE = re.compile(
+    r'iostream error|No space left|I/O error|failed writing file|unexpected pos \d+ vs'
+)
 _LARGE = 2**28  # bytes of a picture from which on it is written strip by strip
 _STRIP = 256  # rows
 _SMALL = 2**20  # bytes, less than any file of weights
