@@ -191,6 +191,7 @@ def test_mistakes_are_named(run_tool, tmp_path):
     assert 'leave out --whole' in error('timm', '--whole')
     assert 'leave out bfloat16' in error('openvino@bfloat16', '--whole')
     assert "let '" in error('plain', '--out', tmp_path / 'speed.txt')
+    assert '--plot writes a picture' in error('plain', '--plot', tmp_path / 'bars.txt')
     assert 'cannot be trained' in error('model.onnx', '--mode', 'train')
     assert 'does not exist' in error(tmp_path / 'model.onnx')
 
@@ -221,7 +222,9 @@ def test_the_whole_network_is_timed_in_every_runtime(run_tool, tmp_path):
     done = run_tool(
         'benchmark', 'speed', *names, '--whole', '--arch', 'd16-l1-k3-p4', 'd32-l1-k3-p4',
         '--size', 32, '--threads', 1, '--rounds', 2, '--device', 'cpu', '--out', out,
+        '--plot', tmp_path / 'bars.png',
     )  # fmt: skip
+    assert (tmp_path / 'bars.png').is_file()
     assert done.code == 0, done.err
     with out.open() as file:
         rows = list(csv.DictReader(file))

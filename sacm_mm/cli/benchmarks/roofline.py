@@ -4,8 +4,8 @@ import argparse
 import csv
 from pathlib import Path
 
+from sacm_mm.cli.benchmarks.types import check_picture
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import check_writable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,9 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read the rows and draw them."""
-    if args.out.suffix not in ('.png', '.webp'):
-        raise UserError(f"--out writes a picture: let '{args.out}' end in .png or .webp")
-    check_writable(args.out.parent)
+    check_picture(args.out, '--out')
     with args.csv.open(encoding='utf-8') as file:
         rows = list(csv.DictReader(file))
     if not any(row.get('flop_per_byte') for row in rows):

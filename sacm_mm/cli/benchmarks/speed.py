@@ -4,7 +4,7 @@ import argparse
 from itertools import product
 from pathlib import Path
 
-from sacm_mm.cli.benchmarks.types import check_csv, positive
+from sacm_mm.cli.benchmarks.types import check_csv, check_picture, positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,11 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--device', help='torch device (default: cuda:0 where there is one)')
     parser.add_argument('--out', type=Path, help='write a CSV with versions and hardware')
+    parser.add_argument('--plot', type=Path, help='draw it as bars: PNG or WebP to write')
 
 
 def run(args: argparse.Namespace) -> None:
     """Measure every combination of the flags, print a line a row and write the CSV."""
     check_csv(args.out)
+    check_picture(args.plot)
 
     import torch
 
@@ -68,5 +70,11 @@ def run(args: argparse.Namespace) -> None:
             rows.append(row)
         if args.out:  # what is measured is not lost
             write_csv(rows, args.out)
+    if args.plot:
+        from sacm_mm.core.files import save_figure
+        from sacm_mm.visualization.peers import draw_peers
+
+        save_figure(draw_peers(rows), args.plot)
+        print(args.plot)
     if args.out:
         print(args.out)

@@ -22,3 +22,12 @@ def check_csv(path: Path | None) -> None:
     if path.suffix != '.csv':
         raise UserError(f"--out writes a CSV: let '{path}' end in .csv")
     check_writable(path.parent)
+
+
+def check_picture(path: Path | None, flag: str = '--plot') -> None:
+    """Refuse a path that is no picture of ours or cannot be written."""
+    if path is None:
+        return
+    if path.suffix not in ('.png', '.webp'):
+        raise UserError(f"{flag} writes a picture: let '{path}' end in .png or .webp")
+    check_writable(path.parent)

@@ -1,0 +1,65 @@
+"""How fast implementations of one network are beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from sacm_mm.visualization.curves import COLOURS
+
+Row = Mapping[str, Any]
+
+
+def draw_peers(rows: Sequence[Row]) -> Figure:
+    """Draw one panel of bars for each setting: the milliseconds of a call, less is better.
+
+    Args:
+        rows: Rows of the benchmark's CSV for one machine.
+    """
+    settings = list(dict.fromkeys(map(_setting, rows)))
+    names = list(dict.fromkeys(map(_name, rows)))
+    kinds = list(dict.fromkeys(row['implementation'] for row in rows))
+    columns = min(3, len(settings))
+    lines = -(-len(settings) // columns)
+    height = 0.9 + 0.26 * len(names)
+    figure = Figure(figsize=(4.2 * columns, 0.5 + height * lines), layout='constrained')
+    panels = figure.subplots(lines, columns, squeeze=False, sharey=True).flat
+    for ax, setting in zip(panels, settings):
+        for row in rows:
+            if _setting(row) != setting:
+                continue
+            y, ms = names.index(_name(row)), float(row['median_ms'])
+            quartiles = [
+                [ms - float(row['lower_quartile_ms'])],
+                [float(row['upper_quartile_ms']) - ms],
+            ]
+            colour = COLOURS[kinds.index(row['implementation']) % len(COLOURS)]
+            ax.barh(y, ms, xerr=quartiles, color=colour, ecolor='0.3', height=0.7)
+            ax.annotate(f'{ms:.3g}', (ms + quartiles[1][0], y), (3, 0),
+                        textcoords='offset points', va='center', fontsize=8)  # fmt: skip
+        ax.set_title(setting, fontsize=10)
+        ax.set_yticks(range(len(names)), names, fontsize=9)
+        ax.margins(x=0.18)
+        ax.spines[['top', 'right']].set_visible(False)
+    panels = figure.axes
+    panels[0].invert_yaxis()
+    for ax in panels[len(settings) :]:
+        ax.set_visible(False)
+    figure.supxlabel('ms a call: median, quartiles', fontsize=10)
+    row = rows[0]
+    threads = int(row['threads'])
+    figure.suptitle(
+        f'{row["gpu"] or row["cpu"]}, {threads} thread{"s" if threads > 1 else ""}', fontsize=11
+    )
+    return figure
+
+
+def _setting(row: Row) -> str:
+    mode = ', training step' if row['mode'] == 'train' else ''
+    return f'{row["arch"]}, {row["batch"]}x3x{row["size"]}x{row["size"]}{mode}'
+
+
+def _name(row: Row) -> str:
+    return f'{row["implementation"]}, {row["dtype"]}'
