@@ -50,9 +50,14 @@ def run_lines(folder, python=sys.executable):
 @pytest.mark.parametrize(
     'name', ['sacm_camvid_light.py', 'sacm_nyu_light.py', 'sacm_cifar10_light.py']
 )
-def test_a_folder_is_run_by_its_lines_and_read_back(tmp_path, name):
+def test_a_folder_is_run_by_its_lines_and_read_back(tmp_path, name, monkeypatch):
     folder = tmp_path / 'card'
+    monkeypatch.setenv('SACM_DATA', '/home/somebody/data')
     model = written(folder, name)
+    config = (folder / 'config.py').read_text()
+    assert 'somebody' not in config and '{{$SACM_DATA:data}}/' in config
+    assert max(map(len, config.splitlines())) <= 120
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in folder.iterdir())
     said = run_lines(folder)
     loaded, _, names = load_card(folder)
     for key, tensor in model.state_dict().items():

@@ -22,7 +22,7 @@ custom_imports = dict(
     allow_failed_imports=False, imports=[
         'sacm_mm',
     ])
-data_root = '/tmp/data/camvid'
+data_root = '{{$SACM_DATA:data}}/camvid'
 default_hooks = dict(
     checkpoint=dict(
         by_epoch=False,
@@ -101,7 +101,7 @@ test_dataloader = dict(
     batch_size=1,
     dataset=dict(
         data_prefix=dict(img_path='test', seg_map_path='testannot'),
-        data_root='/tmp/data/camvid',
+        data_root='{{$SACM_DATA:data}}/camvid',
         pipeline=[
             dict(type='sacm_mm.LoadImageFromFile'),
             dict(type='sacm_mm.LoadAnnotations'),
@@ -125,7 +125,7 @@ train_dataloader = dict(
     batch_size=4,
     dataset=dict(
         data_prefix=dict(img_path='train', seg_map_path='trainannot'),
-        data_root='/tmp/data/camvid',
+        data_root='{{$SACM_DATA:data}}/camvid',
         pipeline=[
             dict(type='sacm_mm.LoadImageFromFile'),
             dict(type='sacm_mm.LoadAnnotations'),
@@ -220,7 +220,7 @@ val_dataloader = dict(
     batch_size=1,
     dataset=dict(
         data_prefix=dict(img_path='val', seg_map_path='valannot'),
-        data_root='/tmp/data/camvid',
+        data_root='{{$SACM_DATA:data}}/camvid',
         pipeline=[
             dict(type='sacm_mm.LoadImageFromFile'),
             dict(type='sacm_mm.LoadAnnotations'),
@@ -241,4 +241,3 @@ visualizer = dict(
         dict(type='LocalVisBackend'),
         dict(type='TensorboardVisBackend'),
     ])
-work_dir = '/tmp/w/camvid'

@@ -22,7 +22,7 @@ custom_imports = dict(
     allow_failed_imports=False, imports=[
         'sacm_mm',
     ])
-data_root = '/work/main/data/camvid'
+data_root = '{{$SACM_DATA:data}}/camvid'
 default_hooks = dict(
     checkpoint=dict(
         by_epoch=False,
@@ -43,7 +43,6 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl'),
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0))
 launcher = 'none'
-load_from = '/work/keep/figures/camvid_small/iter_1311.pth'
 log_level = 'INFO'
 log_processor = dict(by_epoch=False)
 model = dict(
@@ -112,7 +111,6 @@ optim_wrapper = dict(
 param_scheduler = dict(
     by_epoch=False, pct_start=0.25, type='sacm_mm.OneCycleLR')
 randomness = dict(seed=0)
-resume = True
 scale = (
     480,
     360,
@@ -122,7 +120,7 @@ test_dataloader = dict(
     batch_size=1,
     dataset=dict(
         data_prefix=dict(img_path='test', seg_map_path='testannot'),
-        data_root='/work/main/data/camvid',
+        data_root='{{$SACM_DATA:data}}/camvid',
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(type='LoadAnnotations'),
@@ -146,7 +144,7 @@ train_dataloader = dict(
     batch_size=3,
     dataset=dict(
         data_prefix=dict(img_path='train', seg_map_path='trainannot'),
-        data_root='/work/main/data/camvid',
+        data_root='{{$SACM_DATA:data}}/camvid',
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(type='LoadAnnotations'),
@@ -241,7 +239,7 @@ val_dataloader = dict(
     batch_size=1,
     dataset=dict(
         data_prefix=dict(img_path='val', seg_map_path='valannot'),
-        data_root='/work/main/data/camvid',
+        data_root='{{$SACM_DATA:data}}/camvid',
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(type='LoadAnnotations'),
@@ -262,7 +260,6 @@ visualizer = dict(
         dict(type='LocalVisBackend'),
         dict(type='TensorboardVisBackend'),
     ])
-work_dir = '/work/keep/figures/camvid_small'
 zoom = (
     0.75,
     1.5,

@@ -5,7 +5,7 @@ custom_imports = dict(
     allow_failed_imports=False, imports=[
         'sacm_mm',
     ])
-data_root = '/tmp/data/cifar10'
+data_root = '{{$SACM_DATA:data}}/cifar10'
 default_hooks = dict(
     checkpoint=dict(
         interval=1, max_keep_ckpts=2, type='sacm_mm.CheckpointHook'),
@@ -62,7 +62,7 @@ test_dataloader = dict(
     batch_size=250,
     collate_fn=dict(type='default_collate'),
     dataset=dict(
-        data_root='/tmp/data/cifar10',
+        data_root='{{$SACM_DATA:data}}/cifar10',
         pipeline=[
             dict(scale=(
                 32,
@@ -88,7 +88,7 @@ train_dataloader = dict(
     batch_size=128,
     collate_fn=dict(type='default_collate'),
     dataset=dict(
-        data_root='/tmp/data/cifar10',
+        data_root='{{$SACM_DATA:data}}/cifar10',
         pipeline=[
             dict(crop_size=32, padding=4, type='RandomCrop'),
             dict(direction='horizontal', prob=0.5, type='RandomFlip'),
@@ -127,7 +127,7 @@ val_dataloader = dict(
     batch_size=250,
     collate_fn=dict(type='default_collate'),
     dataset=dict(
-        data_root='/tmp/data/cifar10',
+        data_root='{{$SACM_DATA:data}}/cifar10',
         pipeline=[
             dict(scale=(
                 32,
@@ -147,4 +147,3 @@ visualizer = dict(
         dict(type='LocalVisBackend'),
         dict(type='TensorboardVisBackend'),
     ])
-work_dir = '/tmp/w/cifar'

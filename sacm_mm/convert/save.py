@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from sacm_mm import __version__
 from sacm_mm.convert import load
 from sacm_mm.convert.convmixer import to_convmixer
 from sacm_mm.core.checkpoints import read_weights
-from sacm_mm.core.configs import find_config
+from sacm_mm.core.configs import find_config, open_data_root
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable, write_bytes, write_text
 from sacm_mm.datasets.meta import model_meta
@@ -109,10 +108,7 @@ def _published_config(model_cfg: Mapping[str, Any]) -> Config | None:
 
 
 def _save_config(cfg: Config, source: Path, path: Path) -> None:
-    # the data root stays a matter of the environment in which the config is read
-    root = os.environ.get('SACM_DATA', 'data')
-    text = cfg.pretty_text.replace(f"'{root}/", "'{{$SACM_DATA:data}}/")
-    write_text(f'{_HEADING}{source.name}\n{text}', path)
+    write_text(f'{_HEADING}{source.name}\n{open_data_root(cfg.pretty_text)}', path)
 
 
 def _save_checkpoint(

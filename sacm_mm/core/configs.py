@@ -6,6 +6,7 @@ import argparse
 import difflib
 import importlib
 import inspect
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -250,17 +251,27 @@ def _missing_import(path: Path, error: ImportError) -> str:
     return f"config '{path}' needs a module that does not import: {what}"
 
 
-def write_config(cfg: Mapping[str, Any], path: str | Path, head: Sequence[str] = ()) -> None:
-    """Write a config as one file that needs no other, whole or not at all.
+def config_text(cfg: Mapping[str, Any], head: Sequence[str] = ()) -> str:
+    """Write a config as text that needs no other file.
 
     Args:
         cfg: The config, or its values.
-        path: File to write.
         head: Lines of comments for the top, without ``#``.
     """
     from mmengine.config import Config
 
     values = cfg.to_dict() if isinstance(cfg, Config) else dict(cfg)
     lines = [f'# {line}'.rstrip() for line in head]
-    lines += [f'{key} = {pformat(value, 100, 100)}' for key, value in values.items()]
-    write_text('\n'.join(lines) + '\n', path)
+    lines += [f'{key} = {pformat(value, width=100)}' for key, value in values.items()]
+    return '\n'.join(lines) + '\n'
+
+
+def write_config(cfg: Mapping[str, Any], path: str | Path, head: Sequence[str] = ()) -> None:
+    """Write what ``config_text`` returns, whole or not at all."""
+    write_text(config_text(cfg, head), path)
+
+
+def open_data_root(text: str) -> str:
+    """Leave the folder of the data sets to ``$SACM_DATA`` again, in the text of a config."""
+    root = os.environ.get('SACM_DATA', 'data')
+    return text.replace(f"'{root}/", "'{{$SACM_DATA:data}}/")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sacm_mm.core.checkpoints import find_checkpoint, load_checkpoint, state_dict_of
+from sacm_mm.core.configs import open_data_root
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import atomic_write, write_json, write_text
 from sacm_mm.core.run_log import (
@@ -88,8 +89,10 @@ def write_record(
     lines = joined_scalars(log.parent / SCALARS for log in starts)
     write_text(''.join(f'{line}\n' for line in lines), folder / 'scalars.json')
     expanded = (train_log.parent / 'vis_data/config.py').read_text(encoding='utf-8')
-    # the visualizer adds this line, with which a config does not load
-    write_text(re.sub(r'^filename = .*\n', '', expanded, flags=re.M), folder / 'config.py')
+    # the visualizer adds the first, with which a config does not load; a resumed run its place
+    dropped = 'filename|work_dir' + ('|load_from|resume' if '\nresume = True' in expanded else '')
+    config_text = open_data_root(re.sub(rf'^({dropped}) = .*\n', '', expanded, flags=re.M))
+    write_text(config_text, folder / 'config.py')
     for picture in pictures:
         copy = shutil.copytree if picture.is_dir() else shutil.copy2
         copy(picture, folder / picture.name)
@@ -99,11 +102,15 @@ def write_record(
 
 
 def _keep_logs(logs: Sequence[Path], out: Path, compact: bool) -> None:
+    texts = []
+    for log in logs:
+        # where the work dir was is a matter of that machine
+        texts.append(log.read_text(encoding='utf-8').replace(f'{log.resolve().parents[2]}/', ''))
     if compact:
-        lines = [line for log in logs for line in compact_log(log.read_text(encoding='utf-8'))]
+        lines = [line for text in texts for line in compact_log(text)]
         write_text('\n'.join(lines) + '\n', out)
     else:
-        shutil.copy2(logs[-1], out)
+        write_text(texts[-1], out)
 
 
 def _copy_weights(work_dir: Path, out: Path) -> None:

@@ -15,9 +15,9 @@ from torch import nn
 
 from sacm_mm import __version__
 from sacm_mm.core.checkpoints import check_weights, read_weights
-from sacm_mm.core.configs import load_config, write_config
+from sacm_mm.core.configs import config_text, load_config, open_data_root
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import publish_folder
+from sacm_mm.core.files import publish_folder, write_bytes, write_text
 from sacm_mm.datasets.meta import model_meta
 from sacm_mm.deploy.exporting import export
 from sacm_mm.deploy.page import Sample, write_page
@@ -60,13 +60,14 @@ def write_card(
     Raises:
         UserError: See ``export`` and ``write_page``; then nothing is left.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     title = Path(str(meta.get('config', 'model'))).stem
     with publish_folder(out, overwrite) as partial:
-        save_file(weights, partial / WEIGHTS, metadata={'format': 'pt'})
-        write_config(cfg, partial / CONFIG)
+        # by way of bytes: the library's own files are readable for their owner alone
+        write_bytes(save(weights, {'format': 'pt'}), partial / WEIGHTS)
+        write_text(open_data_root(config_text(cfg)), partial / CONFIG)
         # first the page: what cannot run in a browser is said before anything else takes time
         if samples is not None:
             write_page(model, partial / 'page.html', meta, samples, title, runtime)
@@ -120,7 +121,9 @@ def figures_beside(weights: str | Path) -> list[tuple[str, str, float]]:
 def example(meta: Mapping[str, Any]) -> str:
     """Write the six lines that run the file with numpy, Pillow and ONNX Runtime alone."""
     grey = meta['channels'] == 1
-    opened = f"Image.open('picture.jpg').convert('{'L' if grey else 'RGB'}')"
+    # cameras store pictures as they were held
+    opened = "ImageOps.exif_transpose(Image.open('picture.jpg'))"
+    opened += f".convert('{'L' if grey else 'RGB'}')"
     pixels = 'np.asarray(image)[None, ..., None]' if grey else 'np.asarray(image)[None]'
     if meta['colours'] == 'BGR':
         pixels += '[..., ::-1]'
