@@ -34,11 +34,14 @@ class Apart(NamedTuple):
     start_s: float
 
 
-def measure_apart(settings: Mapping[str, Setting], rounds: int) -> dict[str, Apart]:
+def measure_apart(
+    built: Mapping[str, str], settings: Mapping[str, Setting], rounds: int
+) -> dict[str, Apart]:
     """Time implementations, each visited several times.
 
     Args:
-        settings: By name of the implementation; what follows ``@`` in it is dropped.
+        built: What each is, see ``implementations.what_to_build``.
+        settings: What is measured of each.
         rounds: Timed calls of each, over all visits.
 
     Raises:
@@ -48,7 +51,7 @@ def measure_apart(settings: Mapping[str, Setting], rounds: int) -> dict[str, Apa
     calls = -(-rounds // _VISITS)
     for _ in range(_VISITS):
         for name, setting in settings.items():
-            found[name].append(_visit(name.partition('@')[0], setting, calls))
+            found[name].append(_visit(built[name], setting, calls))
     return {
         name: Apart(
             timing_of([seconds for visit in visits for seconds in visit['seconds']]),

@@ -7,6 +7,7 @@ network with the pixel-shuffle head, from an image to logits of its size.
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -76,10 +77,9 @@ def build(name: str, setting: Setting) -> Callable[[], Any]:
         UserError: The name is unknown, its package is not installed, or it is not for that.
     """
     image = torch.randn(setting.batch, 3, setting.size, setting.size, device=setting.device)
+    name = what_to_build(name, setting)
     if is_file(name):
         return _exported(name, image, setting)
-    if name in RUNTIMES:
-        return _in_runtime(name, image, setting)
     if setting.dtype == 'int8':
         raise UserError(f"'{name}' has no int8: {' and '.join(RUNTIMES)} have")
     if setting.whole:
@@ -135,22 +135,42 @@ def _whole(name: str, image: Tensor, setting: Setting) -> Callable[[], Any]:
     return forward
 
 
-def _in_runtime(name: str, image: Tensor, setting: Setting) -> Callable[[], Any]:
+@cache
+def _exports() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory()  # until this process ends
+
+
+@cache
+def exported_file(arch: str, dtype: str) -> Path:
+    """Export the whole network for runtimes, in ``'float32'`` or ``'int8'``, once a process.
+
+    Raises:
+        UserError: Another dtype, or NNCF is not installed.
+    """
+    if dtype not in ('float32', 'int8'):
+        raise UserError(f'exported files compute in float32 or int8: leave out {dtype}')
+    file = Path(_exports().name, f'{arch}_{dtype}.onnx')
+    if dtype == 'float32':
+        export(whole_model(arch), file)
+    else:
+        check_quantizable(file)
+        noise = torch.randn(1, 3, 320, 320).numpy()
+        quantize(exported_file(arch, 'float32'), file, [noise] * _CALIBRATION)
+    return file
+
+
+def what_to_build(name: str, setting: Setting) -> str:
+    """Return what ``build`` takes in any process: for a runtime, with the file that it runs.
+
+    Raises:
+        UserError: The setting is not for runtimes.
+    """
+    name = name.partition('@')[0]
+    if name not in RUNTIMES:
+        return name
     if not setting.whole or setting.mode != 'forward':
         raise UserError(f"'{name}' runs the whole network forward: add --whole, or leave it out")
-    if setting.dtype not in ('float32', 'int8'):
-        raise UserError(f"'{name}' computes in float32 or int8: leave out {setting.dtype}")
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, 'plain.onnx')
-        export(whole_model(setting.arch), file)
-        if setting.dtype == 'int8':
-            check_quantizable(file)
-            array = image[:1].cpu().numpy()
-            quantize(file, Path(folder, 'int8.onnx'), [array] * _CALIBRATION)
-            file = Path(folder, 'int8.onnx')
-        exported = load_exported(file, name)
-    pixels = image.cpu().numpy()
-    return lambda: exported(pixels)
+    return f'{name}:{exported_file(setting.arch, setting.dtype)}'
 
 
 def network(name: str, arch: str) -> nn.Module:

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from sacm_mm.benchmark.apart import measure_apart
-from sacm_mm.benchmark.implementations import DTYPES, Setting, build, is_file
+from sacm_mm.benchmark.implementations import DTYPES, Setting, build, is_file, what_to_build
 from sacm_mm.benchmark.machine import convmixer_flops, convmixer_traffic, peaks
 from sacm_mm.benchmark.measure import interleave, peak_memory
 from sacm_mm.benchmark.memory import own_memory
@@ -39,8 +39,9 @@ def measure(
         UserError: An implementation is unknown or not for this setting.
     """
     settings = {name: _own_setting(name, setting) for name in names}
-    calls = {} if apart else {n: build(n.partition('@')[0], settings[n]) for n in names}
-    visited = measure_apart(settings, rounds) if apart else {}
+    built = {name: what_to_build(name, settings[name]) for name in names}
+    calls = {} if apart else {n: build(built[n], settings[n]) for n in names}
+    visited = measure_apart(built, settings, rounds) if apart else {}
     timings = {n: v.timing for n, v in visited.items()} if apart else interleave(calls, rounds)
     machine = {**stamp(), **versions(*PACKAGES)}
     sizes = parse_arch(setting.arch)
@@ -70,7 +71,7 @@ def measure(
                 'images_per_s': round(setting.batch / timing.median, 2),
                 'speedup': round(timings[names[0]].median / timing.median, 3),
                 **counted,
-                'peak_mib': _peak_mib(name, calls.get(name), own, memory),
+                'peak_mib': _peak_mib(built[name], calls.get(name), own, memory),
                 **{key: round(value, 1) for key, value in best.items()},
                 **machine,
             }
@@ -91,7 +92,7 @@ def _peak_mib(
     if setting.device.startswith('cuda') and call is not None:
         found = peak_memory(call, setting.device)
     else:
-        found = own_memory(name.partition('@')[0], setting) if memory else None
+        found = own_memory(name, setting) if memory else None
     return None if found is None else round(found / 2**20, 1)
 
 
