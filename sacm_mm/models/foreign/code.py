@@ -141,7 +141,7 @@ def hugging_face_network(model_type: str, arguments: Mapping) -> nn.Module:
         from transformers import AutoBackbone, AutoConfig
     except ImportError as error:
         raise UserError(
-            f"'hf:{model_type}' needs transformers: pip install transformers"
+            f"'hf:{model_type}' needs transformers: pip install 'transformers<5'"
         ) from error
     known = hugging_face_types()
     if model_type not in known:
