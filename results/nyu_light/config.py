@@ -5,7 +5,7 @@ custom_imports = dict(
     allow_failed_imports=False, imports=[
         'sacm_mm',
     ])
-data_root = 'data/nyu'
+data_root = '{{$SACM_DATA:data}}/nyu'
 default_hooks = dict(
     checkpoint=dict(
         by_epoch=False,
@@ -72,7 +72,7 @@ test_dataloader = dict(
     dataset=dict(
         data_prefix=dict(
             depth_map_path='annotations/test', img_path='images/test'),
-        data_root='data/nyu',
+        data_root='{{$SACM_DATA:data}}/nyu',
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(keep_ratio=True, scale=(
@@ -106,7 +106,7 @@ train_dataloader = dict(
     dataset=dict(
         data_prefix=dict(
             depth_map_path='annotations/train', img_path='images/train'),
-        data_root='data/nyu',
+        data_root='{{$SACM_DATA:data}}/nyu',
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(type='LoadAnnotations'),
@@ -172,7 +172,7 @@ val_dataloader = dict(
     dataset=dict(
         data_prefix=dict(
             depth_map_path='annotations/test', img_path='images/test'),
-        data_root='data/nyu',
+        data_root='{{$SACM_DATA:data}}/nyu',
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(keep_ratio=True, scale=(

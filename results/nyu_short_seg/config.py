@@ -6,7 +6,7 @@ custom_imports = dict(
     allow_failed_imports=False, imports=[
         'sacm_mm',
     ])
-data_root = 'data/nyu'
+data_root = '{{$SACM_DATA:data}}/nyu'
 default_hooks = dict(
     checkpoint=dict(
         by_epoch=False,
@@ -73,7 +73,7 @@ test_dataloader = dict(
             depth_map_path='annotations/test',
             img_path='images/test',
             seg_map_path='labels40/test'),
-        data_root='data/nyu',
+        data_root='{{$SACM_DATA:data}}/nyu',
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(keep_ratio=True, scale=(
@@ -112,7 +112,7 @@ train_dataloader = dict(
             depth_map_path='annotations/train',
             img_path='images/train',
             seg_map_path='labels40/train'),
-        data_root='data/nyu',
+        data_root='{{$SACM_DATA:data}}/nyu',
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(type='LoadAnnotations'),
@@ -180,7 +180,7 @@ val_dataloader = dict(
             depth_map_path='annotations/test',
             img_path='images/test',
             seg_map_path='labels40/test'),
-        data_root='data/nyu',
+        data_root='{{$SACM_DATA:data}}/nyu',
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(keep_ratio=True, scale=(

@@ -9,11 +9,11 @@ custom_imports = dict(
     allow_failed_imports=False, imports=[
         'sacm_mm',
     ])
-data_root = 'data/sample/VOCdevkit/VOC2012'
+data_root = '{{$SACM_DATA:data/sample}}/VOCdevkit/VOC2012'
 dataset_train = dict(
     ann_file='ImageSets/Segmentation/train.txt',
     data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'),
-    data_root='data/sample/VOCdevkit/VOC2012',
+    data_root='{{$SACM_DATA:data/sample}}/VOCdevkit/VOC2012',
     pipeline=[
         dict(type='LoadImageFromFile'),
         dict(type='LoadAnnotations'),
@@ -117,7 +117,7 @@ test_dataloader = dict(
         ann_file='ImageSets/Segmentation/val.txt',
         data_prefix=dict(
             img_path='JPEGImages', seg_map_path='SegmentationClass'),
-        data_root='data/sample/VOCdevkit/VOC2012',
+        data_root='{{$SACM_DATA:data/sample}}/VOCdevkit/VOC2012',
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(keep_ratio=True, scale=(
@@ -151,7 +151,7 @@ train_dataloader = dict(
         ann_file='ImageSets/Segmentation/train.txt',
         data_prefix=dict(
             img_path='JPEGImages', seg_map_path='SegmentationClass'),
-        data_root='data/sample/VOCdevkit/VOC2012',
+        data_root='{{$SACM_DATA:data/sample}}/VOCdevkit/VOC2012',
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(type='LoadAnnotations'),
@@ -254,7 +254,7 @@ val_dataloader = dict(
         ann_file='ImageSets/Segmentation/val.txt',
         data_prefix=dict(
             img_path='JPEGImages', seg_map_path='SegmentationClass'),
-        data_root='data/sample/VOCdevkit/VOC2012',
+        data_root='{{$SACM_DATA:data/sample}}/VOCdevkit/VOC2012',
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(keep_ratio=True, scale=(
