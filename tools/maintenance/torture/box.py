@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import multiprocessing.process
 import os
 import pkgutil
 import resource
@@ -188,6 +189,8 @@ def _run(
     limits: Mapping[int, int],
 ) -> int:
     """Do what Python does with a script, from its arguments to its exit code."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    multiprocessing.process._children = set()  # the parent's, which are not this one's to wait for
     for descriptor, kind in ((1, 'out'), (2, 'err')):
         file = os.open(log.with_suffix(f'.{kind}'), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(file, descriptor)

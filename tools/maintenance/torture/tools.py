@@ -46,7 +46,8 @@ def stock(bench: Bench) -> Path:
 
 def outputs(folder: Path) -> set[str]:
     """List what a command has written, without logs, whose names have the time."""
-    return {name for name in snapshot(folder) if not re.search(r'\d{8}_\d{6}|\.lock$', name)}
+    logs = re.compile(r'\d{8}_\d{6}|\.lock$|tfevents')
+    return {name for name in snapshot(folder) if not logs.search(name)}
 
 
 def _write_pictures(photos: Path, masks: Path) -> None:
