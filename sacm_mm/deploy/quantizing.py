@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,8 @@ def quantize(file: Path, out: Path, inputs: Sequence[np.ndarray]) -> None:
     """Write an exported file in 8 bits.
 
     Weights take half of their range, which processors without VNNI need: their sums of products of
-    8 bits would overflow.
+    8 bits would overflow. The layers from which depth comes stay as they are: 256 steps are too few
+    for it (abs rel 0.28 -> 0.44).
 
     Args:
         file: A .onnx file of ``export``.
@@ -50,6 +52,7 @@ def quantize(file: Path, out: Path, inputs: Sequence[np.ndarray]) -> None:
         nncf.Dataset([{name: array} for array in inputs]),
         preset=nncf.QuantizationPreset.MIXED,  # activations need not be symmetric: GELU is not
         subset_size=len(inputs),
+        ignored_scope=nncf.IgnoredScope(names=_last_convolutions(network, 'depth')),
         advanced_parameters=nncf.AdvancedQuantizationParameters(
             overflow_fix=nncf.OverflowFix.ENABLE
         ),
@@ -59,3 +62,18 @@ def quantize(file: Path, out: Path, inputs: Sequence[np.ndarray]) -> None:
     else:
         (about,) = [prop.value for prop in quantized.metadata_props if prop.key == META]
         write_openvino(quantized.SerializeToString(), about, out)
+
+
+def _last_convolutions(network: Any, output: str) -> list[str]:
+    """Name the convolutions after which an output has no other; none if there is no such output."""
+    makers = {name: node for node in network.graph.node for name in node.output}
+    found, waiting = [], [value.name for value in network.graph.output if value.name == output]
+    while waiting:
+        node = makers.pop(waiting.pop(), None)
+        if node is None:  # an input, a weight, or seen before
+            continue
+        if node.op_type == 'Conv':
+            found.append(node.name)
+        else:
+            waiting += node.input
+    return found
