@@ -26,7 +26,8 @@ _LOGGERS = {
 _POSITIVE = {'batch_size', 'max_iters', 'max_epochs', 'val_interval', 'std'}
 _NOT_NEGATIVE = {'num_workers', 'lr', 'eta_max', 'eta_min', 'weight_decay', 'drop_path_rate'}
 _ALWAYS = {'batch_size', 'max_iters', 'max_epochs', 'num_workers', 'lr', 'eta_max', 'eta_min',
-           'weight_decay', 'drop_path_rate', 'seed', 'num_classes', 'loss_weight'}  # fmt: skip
+           'weight_decay', 'drop_path_rate', 'seed', 'num_classes', 'loss_weight', 'val_interval',
+           'interval'}  # fmt: skip
 _FINITE = {'lr', 'eta_max', 'eta_min', 'weight_decay', 'momentum', 'loss_weight', 'mean', 'std',
            'class_weight', 'start_factor', 'end_factor', 'power', 'pct_start'}  # fmt: skip
 # more of these fill the memory or the process table before anything can be said

@@ -20,6 +20,7 @@ from mmengine.registry import (
     VISUALIZERS,
     Registry,
 )
+from mmseg.evaluation import IoUMetric
 from torch import nn
 
 from sacm_mm.apis.check_keys import check_keywords
@@ -166,6 +167,9 @@ def build_part(registry: Registry, cfg: ConfigDict, name: str) -> Any:
         return registry.build(copy.deepcopy(cfg))
 
 
+_OVERLAPS = ('mIoU', 'mDice', 'mFscore')
+
+
 def check_parts(cfg: Config, model: nn.Module | None) -> None:
     """Build what the runner builds only when it has made its folder; it costs nothing.
 
@@ -179,7 +183,15 @@ def check_parts(cfg: Config, model: nn.Module | None) -> None:
     for key in ('val_evaluator', 'test_evaluator'):
         section = cfg.get(key) or []
         for part in [section] if isinstance(section, dict) else section:
-            build_part(METRICS, part, key)
+            metric = build_part(METRICS, part, key)
+            if isinstance(metric, IoUMetric):  # the host looks at these when the test is over
+                names = metric.metrics if isinstance(metric.metrics, list) else [metric.metrics]
+                unknown = [name for name in names if name not in _OVERLAPS]
+                if unknown:
+                    raise UserError(
+                        f"'{key}.iou_metrics' of the config has {unknown[0]!r}: choose from "
+                        f'{", ".join(_OVERLAPS)}'
+                    )
     if model is not None:
         with mistakes_named("'optim_wrapper' of the config does not build"):
             build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))

@@ -137,5 +137,5 @@ def _assert_spoken(command: str, ended: Ended, folder: Path, faults: list[tuple[
         assert '(test)' in ended.err + ended.out, 'exit code 0 without a figure'
     else:
         assert list(folder.glob('m.onnx')) or list(folder.glob('x.py')), 'exit code 0, no file'
-    read = [path for path, what in faults if command == 'train' and 'nan' in what]
-    assert not read, f'{read[0]} is none, and it was trained'
+    read = [path for path, what in faults if command == 'train' and what == '= nan']
+    assert not read, f'{read[0]} is nan, and it was trained'
