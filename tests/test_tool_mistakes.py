@@ -1,6 +1,8 @@
 """How tools/train.py and tools/test.py refuse what cannot work: one line, exit code 2."""
 
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -307,3 +309,20 @@ def test_image_smaller_than_a_patch(test, data):
         with Image.open(data / folder / name) as picture:
             picture.crop((0, 0, 3, 40)).save(data / folder / name)
     assert 'an image of 40x3 pixels is smaller than one 4x4 patch' in test().error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('verb', ['train', 'test'])
+def test_nothing_is_said_after_the_error(verb, tmp_path):
+    command = [
+        sys.executable,
+        '-m',
+        'sacm_mm',
+        verb,
+        'sacm_camvid_light',
+        *['x'] * (verb == 'test'),
+    ]
+    options = ['--work-dir', str(tmp_path), '--cfg-options', 'train_cfg.max_iter=3']
+    done = subprocess.run([*command, *options], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1].startswith('error: ')

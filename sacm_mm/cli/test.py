@@ -1,6 +1,7 @@
 """``sacm test``."""
 
 import argparse
+import atexit
 import gc
 
 from sacm_mm.cli.common import (
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace) -> None:
     from sacm_mm.apis.test import test
 
     gc.freeze()  # each collection would walk through all that is imported, for 0.6 s
+    atexit.register(gc.unfreeze)  # or modules complain of leaks
     test(
         args.model,
         args.checkpoint,

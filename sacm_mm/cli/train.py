@@ -1,6 +1,7 @@
 """``sacm train``."""
 
 import argparse
+import atexit
 import gc
 
 from sacm_mm.cli.common import add_common_arguments, positive, use_local_rank
@@ -85,6 +86,7 @@ def run(args: argparse.Namespace) -> None:
     from sacm_mm.apis.train import train
 
     gc.freeze()  # each collection would walk through all that is imported, for 0.6 s
+    atexit.register(gc.unfreeze)  # or modules complain of leaks
     train(
         args.config,
         work_dir=args.work_dir,
