@@ -18,7 +18,7 @@ from sacm_mm.benchmark.implementations import Setting
 from sacm_mm.benchmark.measure import Timing, timing_of
 from sacm_mm.core.errors import UserError
 
-_VISITS = 3  # processes of each implementation, one after the other's
+_VISITS = 2  # processes of each implementation, one after the other's
 
 
 class Apart(NamedTuple):
