@@ -6,6 +6,7 @@ import shutil
 import pytest
 import torch
 from conftest import CAMVID, TINY_CAMVID, forget_runs
+from mmengine.config import Config
 from mmengine.runner import Runner
 from mmengine.runner.utils import set_random_seed
 from mmseg.datasets import BaseSegDataset
@@ -14,7 +15,7 @@ from mmseg.models import EncoderDecoder
 from sacm_mm.apis.runner import build_runner
 from sacm_mm.apis.test import test as run_test
 from sacm_mm.apis.train import prepare_train, train
-from sacm_mm.core.configs import load_config
+from sacm_mm.core.configs import host_config, load_config
 
 
 @pytest.fixture(autouse=True)
@@ -96,3 +97,17 @@ def test_a_work_dir_is_tested_by_its_name(data, trained, tmp_path):
     assert (work / CAMVID).read_text() == before  # the training's, not that of the TTA model
     assert len(list((work / 'test').glob('*/*.log'))) == 1
     assert len(list((work / 'test').glob(f'*/{CAMVID}'))) == 1
+
+
+@pytest.mark.parametrize('loaded', [True, False])
+def test_a_preprocessor_beside_the_model_is_used(imagenet_root, work, loaded):
+    name = 'mmpretrain:resnet/resnet18_8xb32_in1k.py'
+    cfg = load_config(name) if loaded else Config.fromfile(host_config(name))
+    for split in ('train', 'val', 'test'):
+        loader = cfg[f'{split}_dataloader']
+        loader.update(num_workers=0, persistent_workers=False, batch_size=2)
+        loader.dataset.data_root = str(imagenet_root / 'imagenet')
+    runner = build_runner(prepare_train(cfg, work), ('train_dataloader', 'val_dataloader'))
+    assert runner.model.data_preprocessor.mean.flatten().tolist() == pytest.approx(
+        [123.675, 116.28, 103.53]
+    )

@@ -15,6 +15,7 @@ from sacm_mm.core.checkpoints import (
     load_checkpoint,
     state_dict_of,
 )
+from sacm_mm.core.configs import join_preprocessor
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.meta import model_meta
 from sacm_mm.deploy.exported_model import exported_model
@@ -36,6 +37,7 @@ def load_model(cfg: Config, checkpoint: str, trust: bool = False) -> tuple[nn.Mo
         UserError: The checkpoint is missing or damaged, or is of another model.
     """
     init_default_scope(cfg.default_scope)
+    join_preprocessor(cfg)
     meta = None
     if cfg.model.backbone.type.endswith('SAConvMixer') and convert.is_published(checkpoint):
         model = _load_published(cfg, checkpoint)
@@ -56,6 +58,7 @@ def build_exported(
 ) -> tuple[nn.Module, dict]:
     """Build a config's model that predicts by an exported file; see ``load_model``."""
     init_default_scope(cfg.default_scope)
+    join_preprocessor(cfg)
     model: Any = exported_model(cfg.model, file, runtime, trust)
     return model, model_meta(cfg, model.exported.meta)
 

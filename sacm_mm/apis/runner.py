@@ -35,6 +35,7 @@ from sacm_mm.apis.console import quiet_console, summary
 from sacm_mm.apis.find_model import check_weights_of
 from sacm_mm.apis.starting import Start
 from sacm_mm.core.checkpoints import load_safely, read_weights
+from sacm_mm.core.configs import join_preprocessor
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import atomic_write, check_writable
 from sacm_mm.core.machine import stamp_line
@@ -164,6 +165,7 @@ def build_runner(
         check_schedule(cfg)
     load_safely(trust)
     _seed(cfg)
+    join_preprocessor(cfg)
     model = build_part(MODELS, cfg.model, 'model')
     drawn = random_state()  # building has drawn numbers, and the runner will seed again
     inner = getattr(model, 'module', model)  # a TTA wrapper

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import difflib
 import importlib
 import inspect
@@ -128,7 +129,15 @@ def load_config(name: str, options: Sequence[str] | Mapping[str, Any] = ()) -> C
     except Exception as error:  # values are handed to the config's own code
         what = f'--cfg-options {", ".join(changes)} do not fit config {path}'
         raise UserError(f'{what}: {one_line(error)}') from error
+    join_preprocessor(cfg)
     return cfg
+
+
+def join_preprocessor(cfg: Config) -> None:
+    """Put a preprocessor that stands beside the model into it, as the host's runner does."""
+    model, beside = cfg.get('model'), cfg.get('data_preprocessor')
+    if isinstance(model, dict) and beside is not None:
+        model.setdefault('data_preprocessor', copy.deepcopy(beside))
 
 
 # What a run reads at the top of a config, beside the runner's own parts.
