@@ -37,8 +37,9 @@ def draw_peers(rows: Sequence[Row]) -> Figure:
             ]
             colour = COLOURS[kinds.index(row['implementation']) % len(COLOURS)]
             ax.barh(y, ms, xerr=quartiles, color=colour, ecolor='0.3', height=0.7)
-            ax.annotate(f'{ms:.0f}' if ms >= 100 else f'{ms:.3g}', (ms + quartiles[1][0], y), (3, 0),
-                        textcoords='offset points', va='center', fontsize=8)  # fmt: skip
+            text = f'{ms:.0f}' if ms >= 100 else f'{ms:.3g}'
+            ax.annotate(text, (ms + quartiles[1][0], y), (3, 0), textcoords='offset points',
+                        va='center', fontsize=8)  # fmt: skip
         ax.set_title(setting, fontsize=10)
         ax.set_yticks(range(len(names)), names, fontsize=9)
         ax.margins(x=0.18)

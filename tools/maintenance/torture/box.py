@@ -190,9 +190,8 @@ def _run(
 ) -> int:
     """Do what Python does with a script, from its arguments to its exit code."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-    vars(multiprocessing.process)['_children'] = (
-        set()
-    )  # the parent's, which are not this one's to wait for
+    # the parent's are not this one's to wait for
+    vars(multiprocessing.process)['_children'] = set()
     for descriptor, kind in ((1, 'out'), (2, 'err')):
         file = os.open(log.with_suffix(f'.{kind}'), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(file, descriptor)
