@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import copy
 import difflib
 import importlib
 import inspect
@@ -134,10 +133,12 @@ def load_config(name: str, options: Sequence[str] | Mapping[str, Any] = ()) -> C
 
 
 def join_preprocessor(cfg: Config) -> None:
-    """Put a preprocessor that stands beside the model into it, as the host's runner does."""
-    model, beside = cfg.get('model'), cfg.get('data_preprocessor')
-    if isinstance(model, dict) and beside is not None:
-        model.setdefault('data_preprocessor', copy.deepcopy(beside))
+    """Move a preprocessor that stands beside the model into it, where the host's runner puts it."""
+    model = cfg.get('model')
+    if isinstance(model, dict) and model.get('data_preprocessor') is None:
+        beside = cfg.pop('data_preprocessor', None)
+        if beside is not None:
+            model['data_preprocessor'] = beside
 
 
 # What a run reads at the top of a config, beside the runner's own parts.
