@@ -15,7 +15,7 @@ from mmengine.registry import HOOKS
 from sacm_mm import UserError
 from sacm_mm.apis.starting import starting
 from sacm_mm.core.checkpoints import load_checkpoint
-from sacm_mm.core.files import write_bytes
+from sacm_mm.core.files import atomic_write, write_bytes
 from sacm_mm.models.losses import SiLogLoss
 
 
@@ -105,3 +105,13 @@ def test_pytorch_does_not_say_that_a_disk_is_full(tmp_path, monkeypatch):
     monkeypatch.setattr(type(tmp_path), 'write_bytes', full)
     with pytest.raises(UserError, match='cannot write'):
         write_bytes(b'', tmp_path / 'weights.pth')
+
+
+def test_the_file_that_does_not_fit_is_named(tmp_path):
+    with (
+        pytest.raises(UserError, match=r"cannot write '.*masks\.png': No space left"),
+        starting(Config({'work_dir': 'work'})) as run,
+    ):
+        run.called('after_test_iter')
+        with atomic_write(tmp_path / 'masks.png'):
+            raise OSError(errno.ENOSPC, 'No space left on device')

@@ -96,8 +96,7 @@ def starting(cfg: Config) -> Iterator[Start]:
         try:
             yield start
         except Exception as error:
-            _raise_ended_by_others(error)
-            _raise_not_written(error, cfg.get('work_dir'))
+            _raise_from_outside(error, cfg.get('work_dir'))
             if start.done and not (start.validating and not start.validated):
                 raise
             what = 'does not validate' if start.done else 'does not run'
@@ -120,18 +119,14 @@ def _say_of_thread(args: threading.ExceptHookArgs) -> None:
         threading.__excepthook__(args)
 
 
-def _raise_not_written(error: Exception, folder: str | None) -> None:
-    """Name the work dir where the system names no file."""
-    for cause in causes(error):
-        if isinstance(cause, OSError) and cause.errno == errno.ENOSPC and not cause.filename:
-            raise UserError(f"cannot write to '{folder}': {cause.strerror}") from error
-
-
-def _raise_ended_by_others(error: Exception) -> None:
+def _raise_from_outside(error: Exception, work_dir: str | None) -> None:
+    """Say what has ended a run, where that was another process or the disk."""
     alone = os.environ.get('WORLD_SIZE', '1') == '1'
     for cause in causes(error):
         if isinstance(cause, UserError):
             return
+        if isinstance(cause, OSError) and cause.errno == errno.ENOSPC and not cause.filename:
+            raise UserError(f"cannot write to '{work_dir}': {cause.strerror}") from error
         found = _WORKER.search(str(cause)) if isinstance(cause, RuntimeError) else None
         # a worker that dies while it sends leaves half a message
         if found or (alone and isinstance(cause, (ConnectionError, EOFError))):
