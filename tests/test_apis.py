@@ -12,6 +12,7 @@ from mmengine.runner.utils import set_random_seed
 from mmseg.datasets import BaseSegDataset
 from mmseg.models import EncoderDecoder
 
+from sacm_mm.apis.checks import check_parts
 from sacm_mm.apis.runner import build_runner
 from sacm_mm.apis.test import test as run_test
 from sacm_mm.apis.train import prepare_train, train
@@ -110,4 +111,11 @@ def test_a_preprocessor_beside_the_model_is_used(imagenet_root, work, loaded):
     runner = build_runner(prepare_train(cfg, work), ('train_dataloader', 'val_dataloader'))
     assert runner.model.data_preprocessor.mean.flatten().tolist() == pytest.approx(
         [123.675, 116.28, 103.53]
+    )
+    assert 'data_preprocessor' not in cfg  # in one place: the other would be changed in vain
+
+
+def test_overlaps_may_be_named_in_a_tuple():
+    check_parts(
+        Config({'val_evaluator': {'type': 'mmseg.IoUMetric', 'iou_metrics': ('mIoU',)}}), None
     )

@@ -26,6 +26,7 @@ from torch import nn
 from sacm_mm.apis.check_keys import check_keywords
 from sacm_mm.core.errors import UserError, mistakes_named
 
+_OVERLAPS = ('mIoU', 'mDice', 'mFscore')
 _KINDS: dict[type, str] = {dict: 'a dict', list: 'a list', str: 'a text', bool: 'True or False'}
 _SECTIONS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(
@@ -167,9 +168,6 @@ def build_part(registry: Registry, cfg: ConfigDict, name: str) -> Any:
         return registry.build(copy.deepcopy(cfg))
 
 
-_OVERLAPS = ('mIoU', 'mDice', 'mFscore')
-
-
 def check_parts(cfg: Config, model: nn.Module | None) -> None:
     """Build what the runner builds only when it has made its folder; it costs nothing.
 
@@ -183,18 +181,23 @@ def check_parts(cfg: Config, model: nn.Module | None) -> None:
     for key in ('val_evaluator', 'test_evaluator'):
         section = cfg.get(key) or []
         for part in [section] if isinstance(section, dict) else section:
-            metric = build_part(METRICS, part, key)
-            if isinstance(metric, IoUMetric):  # the host looks at these when the test is over
-                names = metric.metrics if isinstance(metric.metrics, list) else [metric.metrics]
-                unknown = [name for name in names if name not in _OVERLAPS]
-                if unknown:
-                    raise UserError(
-                        f"'{key}.iou_metrics' of the config has {unknown[0]!r}: choose from "
-                        f'{", ".join(_OVERLAPS)}'
-                    )
+            _check_overlaps(build_part(METRICS, part, key), key)
     if model is not None:
         with mistakes_named("'optim_wrapper' of the config does not build"):
             build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))
+
+
+def _check_overlaps(metric: Any, key: str) -> None:
+    """Refuse names that the host looks at when the test is over."""
+    if not isinstance(metric, IoUMetric):
+        return
+    names = metric.metrics if isinstance(metric.metrics, (list, tuple)) else [metric.metrics]
+    for name in names:
+        if name not in _OVERLAPS:
+            raise UserError(
+                f"'{key}.iou_metrics' of the config has {name!r}: choose from "
+                f'{", ".join(_OVERLAPS)}'
+            )
 
 
 def check_samples(datasets: Mapping[str, Any]) -> None:
