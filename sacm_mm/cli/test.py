@@ -1,13 +1,12 @@
 """``sacm test``."""
 
 import argparse
-import atexit
-import gc
 
 from sacm_mm.cli.common import (
     add_common_arguments,
     add_model,
     add_precision,
+    imports_kept,
     use_local_rank,
 )
 
@@ -51,26 +50,25 @@ def run(args: argparse.Namespace) -> None:
     use_local_rank(args)
     from sacm_mm.apis.test import test
 
-    gc.freeze()  # each collection would walk through all that is imported, for 0.6 s
-    atexit.register(gc.unfreeze)  # or modules complain of leaks
-    test(
-        args.model,
-        args.checkpoint,
-        options=args.cfg_options,
-        work_dir=args.work_dir,
-        launcher=args.launcher,
-        runtime=args.runtime,
-        trust=args.trust,
-        tta=args.tta,
-        out=args.out,
-        show=args.show,
-        show_dir=args.show_dir,
-        wait_time=args.wait_time,
-        grid=args.grid,
-        report=args.report,
-        fast=not args.exact,
-        dtype=args.dtype,
-    )
+    with imports_kept():
+        test(
+            args.model,
+            args.checkpoint,
+            options=args.cfg_options,
+            work_dir=args.work_dir,
+            launcher=args.launcher,
+            runtime=args.runtime,
+            trust=args.trust,
+            tta=args.tta,
+            out=args.out,
+            show=args.show,
+            show_dir=args.show_dir,
+            wait_time=args.wait_time,
+            grid=args.grid,
+            report=args.report,
+            fast=not args.exact,
+            dtype=args.dtype,
+        )
     if args.report:
         print(f'{args.report}/index.html')
     if args.grid:

@@ -1,10 +1,8 @@
 """``sacm train``."""
 
 import argparse
-import atexit
-import gc
 
-from sacm_mm.cli.common import add_common_arguments, positive, use_local_rank
+from sacm_mm.cli.common import add_common_arguments, imports_kept, positive, use_local_rank
 
 HELP = 'train a config: segmentation, classification, depth'
 EPILOG = 'example: sacm train sacm_camvid_light.py --fast'
@@ -85,26 +83,25 @@ def run(args: argparse.Namespace) -> None:
     use_local_rank(args)
     from sacm_mm.apis.train import train
 
-    gc.freeze()  # each collection would walk through all that is imported, for 0.6 s
-    atexit.register(gc.unfreeze)  # or modules complain of leaks
-    train(
-        args.config,
-        work_dir=args.work_dir,
-        options=args.cfg_options,
-        backbone=args.backbone,
-        weights=args.weights,
-        resume=args.resume,
-        overwrite=args.overwrite,
-        minutes=args.minutes,
-        ema=args.ema,
-        accumulate=args.accumulate,
-        patience=args.patience,
-        balanced=args.balanced,
-        folds=args.folds,
-        fold=args.fold,
-        loggers=args.logger,
-        trust=args.trust,
-        amp=args.amp,
-        fast=args.fast,
-        launcher=args.launcher,
-    )
+    with imports_kept():
+        train(
+            args.config,
+            work_dir=args.work_dir,
+            options=args.cfg_options,
+            backbone=args.backbone,
+            weights=args.weights,
+            resume=args.resume,
+            overwrite=args.overwrite,
+            minutes=args.minutes,
+            ema=args.ema,
+            accumulate=args.accumulate,
+            patience=args.patience,
+            balanced=args.balanced,
+            folds=args.folds,
+            fold=args.fold,
+            loggers=args.logger,
+            trust=args.trust,
+            amp=args.amp,
+            fast=args.fast,
+            launcher=args.launcher,
+        )
