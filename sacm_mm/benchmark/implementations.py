@@ -82,18 +82,24 @@ def build(name: str, setting: Setting) -> Callable[[], Any]:
         return _exported(name, image, setting)
     if setting.dtype == 'int8':
         raise UserError(f"'{name}' has no int8: {' and '.join(RUNTIMES)} have")
-    if setting.whole:
-        return _whole(name, image, setting)
-    model = network(name, setting.arch).to(setting.device)
+    whole = setting.whole
+    if whole and (name not in ('plain', 'compiled', 'fast') or setting.mode != 'forward'):
+        raise UserError(
+            f"'{name}' does not run the whole network in mode {setting.mode}: leave out --whole"
+        )
+    model = whole_model(setting.arch) if whole else network(name, setting.arch)
+    model.to(setting.device)
     if setting.mode == 'train':
         return _training_step(model, image, setting, name)
     model.eval()  # mmpretrain's returns None
     dtype = DTYPES[setting.dtype]
-    if name == 'fast':
-        fast = accelerate(model, image, dtype=dtype)
-        return lambda: fast(image)
-    model, image = model.to(dtype), image.to(dtype)
-    run = torch.compile(model) if name == 'compiled' else model
+    if name == 'fast':  # whole networks run for images of any size, as the tools run them
+        model = accelerate(model, None if whole else image, dtype=dtype)
+    else:
+        model, image = model.to(dtype), image.to(dtype)
+    run: Callable[[Tensor], Any] = Network(model) if whole else model
+    if name == 'compiled':
+        run = torch.compile(run)
 
     def forward() -> Any:
         with torch.no_grad():
@@ -112,27 +118,6 @@ def whole_model(arch: str) -> nn.Module:
     )
     init_default_scope(cfg.default_scope)
     return MODELS.build(cfg.model).eval()
-
-
-def _whole(name: str, image: Tensor, setting: Setting) -> Callable[[], Any]:
-    if name not in ('plain', 'compiled', 'fast') or setting.mode != 'forward':
-        raise UserError(
-            f"'{name}' does not run the whole network in mode {setting.mode}: leave out --whole"
-        )
-    model = whole_model(setting.arch).to(setting.device)
-    dtype = DTYPES[setting.dtype]
-    if name == 'fast':
-        model = accelerate(model, dtype=dtype)
-    else:
-        model, image = model.to(dtype), image.to(dtype)
-    module = Network(model)
-    run = torch.compile(module) if name == 'compiled' else module
-
-    def forward() -> Any:
-        with torch.no_grad():
-            return run(image)
-
-    return forward
 
 
 @cache

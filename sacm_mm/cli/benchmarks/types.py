@@ -17,17 +17,17 @@ def positive(text: str) -> int:
 
 def check_csv(path: Path | None) -> None:
     """Refuse a path that is no CSV or cannot be written."""
-    if path is None:
-        return
-    if path.suffix != '.csv':
-        raise UserError(f"--out writes a CSV: let '{path}' end in .csv")
-    check_writable(path.parent)
+    _check_out(path, '--out writes a CSV', '.csv')
 
 
 def check_picture(path: Path | None, flag: str = '--plot') -> None:
     """Refuse a path that is no picture of ours or cannot be written."""
+    _check_out(path, f'{flag} writes a picture', '.png', '.webp')
+
+
+def _check_out(path: Path | None, what: str, *suffixes: str) -> None:
     if path is None:
         return
-    if path.suffix not in ('.png', '.webp'):
-        raise UserError(f"{flag} writes a picture: let '{path}' end in .png or .webp")
+    if path.suffix not in suffixes:
+        raise UserError(f"{what}: let '{path}' end in {' or '.join(suffixes)}")
     check_writable(path.parent)
