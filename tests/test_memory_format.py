@@ -57,7 +57,6 @@ def test_the_faster_format_is_kept_over_a_resume(data, tmp_path, monkeypatch):
     assert strides(again) == (27, 1, 9, 3)
 
 
-@pytest.mark.usefixtures('data')
 @pytest.mark.parametrize(('seconds', 'best'), [(0.94, 'channels-last'), (0.96, 'contiguous')])
 def test_a_gain_within_noise_is_left(data, tmp_path, monkeypatch, seconds, best):
     taken = iter([9.0, 0.1, 1.0, seconds])  # the first of each is not counted

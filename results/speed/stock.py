@@ -72,9 +72,9 @@ def small(cfg: Config, size: int) -> Config:
                 step.pop(key, None)
         elif step.type == 'RandomResizedCrop':
             step.scale = size
-    for section in (cfg.model, *(cfg.model.get(key) or {} for key in ('data_preprocessor',))):
-        if 'size' in section:
-            section['size'] = (size, size)
+    preprocessor = cfg.model.get('data_preprocessor') or {}
+    if 'size' in preprocessor:
+        preprocessor['size'] = (size, size)
     without_weights(cfg.model)
     if cfg.optim_wrapper.get('type') == 'AmpOptimWrapper':  # needs a GPU
         cfg.optim_wrapper.update(type='OptimWrapper')

@@ -214,7 +214,6 @@ def _seed(cfg: Config) -> None:
         settings['seed'] = sync_random_seed()  # named in the log, so that giving it runs the same
         cfg.randomness = settings
     if settings.get('seed') is not None:
-        settings = {**settings}
         settings.pop('diff_rank_seed', None)  # the first process' weights are everybody's
         set_random_seed(**settings)
 

@@ -102,10 +102,9 @@ def write_record(
 
 
 def _keep_logs(logs: Sequence[Path], out: Path, compact: bool) -> None:
-    texts = []
-    for log in logs:
-        # where the work dir was is a matter of that machine
-        texts.append(log.read_text(encoding='utf-8').replace(f'{log.resolve().parents[2]}/', ''))
+    texts = [  # where the work dir was is a matter of that machine
+        log.read_text(encoding='utf-8').replace(f'{log.resolve().parents[2]}/', '') for log in logs
+    ]
     if compact:
         lines = [line for text in texts for line in compact_log(text)]
         write_text('\n'.join(lines) + '\n', out)
