@@ -9,7 +9,7 @@ from mmengine.config import ConfigDict
 from mmengine.registry import MODELS, init_default_scope
 
 from sacm_mm import UserError
-from sacm_mm.apis import time_budget
+from sacm_mm.apis import fast, time_budget
 from sacm_mm.apis.check_keys import check_loggers, check_numbers, check_schedule, tidy_loaders
 from sacm_mm.apis.checks import check_types
 from sacm_mm.apis.fast import use_amp, use_fast
@@ -102,17 +102,23 @@ def test_no_workers_and_persistent_workers(cfg):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='a GPU keeps the host wrapper')
 @pytest.mark.parametrize('flag', [use_amp, use_fast])
-def test_amp_on_a_config_that_has_it(cfg, flag):
-    # faults 12: TypeError, for loss_scale is the host wrapper's alone
+@pytest.mark.parametrize(
+    ('has_bfloat16', 'expected'), [(True, 'sacm_mm.BFloat16OptimWrapper'), (False, 'OptimWrapper')]
+)
+def test_amp_on_a_config_that_has_it(cfg, flag, has_bfloat16, expected, monkeypatch):
+    # faults 12: TypeError, for loss_scale is the host wrapper's alone; then hours of emulation
+    monkeypatch.setattr(fast, 'cpu_has_bfloat16', lambda: has_bfloat16)
     cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic', dtype='float16')
-    flag(cfg)
-    assert cfg.optim_wrapper.type == 'sacm_mm.BFloat16OptimWrapper'
+    picked = flag(cfg)
+    assert cfg.optim_wrapper.type == expected
     assert not {'loss_scale', 'dtype'} & set(cfg.optim_wrapper)
+    assert ('the processor has no bfloat16' in str(picked)) is not has_bfloat16
 
 
-def test_amp_on_several_optimizers_and_on_foreign_wrappers(cfg):
+def test_amp_on_several_optimizers_and_on_foreign_wrappers(cfg, monkeypatch):
     plain = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3))
     cfg.optim_wrapper = ConfigDict(constructor='Multi', a=plain, b=dict(plain))
+    monkeypatch.setattr(fast, 'cpu_has_bfloat16', lambda: True)
     use_amp(cfg)
     assert cfg.optim_wrapper.a.type == cfg.optim_wrapper.b.type != 'OptimWrapper'
     cfg.optim_wrapper = ConfigDict(plain, type='ApexOptimWrapper')

@@ -17,14 +17,18 @@ _FUSED_OPTIMIZERS = ('Adam', 'AdamW', 'SGD')
 # what mixed precision can be put into, and what is it already
 _PLAIN = ('OptimWrapper', 'mmengine.OptimWrapper')
 _AMP = ('AmpOptimWrapper', 'mmengine.AmpOptimWrapper', 'sacm_mm.BFloat16OptimWrapper')
+_CPU_WRAPPERS = {True: 'sacm_mm.BFloat16OptimWrapper', False: 'OptimWrapper'}
 
 
 def use_amp(cfg: Config) -> str:
-    """Train in mixed precision, and say which: float16 on a GPU, bfloat16 on a CPU.
+    """Train in mixed precision, and say which: float16 on a GPU, bfloat16 on a CPU that has it.
+
+    Others only emulate bfloat16, many times slower than float32, and train in float32.
 
     Raises:
         UserError: The config has a wrapper of its own for its optimizer.
     """
+    gpu = torch.cuda.is_available()
     for wrapper in optim_wrappers(cfg):
         kind = wrapper.get('type', 'OptimWrapper')
         if kind not in _PLAIN + _AMP:
@@ -32,15 +36,16 @@ def use_amp(cfg: Config) -> str:
                 f"the config's optim_wrapper is a {kind}, which mixed precision cannot be put "
                 'into: leave out --amp'
             )
-        if torch.cuda.is_available():
-            if kind in _PLAIN:
-                wrapper['type'] = 'AmpOptimWrapper'
-                wrapper.setdefault('loss_scale', 'dynamic')
-        else:
-            wrapper['type'] = 'sacm_mm.BFloat16OptimWrapper'
+        if gpu and kind in _PLAIN:
+            wrapper['type'] = 'AmpOptimWrapper'
+            wrapper.setdefault('loss_scale', 'dynamic')
+        elif not gpu and kind != 'sacm_mm.BFloat16OptimWrapper':
+            wrapper['type'] = _CPU_WRAPPERS[cpu_has_bfloat16()]
             for key in ('loss_scale', 'dtype', 'use_fsdp'):
                 wrapper.pop(key, None)  # of the host's wrapper, which needs a GPU
-    return 'float16' if torch.cuda.is_available() else 'bfloat16'
+    if gpu:
+        return 'float16'
+    return 'bfloat16' if cpu_has_bfloat16() else 'float32, for the processor has no bfloat16'
 
 
 def optim_wrappers(cfg: Config) -> list[Any]:

@@ -169,7 +169,7 @@ def prepare_train(
     if cfg.get('load_from'):
         cfg.load_from = find_checkpoint(cfg.load_from)
     if amp:
-        use_amp(cfg)
+        print(f'amp: {use_amp(cfg)}')
     if fast:
         print(f'fast: {", ".join(use_fast(cfg)) or "nothing to set"}')
     if resume:

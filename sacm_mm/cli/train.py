@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--amp',
         action='store_true',
-        help='mixed precision: float16 with loss scaling on a GPU, bfloat16 on a CPU',
+        help='mixed precision: float16 with loss scaling on a GPU, bfloat16 on a CPU that has it',
     )
     parser.add_argument(
         '--fast',
