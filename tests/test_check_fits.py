@@ -7,10 +7,13 @@ import numpy as np
 import own_sources
 import pytest
 from own_sources import SIZE, build, save
+from torch import nn
 
 from sacm_mm.apis.check_fits import check_fits
 from sacm_mm.core.errors import UserError
+from sacm_mm.deploy.description import channels_of
 from sacm_mm.own_data.sources import prepare_source
+from sacm_mm.registry import MODELS
 
 TINY = [
     'model.backbone.arch=d16-l2-k3-p4',
@@ -67,6 +70,28 @@ def test_what_does_not_fit_is_said(option, answer, made):
     )
     with pytest.raises(UserError, match=re.escape(answer)):
         check_fits(model, {'train_dataloader': train})
+
+
+@pytest.mark.parametrize(
+    'backbone',
+    [
+        'mmpretrain.MobileNetV2', 'mmseg.MobileNetV2', 'mmpretrain.ShuffleNetV1',
+        'mmpretrain.ShuffleNetV2', 'mmpretrain.EfficientNet', 'mmpretrain.VGG', 'mmseg.ResNet',
+        'sacm_mm.SAConvMixer', 'sacm_mm.ConvMLP', 'sacm_mm.CSMixer',
+    ],
+)  # fmt: skip
+def test_stock_backbones_take_colours(backbone):
+    # some count up self.in_channels while they build; MobileNetV2 was refused for its 320
+    depth = {'VGG': 11, 'ResNet': 18}.get(backbone.partition('.')[2])
+    cfg = dict(type=backbone, **({'depth': depth} if depth else {}))
+    model = nn.Module()
+    model.backbone = MODELS.build(cfg)
+    model.data_preprocessor = MODELS.build(
+        dict(type='mmseg.SegDataPreProcessor', mean=[120] * 3, std=[60] * 3)
+    )
+    check_fits(model, {})
+    model.data_preprocessor._enable_normalize = False
+    assert channels_of(model) == 3
 
 
 def test_what_does_not_fit_is_said_before_the_work_dir_exists(made, run_tool, work):

@@ -13,6 +13,7 @@ from torch import nn
 from sacm_mm.apis.checks import heads_of
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.transforms import IGNORE_LABEL, LoadAnnotations
+from sacm_mm.models.channels import input_channels
 from sacm_mm.models.heads.pixel_shuffle_base import PixelShuffleBase
 
 _SECONDS = 2.0  # for a look at the masks
@@ -66,9 +67,9 @@ def _check_patch(model: nn.Module) -> None:
 def _check_channels(model: nn.Module) -> None:
     """Compare the channels of the normalization with those that the backbone takes."""
     mean = getattr(getattr(model, 'data_preprocessor', None), 'mean', None)
-    wanted = getattr(getattr(model, 'backbone', None), 'in_channels', None)
+    wanted = input_channels(getattr(model, 'backbone', None))
     found = 0 if mean is None else mean.numel()
-    if isinstance(wanted, int) and found > 1 and wanted != found:
+    if wanted is not None and found > 1 and wanted != found:
         raise UserError(
             f'data_preprocessor has {found} values of mean, but the backbone takes {wanted} '
             f'channels: set in_channels={found} of the backbone, or give {wanted} values'

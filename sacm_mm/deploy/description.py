@@ -9,6 +9,7 @@ from mmengine.config import Config
 from torch import nn
 
 from sacm_mm.deploy.network import Network
+from sacm_mm.models.channels import input_channels
 
 # How the hosts load pictures where the config does not say it.
 _LOADED = 'BGR'
@@ -66,11 +67,9 @@ def channels_of(model: nn.Module) -> int:
         statistics = len(preprocessor.mean)
         if statistics > 1:  # one value would do for any number of channels
             return statistics
-    for module in model.backbone.modules():  # type: ignore[union-attr]
-        channels = getattr(module, 'in_channels', None)
-        if isinstance(channels, int):
-            return channels
-    return 3
+    backbone: Any = model.backbone
+    convolutions = (m.in_channels for m in backbone.modules() if isinstance(m, nn.Conv2d))
+    return input_channels(backbone) or next(convolutions, 3)
 
 
 def _pictures(network: Network) -> dict[str, Any]:
