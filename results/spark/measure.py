@@ -35,8 +35,7 @@ OPTIONS = {
 }  # fmt: skip
 # nothing is chosen by validating
 COMMON = ['train_dataloader.batch_size=4', 'train_dataloader.num_workers=1',
-          'test_dataloader.num_workers=1', 'val_dataloader=None', 'val_cfg=None',
-          'val_evaluator=None']  # fmt: skip
+          'test_dataloader.num_workers=1', 'train_cfg.val_begin=1000000']  # fmt: skip
 
 
 def main() -> None:
