@@ -1,5 +1,7 @@
 """Data sets and transforms that the hosts lack, registered on import."""
 
+from sacm_mm.core import quiet_hosts  # noqa: F401  (before the others)
+
 from .cifar10 import CIFAR10Dataset
 from .depth import CheckedDepthDataset, CityscapesDepthDataset, KITTIDepthDataset, NYUDataset
 from .depth_transforms import (

@@ -68,7 +68,7 @@ def _not_figures(metrics: dict[str, float], of_classes: dict[str, dict]) -> list
         if absent and len(absent) < len(values):
             lines.append(
                 f'm{name} is the mean over {len(values) - len(absent)} of {len(values)} classes: '
-                f'{", ".join(absent)} occur in no truth and no prediction'
+                f'{", ".join(absent)} occur{"s" * (len(absent) == 1)} in no truth and no prediction'
             )
     return lines
 
