@@ -1,7 +1,7 @@
 """Time training steps of stock configs of both hosts, with and without ``--fast``.
 
     python tools/make_sample_data.py ade20k cityscapes imagenet --out DATA --train 12 --val 2
-    SACM_DATA=DATA python results/speed/stock.py results/speed/stock.csv
+    SACM_DATA=DATA python results/speed/stock.py results/speed/stock.csv [CONFIG ...]
 
 Each training is a process of its own, plain and fast in turn, twice; the least seconds of a step
 count, for on a machine with other work the others say how busy it was.
@@ -33,7 +33,7 @@ CONFIGS = (
     'mmpretrain:swin_transformer/swin-tiny_16xb64_in1k.py',
     'mmpretrain:convmixer/convmixer-768-32_10xb64_in1k.py',
 )
-SIZES = {'mmseg': 128, 'mmpretrain': 160}  # of the pictures, in pixels
+SIZES = {'mmseg': 128, 'mmpretrain': 224}  # of the pictures, in pixels
 ROUNDS = int(os.environ.get('ROUNDS', 2))
 STEPS = 6
 
@@ -41,7 +41,7 @@ STEPS = 6
 def main() -> None:
     """Measure, print a line each and write the CSV."""
     rows = []
-    for name in CONFIGS:
+    for name in sys.argv[2:] or CONFIGS:
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, 'data').symlink_to(Path(os.environ['SACM_DATA']).resolve())
             config = Path(folder, 'config.py')
