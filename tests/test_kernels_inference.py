@@ -10,7 +10,7 @@ from torch import nn
 
 from sacm_mm import SAConvMixer, accelerate
 from sacm_mm.core.configs import load_config
-from sacm_mm.kernels.cpu import native
+from sacm_mm.kernels.cpu import inference, native
 from sacm_mm.kernels.cpu.inference import FusedBackbone, fuses
 from sacm_mm.kernels.folding import FoldedBlock, StridedStem, fold, stride_stem
 
@@ -120,6 +120,21 @@ FUSED = {
     'k9, convolution': dict(arch='d32-l2-k9-p3', embed='conv'),
     'several maps': dict(arch='d32-l3-k3-p4', out_indices=(0, 2)),
 }
+
+
+@torch.no_grad()
+def test_many_pictures_are_taken_a_few_at_a_time(monkeypatch):
+    model = randomized(SAConvMixer('d32-l2-k3-p4', out_indices=(0, 1)))
+    if not native.available('inference'):
+        pytest.skip('no C++ compiler')
+    fused, images = FusedBackbone(fold(model), torch.float32), torch.randn(5, 3, 21, 30)
+    monkeypatch.setattr(inference, '_CACHED', 2 * 6 * 8 * 32 * 4)  # two maps of 6x8 tokens
+    taken = []
+    fused.stem.register_forward_pre_hook(lambda _, arguments: taken.append(len(arguments[0])))
+    maps = fused(images)
+    assert taken == [2, 2, 1]
+    assert_same(maps, model(images))
+    assert all(each.is_contiguous(memory_format=torch.channels_last) for each in maps)
 
 
 @pytest.mark.parametrize('options', FUSED.values(), ids=FUSED)

@@ -21,6 +21,7 @@ from sacm_mm.kernels.recognition import is_depthwise, is_exactly, is_gelu
 from sacm_mm.models.backbones.sa_convmixer import SAConvMixer
 
 _CHANNELS = 32  # the number of channels is a multiple of it
+_CACHED = 2**23  # bytes of a map that the passes after it still find in a cache
 _DTYPES = (torch.float32, torch.bfloat16)
 _ACTIVATIONS: dict[str, Any] = {'gelu': F.gelu, 'relu': F.relu, 'none': lambda x: x}
 
@@ -42,6 +43,7 @@ class FusedBackbone(nn.Module):
         self.in_channels, self.patch_size = backbone.in_channels, backbone.patch_size
         self.strides, self.out_channels = backbone.strides, backbone.out_channels
         self.out_indices, self.dtype = backbone.out_indices, dtype
+        self.embed_dims = backbone.embed_dims
         gelu = is_gelu(backbone.stem.act)
         self._spare: list[Tensor] = []
         self.act = 'gelu' if gelu else 'relu'
@@ -61,6 +63,12 @@ class FusedBackbone(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Extract the maps of ``out_indices``; channels-last in memory."""
         self.check_input(x)
+        h, w = (-(-side // self.patch_size) for side in x.shape[2:])
+        pictures = max(1, _CACHED // (h * w * self.embed_dims * self.dtype.itemsize))
+        parts = [self._maps(part) for part in x.split(pictures)]
+        return parts[0] if len(parts) == 1 else tuple(map(torch.cat, zip(*parts, strict=True)))
+
+    def _maps(self, x: Tensor) -> tuple[Tensor, ...]:
         dtype = x.dtype
         x = x.to(self.dtype)
         h, w = x.shape[2:]
