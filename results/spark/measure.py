@@ -19,8 +19,8 @@ from sacm_mm.core.run_record import write_record
 
 HERE = Path(__file__).resolve().parent
 ARCH = 'd128-l8-k5-p5-dil1248'
-EPOCHS = 3  # of SparK
-STEPS = 160  # of each other training, but for those that also get SparK's time
+EPOCHS = 4  # of SparK
+STEPS = 200  # of each other training, but for those that also get SparK's time
 SEEDS = (0, 1)
 SPARK = [f'model.backbone.arch={ARCH}', 'model.neck.feature_dim=128', 'input_size=240',
          f'train_cfg.max_epochs={EPOCHS}']  # fmt: skip
