@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,14 @@ def test_matrix_comes_back_from_its_file(tmp_path):
 def test_there_are_76_kinds_of_segmentation_configs():
     kinds = stock_kinds('mmseg', processes=2)
     assert len(kinds) >= 76 and sum(kind.configs for kind in kinds) >= 682
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not find_spec('mmdet'), reason='needs onedl-mmdetection')
+def test_detectors_are_told_apart_by_all_their_heads():
+    names = {kind.name for kind in stock_kinds('mmdet', processes=2)}
+    assert 'RetinaNet | ResNet | FPN | RetinaHead' in names
+    assert 'MaskRCNN | ResNet | FPN | RPNHead + StandardRoIHead' in names
 
 
 @pytest.mark.slow

@@ -13,14 +13,21 @@ from mmengine.config import Config
 
 from sacm_mm.core.configs import host_config_folder
 
+# where the hosts' models have their heads
+HEADS = {
+    'mmseg': ('decode_head',),
+    'mmpretrain': ('head',),
+    'mmdet': ('rpn_head', 'roi_head', 'bbox_head', 'mask_head', 'panoptic_head', 'semantic_head'),
+}
+
 
 @dataclass(frozen=True)
 class Kind:
-    """Stock configs whose models have the same segmentor or classifier, backbone, neck and head.
+    """Stock configs whose models have the same type, backbone, neck and heads.
 
     Attributes:
-        host: ``'mmseg'`` or ``'mmpretrain'``.
-        name: The four types.
+        host: A key of ``HEADS``.
+        name: These types.
         config: The one with the smallest backbone, relative to the host's configs.
         configs: How many there are.
     """
@@ -65,8 +72,8 @@ def _read(path: Path, host: str) -> tuple[str, float, str] | None:
         return None
     if host == 'mmpretrain' and model.get('type') != 'ImageClassifier':
         return None
-    head = 'decode_head' if host == 'mmseg' else 'head'
-    parts = [model.get(key) for key in ('backbone', 'neck', head)]
+    heads = [model[key] for key in HEADS[host] if model.get(key)]
+    parts = [model.get('backbone'), model.get('neck'), heads or None]
     name = ' | '.join([str(model.get('type')), *map(_type, parts)])
     return name, _size(model.get('backbone')), path.relative_to(host_config_folder(host)).as_posix()
 

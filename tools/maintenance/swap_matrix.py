@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-from stock_kinds import Kind, stock_kinds
+from stock_kinds import HEADS, Kind, stock_kinds
 
 from sacm_mm.cli.common import run_tool
 from sacm_mm.core.configs import host_config_folder, read_config
@@ -160,7 +160,7 @@ def table(rows: Sequence[Row]) -> str:
     """Lay rows out as a markdown table for the docs."""
     names = list(rows[0].swapped)
     lines = [
-        f'| segmentor or classifier, backbone, neck, head | configs | stock | '
+        f'| model, backbone, neck, heads | configs | stock | '
         f'{" | ".join(f"`{name}`" for name in names)} | reason |',
         f'|---|---|---|{"---|" * len(names)}---|',
     ]
@@ -199,7 +199,7 @@ def main() -> None:
         '--out', type=Path, default='swap_matrix.csv', help='goes on where it ended'
     )
     parser.add_argument('--host', nargs='+', default=['mmseg', 'mmpretrain'],
-                        choices=['mmseg', 'mmpretrain'])  # fmt: skip
+                        choices=HEADS)  # fmt: skip
     parser.add_argument('--backbone', nargs='+', default=['sa-convmixer-d64-l4-k5-p4', 'convmlp-s'])
     parser.add_argument('--only', default='', metavar='TEXT', help='kinds with this in their name')
     parser.add_argument('--processes', type=int, default=os.cpu_count(), help='one thread each')
