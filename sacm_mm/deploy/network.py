@@ -18,7 +18,7 @@ class Network(nn.Module):
     Plain: normalized images (N, 3, H, W), float32 -> ``logits`` (N, classes, H, W) or (N, classes),
     ``depth`` (N, 1, H, W) in metres, ``depth_scale`` (N, 1, H, W) in metres; what the model has of
     these. End to end: images (N, H, W, 3), uint8, in the model's order of colours -> ``classes``
-    (N, H, W), uint8, or ``scores`` (N, classes), and the depths as above.
+    (N, H, W), uint8 (int32 of more than 256), or ``scores`` (N, classes), and the depths as above.
 
     One forward pass of the whole image at its own size: no sliding, flipping or resizing.
 
@@ -103,4 +103,5 @@ class Network(nn.Module):
             classes = logits[:, 0].sigmoid() > self.model.decode_head.threshold
         else:
             classes = logits.argmax(1)
-        return {'classes': classes.to(torch.uint8), **outputs}
+        few = logits.shape[1] <= 256
+        return {'classes': classes.to(torch.uint8 if few else torch.int32), **outputs}

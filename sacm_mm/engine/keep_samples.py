@@ -11,7 +11,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from sacm_mm.core.files import write_image, write_json
+from sacm_mm.core.files import fit_integers, write_image, write_json
 from sacm_mm.registry import HOOKS
 
 _WIDTH = 200  # pixels: as wide as a report shows them
@@ -68,7 +68,7 @@ class KeepSamplesHook(Hook):
         for kind in ('gt', 'pred'):
             if f'{kind}_sem_seg' in sample:
                 labels = sample.get(f'{kind}_sem_seg').data.squeeze(0).cpu().numpy()
-                self._add(kind, labels.astype(np.uint8), size)
+                self._add(kind, fit_integers(labels, np.uint8, 'classes'), size)
             if f'{kind}_depth_map' in sample:
                 metres = sample.get(f'{kind}_depth_map').data.squeeze(0).float().cpu().numpy()
                 # for people to look at: beyond 655 m all is far
