@@ -44,6 +44,8 @@ def main() -> None:
     spark = work / 'spark'
     if not (spark / f'epoch_{EPOCHS}.pth').exists():
         sacm('train', 'sacm_spark.py', '--fast', '--work-dir', spark, '--cfg-options', *SPARK)
+    if not (HERE / 'runs/spark').exists():
+        record('spark', 'sacm_spark.py', spark, {})
     for task, share, start, seed in cells():
         steps = STEPS
         if start == 'longer':
@@ -93,10 +95,15 @@ def train(task: str, work: Path, options: list[str], start: list) -> None:
     options = ['--cfg-options', *COMMON, *OPTIONS[task], *options]
     sacm('train', config, '--fast', '--work-dir', folder, *start, *options)
     sacm('test', folder, '--work-dir', test)
-    command = f'python results/spark/measure.py {work.parent.name}'
+    record(work.name, config, folder, {'whole': test})
+
+
+def record(name: str, config: str, work: Path, tests: dict) -> None:
+    """Keep what a training and its test said."""
     (HERE / 'runs').mkdir(exist_ok=True)
-    with publish_folder(HERE / 'runs' / work.name) as out:
-        write_record(out, config, folder, {'whole': test}, [command], compact=True)
+    command = 'python results/spark/measure.py work_dirs/spark'
+    with publish_folder(HERE / 'runs' / name) as out:
+        write_record(out, config, work, tests, [command], compact=True)
 
 
 def rows() -> Iterator[dict]:
