@@ -23,6 +23,26 @@ def test_help_imports_nothing_heavy(arguments):
     assert 'usage: sacm' in done.stdout
 
 
+@pytest.mark.parametrize(
+    ('arguments', 'answer'),
+    [
+        (['train', 'sacm_camvid_lihgt.py'], 'did you mean sacm_camvid_light.py'),
+        (['test', 'nowhere.py'], "config 'nowhere.py' does not exist"),
+        (['data', 'folder', 'nowhere', 'masks', '--out', 'x'], "'nowhere' does not exist"),
+        (['check', 'nowhere'], 'is no data set'),
+    ],
+)
+def test_mistyped_names_are_answered_before_the_hosts_are_loaded(arguments, answer, tmp_path):
+    code = (
+        'import sys; from sacm_mm.cli.main import main; code = main(sys.argv[1:]); '
+        "sys.exit([m for m in ('torch', 'mmseg') if m in sys.modules] or code)"
+    )
+    command = [sys.executable, '-c', code, *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count('\n')) == (2, 1), done.stderr
+    assert answer in done.stderr
+
+
 def test_help_names_every_verb(capsys):
     assert main.main(['--help']) == 0
     out = capsys.readouterr().out

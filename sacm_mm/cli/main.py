@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from sacm_mm.cli.common import INTERRUPTED_EXIT_CODE, Parser, call
+from sacm_mm.core.configs import find_config
 
 VERBS = (
     'data',
@@ -58,7 +59,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = make_parser().parse_args(argv)
     except SystemExit as end:  # --help, or flags that do not exist
         return end.code if isinstance(end.code, int) else 1
-    return call(args.run, args)
+    return call(_run, args)
+
+
+def _run(args: argparse.Namespace) -> int | None:
+    for name in (getattr(args, 'config', None), getattr(args, 'model', None)):
+        if isinstance(name, str) and name.endswith('.py') and ':' not in name:
+            find_config(name)  # a mistyped one is said now, not when the hosts are loaded
+    return args.run(args)
 
 
 def entry() -> NoReturn:
