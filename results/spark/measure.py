@@ -2,18 +2,20 @@
 
     SACM_DATA=data python results/spark/measure.py WORK_DIRS
 
-Each training is tested once, on the test set, and recorded in ``runs/``. Two of these commands may
-share the work: each takes a run that nobody has begun.
+Each training is tested once, on the test set, and recorded in ``runs/``. It goes on where it ended,
+and two of these commands may share the work.
 """
 
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import mean
 
-from sacm_mm.core.files import publish_folder, write_csv
+from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import lock_folder, publish_folder, write_csv
 from sacm_mm.core.run_log import newest_log
 from sacm_mm.core.run_record import write_record
 
@@ -51,17 +53,20 @@ def main() -> None:
         if start == 'longer':
             scratch = work / name_of(task, share, 'scratch', seed)
             steps += round(STEPS * seconds_of(spark) / seconds_of(scratch))
-        try:
-            (work / name_of(task, share, start, seed)).mkdir()
-        except FileExistsError:
+        folder = work / name_of(task, share, start, seed)
+        if (HERE / 'runs' / folder.name).exists():
             continue
         # each seed has pictures of its own, spread over the drives and the rooms
         chosen = range(PICTURES[task])[seed % (100 // share) :: 100 // share]
         options = [f'randomness.seed={seed}', f'train_cfg.max_iters={steps}',
-                   f'train_cfg.val_interval={steps}', f'default_hooks.checkpoint.interval={steps}',
+                   f'train_cfg.val_interval={steps}', f'default_hooks.checkpoint.interval={STEPS}',
                    f'train_dataloader.dataset.indices={list(chosen)}'.replace(' ', '')]  # fmt: skip
-        train(task, work / name_of(task, share, start, seed), options,
-              ['--weights', spark] if start == 'spark' else [])  # fmt: skip
+        with ExitStack() as held:
+            try:
+                held.enter_context(lock_folder(folder))
+            except UserError:  # another of these commands works there
+                continue
+            train(task, folder, options, ['--weights', spark] if start == 'spark' else [])
     write_csv(list(rows()), HERE / 'table.csv')
 
 
@@ -93,6 +98,8 @@ def train(task: str, work: Path, options: list[str], start: list) -> None:
     """Train and test one cell, and record it."""
     config, folder, test = CONFIGS[task], work / 'train', work / 'test'
     options = ['--cfg-options', *COMMON, *OPTIONS[task], *options]
+    if list(folder.glob('iter_*.pth')):
+        start = ['--resume']
     sacm('train', config, '--fast', '--work-dir', folder, *start, *options)
     sacm('test', folder, '--work-dir', test)
     record(work.name, config, folder, {'whole': test})
