@@ -101,6 +101,15 @@ def test_no_workers_and_persistent_workers(cfg):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='a GPU keeps the host wrapper')
+def test_amp_says_what_it_does_to_a_config_in_bfloat16(cfg, monkeypatch):
+    # it said float32, and went on in emulated bfloat16
+    monkeypatch.setattr(fast, 'cpu_has_bfloat16', lambda: False)
+    cfg.optim_wrapper.type = 'sacm_mm.BFloat16OptimWrapper'
+    assert 'float32' in use_amp(cfg)
+    assert cfg.optim_wrapper.type == 'OptimWrapper'
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='a GPU keeps the host wrapper')
 @pytest.mark.parametrize('flag', [use_amp, use_fast])
 @pytest.mark.parametrize(
     ('has_bfloat16', 'expected'), [(True, 'sacm_mm.BFloat16OptimWrapper'), (False, 'OptimWrapper')]

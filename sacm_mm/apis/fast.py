@@ -17,7 +17,6 @@ _FUSED_OPTIMIZERS = ('Adam', 'AdamW', 'SGD')
 # what mixed precision can be put into, and what is it already
 _PLAIN = ('OptimWrapper', 'mmengine.OptimWrapper')
 _AMP = ('AmpOptimWrapper', 'mmengine.AmpOptimWrapper', 'sacm_mm.BFloat16OptimWrapper')
-_CPU_WRAPPERS = {True: 'sacm_mm.BFloat16OptimWrapper', False: 'OptimWrapper'}
 
 
 def use_amp(cfg: Config) -> str:
@@ -28,7 +27,7 @@ def use_amp(cfg: Config) -> str:
     Raises:
         UserError: The config has a wrapper of its own for its optimizer.
     """
-    gpu = torch.cuda.is_available()
+    gpu, bfloat16 = torch.cuda.is_available(), cpu_has_bfloat16()
     for wrapper in optim_wrappers(cfg):
         kind = wrapper.get('type', 'OptimWrapper')
         if kind not in _PLAIN + _AMP:
@@ -39,13 +38,13 @@ def use_amp(cfg: Config) -> str:
         if gpu and kind in _PLAIN:
             wrapper['type'] = 'AmpOptimWrapper'
             wrapper.setdefault('loss_scale', 'dynamic')
-        elif not gpu and kind != 'sacm_mm.BFloat16OptimWrapper':
-            wrapper['type'] = _CPU_WRAPPERS[cpu_has_bfloat16()]
+        elif not gpu:
+            wrapper['type'] = 'sacm_mm.BFloat16OptimWrapper' if bfloat16 else 'OptimWrapper'
             for key in ('loss_scale', 'dtype', 'use_fsdp'):
                 wrapper.pop(key, None)  # of the host's wrapper, which needs a GPU
     if gpu:
         return 'float16'
-    return 'bfloat16' if cpu_has_bfloat16() else 'float32, for the processor has no bfloat16'
+    return 'bfloat16' if bfloat16 else 'float32, for the processor has no bfloat16'
 
 
 def optim_wrappers(cfg: Config) -> list[Any]:
