@@ -143,7 +143,7 @@ class ReportHook(Hook):
         self._painted = True
         for key in ('gt_sem_seg', 'pred_sem_seg'):
             if key in sample:
-                painted = colourise(_map(sample, key), self.palette)
+                painted = colourise(_map(sample, key).astype(np.int64), self.palette)
                 if painted.shape[:2] == image.shape[:2]:
                     parts.append(painted)
         return np.concatenate(parts, axis=1)

@@ -13,11 +13,11 @@ VOID_COLOUR = (255, 255, 255)
 
 
 def colourise(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
-    """Paint class labels (H, W) -> RGB uint8 (H, W, 3); labels outside the palette are white."""
+    """Paint labels (H, W), integers -> RGB uint8 (H, W, 3); those outside the palette are white."""
     number = 1 + max(len(palette), int(labels.max(initial=0)))
     colours = np.full((number, 3), VOID_COLOUR, dtype=np.uint8)
     colours[: len(palette)] = np.asarray(palette, dtype=np.uint8).reshape(-1, 3)
-    return colours[labels.astype(np.int64)]
+    return colours[labels]  # without another copy: they may be of a huge picture
 
 
 def class_legend(
