@@ -16,7 +16,7 @@ from statistics import mean
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import lock_folder, publish_folder, write_csv
-from sacm_mm.core.run_log import newest_log
+from sacm_mm.core.run_log import newest_log, read_scalars
 from sacm_mm.core.run_record import write_record
 
 HERE = Path(__file__).resolve().parent
@@ -89,9 +89,8 @@ def name_of(task: str, share: int, start: str, seed: int) -> str:
 def seconds_of(work: Path) -> float:
     """Return how long a training takes alone: its fastest steps, and as many as it has."""
     log = newest_log(work if work.name == 'spark' else work / 'train')
-    lines = (log.parent / 'vis_data/scalars.json').read_text().splitlines()
-    steps = [row for row in map(json.loads, lines) if 'loss' in row]
-    return min(row['time'] for row in steps) * steps[-1]['step']
+    points = read_scalars(log.parent)['time'].points
+    return min(points.values()) * max(points)
 
 
 def train(task: str, work: Path, options: list[str], start: list) -> None:

@@ -7,7 +7,6 @@ Each training is a process of its own, plain and fast in turn, twice; the least 
 count, for on a machine with other work the others say how busy it was.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from mmengine.config import Config
 from sacm_mm.core.configs import load_config, write_config
 from sacm_mm.core.files import write_csv
 from sacm_mm.core.machine import stamp
+from sacm_mm.core.run_log import read_scalars
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = (
@@ -115,8 +115,7 @@ def steps_of(config: Path, work: Path, flags: list[str]) -> list[float]:
         sys.exit(f'{config}: {done.stderr}')
     logs = next(work.glob('2*'))
     (work / 'log.txt').write_text(next(logs.glob('*.log')).read_text())
-    scalars = (logs / 'vis_data/scalars.json').read_text().splitlines()
-    return [json.loads(line)['time'] for line in scalars][2:]
+    return list(read_scalars(logs)['time'].points.values())[2:]
 
 
 if __name__ == '__main__':
