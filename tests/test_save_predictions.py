@@ -8,7 +8,7 @@ from conftest import CAMVID, TINY_CAMVID
 from sacm_mm import UserError
 from sacm_mm.core import files
 from sacm_mm.core.depth_files import depth_scale, read_depth, write_depth, write_scale
-from sacm_mm.core.files import fit_integers, output_names, write_image
+from sacm_mm.core.files import fit_classes, fit_integers, output_names, write_image
 
 
 def test_metres_are_read_back_as_they_were_written(tmp_path):
@@ -26,6 +26,14 @@ def test_a_depth_that_does_not_fit_is_refused(tmp_path, value):
     with pytest.raises(UserError, match='does not fit uint16'):
         write_depth(np.array([[1.0, value]]), tmp_path / 'a.png', 1000)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(('largest', 'dtype'), [(255, np.uint8), (256, np.uint16)])
+def test_classes_take_the_bits_that_they_need(largest, dtype):
+    fitted = fit_classes(np.array([[0, largest]]))
+    assert (fitted.dtype, fitted.max()) == (dtype, largest)
+    with pytest.raises(UserError, match='classes of a reaches from -1'):
+        fit_classes(np.array([[-1, largest]]), 'classes of a')
 
 
 def test_what_does_not_fit_a_picture_is_refused(tmp_path):

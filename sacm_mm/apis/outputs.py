@@ -15,7 +15,7 @@ from sacm_mm.apis.predictor import Model
 from sacm_mm.apis.result import Result
 from sacm_mm.core.depth_files import depth_scale, write_depth, write_scale
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import fit_integers, output_names, write_csv, write_image, write_json
+from sacm_mm.core.files import fit_classes, output_names, write_csv, write_image, write_json
 
 VIDEO_SUFFIXES = ('.avi', '.mkv', '.mov', '.mp4', '.webm')
 PICTURES = ('overlay', 'masks', 'colour', 'depth16')  # a file each for every picture
@@ -191,8 +191,7 @@ class Writer:
         if kind == 'colour':
             return result.colours()
         assert result.classes is not None
-        large = result.classes.max(initial=0) > np.iinfo(np.uint8).max
-        return fit_integers(result.classes, np.uint16 if large else np.uint8, 'classes')
+        return fit_classes(result.classes)
 
     def _write_depth(self, result: Result, path: Path) -> None:
         assert result.depth is not None

@@ -286,6 +286,18 @@ def fit_integers(values: np.ndarray, dtype: Any, name: str) -> np.ndarray:
     return rounded.astype(dtype, copy=False)
 
 
+def fit_classes(classes: np.ndarray, name: str = 'classes') -> np.ndarray:
+    """Make classes, integers from 0, fit a file: 8 bits, or 16 if one is above 255.
+
+    Raises:
+        UserError: One is below 0 or above 65535; ``name`` says which picture's.
+    """
+    import numpy as np
+
+    large = classes.max(initial=0) > np.iinfo(np.uint8).max
+    return fit_integers(classes, np.uint16 if large else np.uint8, name)
+
+
 def save_figure(
     figure: Figure, path: str | os.PathLike, dpi: int = 120, quality: int | None = None
 ) -> None:

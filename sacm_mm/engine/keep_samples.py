@@ -11,7 +11,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from sacm_mm.core.files import fit_integers, write_image, write_json
+from sacm_mm.core.files import fit_classes, write_image, write_json
 from sacm_mm.registry import HOOKS
 
 _WIDTH = 200  # pixels: as wide as a report shows them
@@ -24,7 +24,7 @@ class KeepSamplesHook(Hook):
     """Write a few test images with truth and prediction to ``samples`` in the work dir.
 
     There is one file a kind, in which the images stand below each other, at most 200 pixels wide:
-    photographs as WebP, classes as 8-bit PNG, depth as 16-bit PNG in centimetres. ``samples.json``
+    photographs as WebP, classes as PNG, depth as 16-bit PNG in centimetres. ``samples.json``
     has their sizes, the names of the classes and a classifier's answers.
 
     Args:
@@ -68,7 +68,7 @@ class KeepSamplesHook(Hook):
         for kind in ('gt', 'pred'):
             if f'{kind}_sem_seg' in sample:
                 labels = sample.get(f'{kind}_sem_seg').data.squeeze(0).cpu().numpy()
-                self._add(kind, fit_integers(labels, np.uint8, 'classes'), size)
+                self._add(kind, fit_classes(labels), size)
             if f'{kind}_depth_map' in sample:
                 metres = sample.get(f'{kind}_depth_map').data.squeeze(0).float().cpu().numpy()
                 # for people to look at: beyond 655 m all is far

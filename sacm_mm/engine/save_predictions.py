@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from sacm_mm.core.depth_files import depth_scale, write_depth, write_scale
-from sacm_mm.core.files import fit_integers, output_names, write_image
+from sacm_mm.core.files import fit_classes, output_names, write_image
 from sacm_mm.registry import HOOKS
 
 
@@ -64,8 +64,7 @@ class SavePredictionsHook(Hook):
     def _write_classes(self, sample: Any, path: Path) -> None:
         labels = sample.pred_sem_seg.data.squeeze(0).cpu().numpy()
         labels = labels + bool(sample.get('reduce_zero_label'))
-        kind = np.uint8 if labels.max(initial=0) <= 255 else np.uint16
-        write_image(fit_integers(labels, kind, f"classes for '{path}'"), path)
+        write_image(fit_classes(labels, f"classes for '{path}'"), path)
 
     def _write_depth(self, runner: Runner, sample: Any, folder: Path, name: Path) -> None:
         model = getattr(runner.model, 'module', runner.model)
