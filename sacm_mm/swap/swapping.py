@@ -227,6 +227,8 @@ def _import_what_is_used(cfg: Config) -> None:
     scope = cfg.get('default_scope')
     text = str({key: cfg.model.get(key) for key in ('backbone', 'neck')})
     needed = [module for host, module in modules.items() if host != scope and f"'{host}." in text]
+    if needed and 'sacm_mm' not in needed:  # which does it too
+        needed.append('sacm_mm.core.compiled_operators')
     present = (cfg.get('custom_imports') or {}).get('imports') or []
     present = [present] if isinstance(present, str) else list(present)
     missing = [module for module in needed if module not in present]
