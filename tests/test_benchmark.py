@@ -99,6 +99,7 @@ def test_memory_of_an_implementation_grows_with_its_maps():
     assert 1.8 * more < found[1] - found[0] < 6 * more
 
 
+@pytest.mark.slow  # minutes where the processor has no bfloat16
 def test_another_precision_is_compared_with_the_first(run_tool, tmp_path):
     out = tmp_path / 'speed.csv'
     done = run_tool('benchmark', 'speed', 'plain', 'plain@bfloat16', *TINY, '--out', out)

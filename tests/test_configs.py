@@ -20,12 +20,16 @@ LARGER = (
     'convmlp_m_ade20k', 'convmlp_l_ade20k', 'convmlp_m_imagenet', 'convmlp_l_imagenet',
     'csmixer_s_imagenet', 'csmixer_b_imagenet', 'csmixer_l_imagenet', 'sacm_imagenet_d1536',
     'sacm_imagenet_ema', 'csmixer_t_cityscapes', 'csmixer_t_ade20k', 'sacm_voc_aug', 'sacm_ade20k',
-    'convmlp_s_ade20k', 'sacm_cityscapes_512x1024',
+    'convmlp_s_ade20k', 'sacm_cityscapes_512x1024', 'csmixer_nyu', 'csmixer_camvid_light',
+    'convmlp_nyu',
 )  # fmt: skip
-TO_RUN = [
-    pytest.param(path, marks=pytest.mark.slow if path.stem in LARGER else (), id=path.stem)
-    for path in CONFIGS
-]
+
+
+def to_run(paths):
+    return [
+        pytest.param(path, marks=pytest.mark.slow if path.stem in LARGER else (), id=path.stem)
+        for path in paths
+    ]
 
 
 def test_there_are_configs():
@@ -76,7 +80,7 @@ def cfg(path, data_root, monkeypatch):
     return cfg
 
 
-@pytest.mark.parametrize('path', TO_RUN)
+@pytest.mark.parametrize('path', to_run(CONFIGS))
 def test_builds_steps_and_predicts(cfg):
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
@@ -100,7 +104,7 @@ def test_builds_steps_and_predicts(cfg):
 DENSE = [path for path in CONFIGS if Config.fromfile(path).default_scope == 'mmseg']
 
 
-@pytest.mark.parametrize('path', DENSE, ids=lambda path: path.stem)
+@pytest.mark.parametrize('path', to_run(DENSE))
 def test_test_time_augmentation_predicts_at_the_original_size(cfg):
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
     model = MODELS.build(dict(**cfg.tta_model, module=cfg.model)).eval()
