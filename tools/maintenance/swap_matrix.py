@@ -90,7 +90,8 @@ def check_kinds(
         limit: Seconds of CPU time for one kind; a process that takes longer is ended.
         done: Called with each row as it comes.
     """
-    multiprocessing.set_forkserver_preload(['sacm_mm.swap.checking', 'sacm_mm.models'])
+    hosts = dict.fromkeys(f'{kind.host}.models' for kind in kinds)
+    multiprocessing.set_forkserver_preload(['sacm_mm.swap.checking', 'sacm_mm.models', *hosts])
 
     def work(kind: Kind, _: int, children: Children) -> Row:
         start = time.monotonic()
