@@ -18,10 +18,12 @@ def write_coco(root: Path, train: int = 4, val: int = 2, size: tuple[int, int] =
         images, annotations = [], []
         for i in range(1, count + 1):
             picture = rng.integers(100, 140, (*size, 3), np.uint8)
-            for category, colour in COLOURS.items():
-                w, h = (int(n) for n in rng.integers(18, 32, 2))
-                x, y = int(rng.integers(0, size[1] - w)), int(rng.integers(0, size[0] - h))
-                picture[y : y + h, x : x + w] = colour
+            slot = size[1] // len(COLOURS)  # the rectangles stand beside each other, in any order
+            for place, category in enumerate(rng.permutation(list(COLOURS)).tolist()):
+                w, h = (int(n) for n in rng.integers(slot * 5 // 9, slot, 2))
+                x = place * slot + int(rng.integers(0, slot - w))
+                y = int(rng.integers(0, size[0] - h))
+                picture[y : y + h, x : x + w] = COLOURS[category]
                 corners = [x, y, x + w, y, x + w, y + h, x, y + h]
                 annotations.append(
                     dict(id=len(annotations) + 1, image_id=i, category_id=category, iscrowd=0,
