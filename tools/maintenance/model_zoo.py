@@ -25,8 +25,14 @@ from sacm_mm.studies.pareto import pareto_front
 COSTS = 'results/complexity.csv'
 METAFILE = Path('configs/metafile.yml')
 TOOL = 'tools/maintenance/model_zoo.py'
-PAGES = ('README.md', 'docs/configs.md', 'docs/results.md')
-_BLOCK = re.compile(r'(<!-- (zoo|study|configs):? ?(\w*) -->\n)(.*?)(<!-- end -->)', re.DOTALL)
+PAGES = ('README.md', 'docs/configs.md', 'docs/results.md', 'docs/swap.md')
+MATRICES = {  # of results/: with what installed they were made
+    'swap_matrix': '',
+    'swap_matrix_ops': " with mmcv's operators and onedl-mmdetection",
+    'swap_matrix_det': " with mmcv's operators",
+}
+_HOSTS = {'mmseg': 'mmsegmentation', 'mmpretrain': 'mmpretrain', 'mmdet': 'mmdetection'}
+_BLOCK = re.compile(r'(<!-- (zoo|study|configs|swap):? ?(\w*) -->\n)(.*?)(<!-- end -->)', re.DOTALL)
 _FOLDER_LINK = re.compile(r'\[([^]]+)\]\((?:results|configs)/[^)]*\)')
 _TASKS = {
     'mIoU': 'Semantic Segmentation',
@@ -152,6 +158,8 @@ def fill(page: str, models: Sequence[Mapping], entries: Mapping[str, Mapping], r
         start, kind, name, _, end = match.groups()
         if kind == 'configs':
             lines = _config_table(root)
+        elif kind == 'swap':
+            lines = _swap_table(root)
         else:
             lines = _zoo_table(models, entries) if kind == 'zoo' else study_table(root, name)
         return start + ''.join(f'{line}\n' for line in lines) + end
@@ -170,6 +178,29 @@ def _config_table(root: Path) -> list[str]:
             comment.append(line[2:])
         sentence = re.split(r'(?<=[a-z0-9)])\. ', ' '.join(comment))[0].rstrip('.')
         lines.append(f'| `{path.name}` | {sentence} |')
+    return lines
+
+
+def _swap_table(root: Path) -> list[str]:
+    """Count the kinds of stock configs that run, as they are and with each other backbone."""
+    lines: list[str] = []
+    for name, installed in MATRICES.items():
+        with (root / f'results/{name}.csv').open(encoding='utf-8') as file:
+            rows = list(csv.DictReader(file))
+        backbones = list(rows[0])[5:-1]
+        if not lines:
+            columns = ' | '.join(f'with `{backbone}`' for backbone in backbones)
+            lines = [f'| stock configs | kinds | run as they are | {columns} |',
+                     f'|---|---|---|{"---|" * len(backbones)}']  # fmt: skip
+        for host in dict.fromkeys(row['host'] for row in rows):
+            runs = [row for row in rows if row['host'] == host and row['stock'] == 'runs']
+            kinds = [row for row in rows if row['host'] == host]
+            configs = sum(int(row['configs']) for row in kinds)
+            swapped = (sum(row[backbone] == 'runs' for row in runs) for backbone in backbones)
+            lines.append(
+                f'| {_HOSTS[host]}{installed}, {configs} | {len(kinds)} | {len(runs)} | '
+                f'{" | ".join(map(str, swapped))} |'
+            )
     return lines
 
 
