@@ -29,6 +29,16 @@ def test_strides_are_kept_for_what_is_read_and_written():
     assert torch.equal(strided.grad, 2 * source)
 
 
+def test_reading_nan_is_no_writing():
+    # which equals nothing: the copy of a map with it seemed changed, and autograd refused the map
+    strided = torch.full((1, 2, 3, 4), torch.nan).contiguous(memory_format=torch.channels_last)
+    product = strided.requires_grad_() * strided
+    with torch.no_grad():
+        add_one(strided, out=torch.zeros(1, 2, 3, 4))
+    product.sum().backward()
+    assert strided.grad.isnan().all()
+
+
 def test_swapped_configs_without_parts_of_ours_import_it():
     head = dict(type='FCNHead', in_channels=512, in_index=0, channels=8, num_classes=5)
     backbone = dict(type='ResNet', depth=18, out_indices=(3,))

@@ -31,10 +31,9 @@ def take_any_format(operator: Callable) -> Callable:
 
         named = {key: contiguous(value) for key, value in kwargs.items()}
         result = operator(*map(contiguous, args), **named)
-        with torch.no_grad():
-            for given, copy in copies:
-                if not torch.equal(given, copy):  # what is only read may be needed by autograd
-                    given.copy_(copy)
+        for given, copy in copies:
+            if not torch.equal(given, copy):  # an expanded one is only read, and takes no writing
+                given.data.copy_(copy)  # autograd may need what is only read, and counts writings
         return result
 
     return call
