@@ -25,7 +25,8 @@ def project(tmp_path):
     names += [ROOT / 'results/zoo.yml', ROOT / 'results/complexity.csv', ROOT / 'README.md']
     for folder in ROOT.glob('results/*/study.json'):
         names += [folder, folder.with_name('table.csv'), *folder.parent.glob('pareto_*.webp')]
-    names += [*ROOT.glob('configs/*.py'), *(ROOT / path for path in made_files(ROOT))]
+    names += [*ROOT.glob('results/swap_matrix*.csv'), *ROOT.glob('configs/*.py')]
+    names += [*(ROOT / path for path in made_files(ROOT))]
     for path in names:
         copy = tmp_path / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
