@@ -8,7 +8,7 @@ import importlib
 import inspect
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from pprint import pformat
 from typing import TYPE_CHECKING, Any
@@ -215,6 +215,15 @@ def _plain(cfg: Config) -> Config:
     if not getattr(cfg, '_imported_names', None):
         return cfg
     return Config(_with_names(cfg.to_dict()), filename=cfg.filename)
+
+
+def change_dicts(value: Any, change: Callable[[dict], Any]) -> Any:
+    """Copy a part of a config with each of its dicts changed, the inner ones first."""
+    if isinstance(value, Mapping):
+        return change({key: change_dicts(item, change) for key, item in value.items()})
+    if isinstance(value, (list, tuple)):
+        return type(value)(change_dicts(item, change) for item in value)
+    return value
 
 
 def _with_names(value: Any, key: str = '') -> Any:

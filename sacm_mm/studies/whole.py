@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from sacm_mm.core.configs import host_config_folder
+from sacm_mm.core.configs import change_dicts, host_config_folder
 from sacm_mm.core.errors import UserError
 from sacm_mm.swap.dry_run import without_weights
 
@@ -34,7 +34,7 @@ def whole_model(name: str, model: Mapping[str, Any]) -> dict[str, Any]:
     if not name.startswith(_PREFIX) or not path.is_file():
         names = ', '.join(f'{_PREFIX}{found.stem}' for found in sorted(folder.glob('*.py')))
         raise UserError(f"unknown whole model '{name}': choose from {names}")
-    stock = _with_plain_norms(without_weights(Config.fromfile(path).model.to_dict()))
+    stock = change_dicts(without_weights(Config.fromfile(path).model.to_dict()), _plain_norm)
     classes = model['decode_head']['num_classes']
     loss = model['decode_head']['loss_decode']
     for head in _heads(stock):
@@ -63,10 +63,5 @@ def _fit(head: dict[str, Any], classes: int, loss: Mapping[str, Any]) -> None:
     head.pop('sampler', None)
 
 
-def _with_plain_norms(cfg: Any) -> Any:
-    if isinstance(cfg, Mapping):
-        plain = {key: _with_plain_norms(value) for key, value in cfg.items()}
-        return plain | {'type': 'BN'} if plain.get('type') == 'SyncBN' else plain
-    if isinstance(cfg, (list, tuple)):
-        return type(cfg)(_with_plain_norms(value) for value in cfg)
-    return cfg
+def _plain_norm(part: dict) -> dict:
+    return part | {'type': 'BN'} if part.get('type') == 'SyncBN' else part

@@ -12,6 +12,7 @@ import torch
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
+from sacm_mm.core.configs import change_dicts
 from sacm_mm.core.errors import UserError
 from sacm_mm.swap.dry_run import build_part, quiet, reason
 from sacm_mm.swap.random_samples import random_samples
@@ -55,7 +56,7 @@ def check_config(cfg: Mapping, sizes: Sequence[int | tuple[int, int]] = SIZES) -
     scope = cfg.get('default_scope') or 'mmengine'
     start = time.perf_counter()
     try:
-        part = _with_few_boxes(cfg['model']) if scope == 'mmdet' else cfg['model']
+        part = change_dicts(cfg['model'], _with_few) if scope == 'mmdet' else cfg['model']
         model = build_part(part, scope, device='cpu')
     except UserError as error:
         return Verdict(False, reason=str(error))
@@ -81,15 +82,10 @@ def check_config(cfg: Mapping, sizes: Sequence[int | tuple[int, int]] = SIZES) -
     return Verdict(False, reason=why)
 
 
-def _with_few_boxes(cfg: Any) -> Any:
-    if isinstance(cfg, Mapping):
-        return {
-            key: min(value, _FEW[key]) if key in _FEW and value else _with_few_boxes(value)
-            for key, value in cfg.items()
-        }
-    if isinstance(cfg, (list, tuple)):
-        return type(cfg)(_with_few_boxes(value) for value in cfg)
-    return cfg
+def _with_few(part: dict) -> dict:
+    return part | {
+        key: min(part[key], most) for key, most in _FEW.items() if isinstance(part.get(key), int)
+    }
 
 
 def _run(model: Any, scope: str, channels: int, height: int, width: int) -> float:

@@ -23,6 +23,7 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from sacm_mm.core.configs import change_dicts
 from sacm_mm.core.errors import UserError, causes, one_line
 
 _LARGE = (torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn, torch.full)
@@ -141,18 +142,17 @@ def no_network(asked: list[str]) -> Iterator[None]:
 
 def without_weights(cfg: Any) -> Any:
     """Copy a config without the checkpoints that it names, so that nothing is downloaded."""
-    if isinstance(cfg, Mapping):
-        return ConfigDict(
+    return change_dicts(
+        cfg,
+        lambda part: ConfigDict(
             {
-                key: without_weights(value)
-                for key, value in cfg.items()
+                key: value
+                for key, value in part.items()
                 if not (key == 'pretrained' and isinstance(value, str))
                 and not (key == 'init_cfg' and 'Pretrained' in str(value))
             }
-        )
-    if isinstance(cfg, (list, tuple)):
-        return type(cfg)(without_weights(value) for value in cfg)
-    return cfg
+        ),
+    )
 
 
 def reason(error: BaseException, cfg: Any = None) -> str:

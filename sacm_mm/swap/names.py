@@ -13,7 +13,7 @@ from typing import Any
 
 from mmengine.config import ConfigDict
 
-from sacm_mm.core.configs import host_config, read_config
+from sacm_mm.core.configs import change_dicts, host_config, read_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.swap.feature_info import with_every_stride
 from sacm_mm.swap.foreign import foreign_backbone, is_foreign, plain_value
@@ -129,20 +129,16 @@ def scoped(cfg: Mapping, scope: str) -> dict:
     """Write the scope into every type, so that the config builds anywhere; weights are left out."""
     from mmengine.registry import MODELS
 
-    def visit(value: Any) -> Any:
-        if isinstance(value, dict):
-            value = {key: visit(item) for key, item in value.items()}
-            kind = value.get('type')
-            if isinstance(kind, str) and '.' not in kind and scope:
-                host = next((c for c in MODELS.children.values() if c.scope == scope), None)
-                if host is not None and kind in host.module_dict:
-                    value['type'] = f'{scope}.{kind}'
-            return value
-        if isinstance(value, (list, tuple)):
-            return type(value)(visit(item) for item in value)
-        return value
+    def with_scope(part: dict) -> dict:
+        kind = part.get('type')
+        if isinstance(kind, str) and '.' not in kind and scope:
+            host = next((c for c in MODELS.children.values() if c.scope == scope), None)
+            if host is not None and kind in host.module_dict:
+                part['type'] = f'{scope}.{kind}'
+        return part
 
-    result = visit({k: value for k, value in cfg.items() if k not in ('init_cfg', 'pretrained')})
+    kept = {k: value for k, value in cfg.items() if k not in ('init_cfg', 'pretrained')}
+    result = change_dicts(kept, with_scope)
     if isinstance(result.get('norm_cfg'), dict) and result['norm_cfg'].get('type') == 'SyncBN':
         result['norm_cfg'] = dict(result['norm_cfg'], type='BN')  # that config's way of training
     return result
