@@ -117,3 +117,22 @@ def test_detectors_train_and_predict_with_another_backbone(name, backbone):
     verdict = check_config(new, sizes=[128])
     assert verdict.works, verdict
     assert sacm_mm.swap_backbone(new, cfg.model.backbone).to_dict() == cfg.to_dict()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    'name',
+    [
+        'tood/tood_r50_fpn_1x_coco.py',  # reads the epoch
+        'boxinst/boxinst_r50_fpn_ms-90k_coco.py',  # its preprocessor makes masks
+        'centernet/centernet_r18-dcnv2_8xb16-crop512-140e_coco.py',  # reads the border
+        'sparse_rcnn/sparse-rcnn_r50_fpn_1x_coco.py',  # makes its proposals
+        'rtmdet/rtmdet_tiny_8xb32-300e_coco.py',  # takes no masks
+        'ddod/ddod_r50_fpn_1x_coco.py',  # takes no small images
+    ],
+)
+def test_the_check_gives_a_detector_what_training_gives(name):
+    if not has_detection():
+        pytest.skip("needs onedl-mmdetection and mmcv's operators")
+    verdict = check_config(load_config(f'mmdet:{name}'))
+    assert verdict.works, verdict

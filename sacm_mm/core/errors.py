@@ -17,11 +17,15 @@ class UserError(ValueError):
     """
 
 
-def one_line(error: BaseException) -> str:
-    """Reduce an error to what the user needs.
+def one_line(error: BaseException, limit: int | None = None) -> str:
+    """Reduce an error to what the user needs, to its class where it has no words.
 
     A data loader's worker sends its whole traceback as the message, and mmengine's registries put
     the class in front.
+
+    Args:
+        error: Of anybody's.
+        limit: The most characters; the end of a longer text becomes dots.
     """
     if isinstance(error, OSError) and error.filename:
         return f"{error.strerror}: '{error.filename}'"
@@ -30,7 +34,8 @@ def one_line(error: BaseException) -> str:
         text = text.strip().splitlines()[-1]
         text = re.sub(r'^[\w.]*(Error|Exception): ', '', text)
     text = re.sub(r'^(class `[\w.]+` in [\w./-]+: )+', '', text)
-    return ' '.join(text.split())
+    text = ' '.join(text.split()) or type(error).__name__
+    return text if limit is None or len(text) <= limit else f'{text[: limit - 3]}...'
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -66,4 +71,5 @@ def described(error: Exception) -> str:
     """Return an error's kind, text and place in one line."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f' ({Path(frames[-1].filename).name}:{frames[-1].lineno})' if frames else ''
-    return f'{type(error).__name__}: {one_line(error)[:500]}{place}'
+    kind, text = type(error).__name__, one_line(error, 500)
+    return f'{kind if text == kind else f"{kind}: {text}"}{place}'

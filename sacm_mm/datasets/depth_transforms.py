@@ -13,10 +13,10 @@ from mmseg.datasets.transforms import LoadDepthAnnotation as MMSegLoadDepthAnnot
 from mmseg.datasets.transforms import RandomRotate as MMSegRandomRotate
 from PIL import Image
 
-from sacm_mm.core.errors import UserError
+from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.registry import TRANSFORMS
 
-from .transforms import check_size, one_line
+from .transforms import check_size
 
 
 @TRANSFORMS.register_module()
@@ -54,8 +54,8 @@ class LoadDepthAnnotation(MMSegLoadDepthAnnotation):
             raise
         except Exception as error:  # each decoder has exceptions of its own
             raise UserError(
-                f"cannot read depth map '{path}' ({one_line(error)}): replace the file or take "
-                'its image out of the data set'
+                f"cannot read depth map '{path}' ({one_line(error, 120)}): replace the file or "
+                'take its image out of the data set'
             ) from error
         check_size('depth map', path, results['gt_depth_map'].shape, results)
         return results
@@ -99,7 +99,7 @@ def _baseline_times_fx(path: str) -> np.float32:
         return np.float32(camera['extrinsic']['baseline'] * camera['intrinsic']['fx'])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"cannot read camera file '{path}' ({one_line(error)}): it must hold "
+            f"cannot read camera file '{path}' ({one_line(error, 120)}): it must hold "
             'extrinsic.baseline (m) and intrinsic.fx (pixels)'
         ) from error
 

@@ -69,14 +69,9 @@ def read_picture(path: str | Path) -> np.ndarray:
         raise UserError(f"cannot read picture '{path}': {error}") from error
     except Exception as error:  # each decoder has exceptions of its own
         raise UserError(
-            f"cannot read picture '{path}' ({shorten(error)}): replace the file or take it out"
+            f"cannot read picture '{path}' ({one_line(error, 120)}): "
+            'replace the file or take it out'
         ) from error
-
-
-def shorten(error: BaseException) -> str:
-    """Reduce what a decoder says to a line of at most 120 characters."""
-    text = one_line(error) or type(error).__name__
-    return text if len(text) < 120 else f'{text[:117]}...'
 
 
 def to_channels(picture: np.ndarray, channels: int) -> np.ndarray:

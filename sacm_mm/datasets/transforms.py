@@ -9,7 +9,7 @@ from mmcv.transforms import LoadImageFromFile as MMCVLoadImageFromFile
 from mmseg.datasets.transforms import LoadAnnotations as MMSegLoadAnnotations
 from PIL import Image
 
-from sacm_mm.core.errors import UserError
+from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.core.pictures import check_picture
 from sacm_mm.registry import TRANSFORMS
 
@@ -53,8 +53,8 @@ class LoadImageFromFile(MMCVLoadImageFromFile):
             return super().transform(results)
         except Exception as error:  # each decoder has exceptions of its own
             raise UserError(
-                f"cannot read image '{results['img_path']}' ({one_line(error)}): replace the file "
-                'or take it out of the data set'
+                f"cannot read image '{results['img_path']}' ({one_line(error, 120)}): "
+                'replace the file or take it out of the data set'
             ) from error
 
 
@@ -118,7 +118,7 @@ class LoadAnnotations(MMSegLoadAnnotations):
             raise
         except Exception as error:
             raise UserError(
-                f"cannot read mask '{path}' ({one_line(error)}): replace the file or take its "
+                f"cannot read mask '{path}' ({one_line(error, 120)}): replace the file or take its "
                 'image out of the data set'
             ) from error
         self._check(results, path)
@@ -151,9 +151,3 @@ def check_size(what: str, path: str, found: tuple[int, ...], results: dict) -> N
             f"{what} '{path}' is {found[1]}x{found[0]} pixels, but its image is "
             f'{size[1]}x{size[0]}: they must agree'
         )
-
-
-def one_line(error: Exception) -> str:
-    """Reduce what a decoder says to a line of at most 120 characters."""
-    text = ' '.join(str(error).split()) or type(error).__name__
-    return text if len(text) < 120 else f'{text[:117]}...'

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sacm_mm.core.errors import UserError
-from sacm_mm.datasets.picture_files import find_pictures, read_picture, shorten, to_channels
+from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.datasets.picture_files import find_pictures, read_picture, to_channels
 
 from .samples import IGNORED, SPLITS, Category
 from .statistics import Facts, class_pixels, depth_quantiles, facts_of
@@ -86,7 +86,7 @@ def _open(look: Look, what: str) -> np.ndarray | None:
             image.load()
             pixels = np.asarray(image)
     except Exception as error:  # each decoder has exceptions of its own
-        look.problem = (f"cannot read {what} '{look.truth}' ({shorten(error)})", 'replace it')
+        look.problem = (f"cannot read {what} '{look.truth}' ({one_line(error, 120)})", 'replace it')
         return None
     if pixels.shape != tuple(look.facts.size):
         h, w = look.facts.size

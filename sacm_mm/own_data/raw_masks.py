@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sacm_mm.core.errors import UserError
-from sacm_mm.datasets.picture_files import read_picture, shorten
+from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.datasets.picture_files import read_picture
 
 
 @dataclass
@@ -50,7 +50,7 @@ def read_raw_mask(path: Path) -> RawMask:
             pixels = np.asarray(image)
     except Exception as error:  # each decoder has exceptions of its own
         raise UserError(
-            f"cannot read mask '{path}' ({shorten(error)}): replace the file or take it out"
+            f"cannot read mask '{path}' ({one_line(error, 120)}): replace the file or take it out"
         ) from error
     return _of_array(pixels if pixels.ndim == 3 else pixels[..., None], path, ())
 

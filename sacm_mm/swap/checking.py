@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from mmengine.logging import MessageHub
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
@@ -18,7 +19,7 @@ from sacm_mm.swap.dry_run import build_part, quiet, reason
 from sacm_mm.swap.random_samples import random_samples
 from sacm_mm.swap.swapping import image_channels
 
-SIZES = (128, 224)
+SIZES = (128, 224, 384)
 BATCH = 2
 # of a detector's boxes: whether it runs does not depend on how many it refines
 _FEW = {'num': 32, 'max_per_img': 100}
@@ -63,12 +64,14 @@ def check_config(cfg: Mapping, sizes: Sequence[int | tuple[int, int]] = SIZES) -
     if scope == 'mmpretrain' and getattr(model, 'head', None) is None:
         return Verdict(False, reason='it has no head, and so no loss')
     channels = image_channels(cfg)
+    loader = cfg.get('train_dataloader')
+    masks = loader is None or "'with_mask': True" in str(loader)
     why = ''
     for size in sizes:
         height, width = (size, size) if isinstance(size, int) else size
         try:
             with quiet(), DefaultScope.overwrite_default_scope(scope):
-                loss = _run(model, scope, channels, height, width)
+                loss = _run(model, scope, (channels, height, width), masks)
         except Exception as error:  # a model may fail in any way
             why = reason(error)
             continue
@@ -83,24 +86,35 @@ def check_config(cfg: Mapping, sizes: Sequence[int | tuple[int, int]] = SIZES) -
 
 
 def _with_few(part: dict) -> dict:
-    return part | {
+    # what a detector does to a batch may make it large again
+    return {key: value for key, value in part.items() if key != 'batch_augments'} | {
         key: min(part[key], most) for key, most in _FEW.items() if isinstance(part.get(key), int)
     }
 
 
-def _run(model: Any, scope: str, channels: int, height: int, width: int) -> float:
+def _run(model: Any, scope: str, shape: tuple[int, int, int], masks: bool) -> float:
     torch.manual_seed(0)
     model.init_weights()  # some parameters are left unset until then
-    images = torch.randn(BATCH, channels, height, width)
-    samples = random_samples(scope, model, BATCH, height, width)
+    detects = scope == 'mmdet'
+    images = torch.randint(256, (BATCH, *shape)) if detects else torch.randn(BATCH, *shape)
+    samples = random_samples(scope, model, BATCH, *shape[1:], masks)
+    batch = dict(inputs=images, data_samples=copy.deepcopy(samples))
+    if detects:  # some read what the runner notes, others what the preprocessor adds to the truth
+        MessageHub.get_current_instance().update_info_dict(dict(epoch=0, iter=0))
+        batch = model.data_preprocessor(batch | dict(inputs=list(images)), training=True)
     model.train().zero_grad()
-    losses = model(images, copy.deepcopy(samples), mode='loss')
-    total, _ = model.parse_losses(losses)
+    total, _ = model.parse_losses(model(**batch, mode='loss'))
     total.backward()
     _check_finite(model, total)
+    model.eval()
     with torch.no_grad():
-        predictions = model.eval()(images, samples, mode='predict')
-    _check_predictions(predictions, scope, height, width)
+        if detects:  # some take one image at a time
+            pairs = zip(images, samples)
+            batches = [dict(inputs=[image], data_samples=[sample]) for image, sample in pairs]
+            predictions = [model.test_step(batch)[0] for batch in batches]
+        else:
+            predictions = model(images, samples, mode='predict')
+    _check_predictions(predictions, scope, *shape[1:])
     return float(total)
 
 

@@ -157,7 +157,7 @@ def without_weights(cfg: Any) -> Any:
 
 def reason(error: BaseException, cfg: Any = None) -> str:
     """Say in one line why a model does not build or run, and how to mend what an install mends."""
-    text = one_line(error)
+    text = one_line(error, 300)
     for cause in causes(error):
         text_of_cause = str(cause)
         if 'mmcv._ext' in text_of_cause or re.search(
@@ -169,7 +169,7 @@ def reason(error: BaseException, cfg: Any = None) -> str:
             return f'needs {package}: pip install {_INSTALL[package]}'
     if 'mmdet' in f'{text} {cfg}' and find_spec('mmdet') is None:
         return f'needs mmdet: pip install {_INSTALL["mmdet"]}'
-    return text[:300]
+    return text
 
 
 def class_of(kind: str, scope: str) -> type | None:

@@ -10,7 +10,9 @@ from torch import nn
 BOXES = 3
 
 
-def random_samples(scope: str, model: Any, count: int, height: int, width: int) -> list:
+def random_samples(
+    scope: str, model: Any, count: int, height: int, width: int, masks: bool = True
+) -> list:
     """Make what a model of a host's learns from: labels, masks and depth, or boxes.
 
     Args:
@@ -19,11 +21,13 @@ def random_samples(scope: str, model: Any, count: int, height: int, width: int) 
         count: Samples in the batch.
         height: Of the images, in pixels.
         width: Of the images, in pixels.
+        masks: Whether a detector's objects have masks.
     """
     if scope == 'mmpretrain':
         return [_label(model) for _ in range(count)]
-    make = _boxes if scope == 'mmdet' else _mask
-    return [make(model, height, width) for _ in range(count)]
+    if scope == 'mmdet':
+        return [_boxes(model, height, width, masks) for _ in range(count)]
+    return [_mask(model, height, width) for _ in range(count)]
 
 
 def _label(model: Any) -> Any:
@@ -50,7 +54,7 @@ def _mask(model: Any, height: int, width: int) -> Any:
     return sample
 
 
-def _boxes(model: Any, height: int, width: int) -> Any:
+def _boxes(model: Any, height: int, width: int, masks: bool) -> Any:
     import numpy as np
     from mmdet.structures import DetDataSample
     from mmdet.structures.mask import BitmapMasks
@@ -59,26 +63,21 @@ def _boxes(model: Any, height: int, width: int) -> Any:
     corners = torch.rand(BOXES, 2) / 2
     boxes = torch.cat([corners, corners + 0.2 + torch.rand(BOXES, 2) * 0.3], dim=1)  # x, y, x, y
     boxes *= torch.tensor([width, height, width, height])
-    masks = np.zeros((BOXES, height, width), np.uint8)
-    for mask, (x0, y0, x1, y1) in zip(masks, boxes.int().tolist()):
-        mask[y0:y1, x0:x1] = 1
-    sample = DetDataSample(
-        metainfo=dict(
-            _shapes(height, width),
-            batch_input_shape=(height, width),
-            scale_factor=(1.0, 1.0),
-            img_id=0,
-        )
-    )
+    meta = dict(scale_factor=(1.0, 1.0), border=(0, height, 0, width), img_id=0)
+    sample = DetDataSample(metainfo=_shapes(height, width) | meta)
     sample.gt_instances = InstanceData(
-        bboxes=boxes,
-        labels=torch.randint(_detected_classes(model), (BOXES,)),
-        masks=BitmapMasks(masks, height, width),
+        bboxes=boxes, labels=torch.randint(_detected_classes(model), (BOXES,))
     )
+    if masks:
+        filled = np.zeros((BOXES, height, width), np.uint8)
+        for mask, (x0, y0, x1, y1) in zip(filled, boxes.int().tolist()):
+            mask[y0:y1, x0:x1] = 1
+        sample.gt_instances.masks = BitmapMasks(filled, height, width)
     sample.ignored_instances = InstanceData(
         bboxes=torch.zeros(0, 4), labels=torch.zeros(0, dtype=torch.long)
     )
-    sample.proposals = InstanceData(bboxes=boxes.clone(), scores=torch.rand(BOXES))
+    if not getattr(model, 'with_rpn', False):  # it makes its own
+        sample.proposals = InstanceData(bboxes=boxes.clone(), scores=torch.rand(BOXES))
     sample.gt_sem_seg = PixelData(sem_seg=torch.zeros(1, height, width, dtype=torch.long))
     return sample
 

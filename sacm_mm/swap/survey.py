@@ -92,7 +92,7 @@ def survey(
             except UserError:
                 raise
             except Exception as error:  # a network may fail in any way
-                failure = one_line(error)[:200] or type(error).__name__
+                failure = one_line(error, 200)
                 continue
             if not found.maps:
                 raise UserError(_no_maps(model, run, channels, device))

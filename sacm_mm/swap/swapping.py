@@ -94,6 +94,8 @@ def image_size(cfg: Mapping) -> tuple[int, int]:
             size = transform.get(key)
             if isinstance(size, int):
                 return size, size
+            if transform.get('keep_ratio') is False and isinstance(size, (list, tuple)):
+                return int(size[1]), int(size[0])
     return 224, 224
 
 
