@@ -7,9 +7,9 @@ from sacm_mm.core.errors import UserError, mistakes_named, one_line
 
 def test_an_error_without_words_is_named_by_its_class():
     assert one_line(AssertionError()) == 'AssertionError'
-    with pytest.raises(UserError, match=r'^it fails: AssertionError \(test_errors.py:\d+\)$'):
-        with mistakes_named('it fails'):
-            raise AssertionError
+    says = r'^it fails: AssertionError \(test_errors.py:\d+\)$'
+    with pytest.raises(UserError, match=says), mistakes_named('it fails'):
+        raise AssertionError
 
 
 def test_a_long_error_ends_in_dots():
