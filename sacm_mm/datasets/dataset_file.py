@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,22 @@ _HEAD = """\
 # What this data set is, written by 'sacm data'. Names and colours of classes may be edited here:
 # training, prediction and the next run of 'sacm data' take them from here.
 """
+
+_TASKS = ('segmentation', 'classification', 'depth')
+# what is read of the file; the rest is for people
+_FORM: dict[str, Any] = {
+    'classes': list,
+    'counts': {'train': int, 'val': int, 'test': int},
+    'pictures': {'channels': int, 'dtype': str},
+    'depth': {'metric': bool, 'step': float},
+    'source': {'kind': str},
+    'split': {'shares': list, 'seed': int},
+    'names': {'train': list, 'val': list, 'test': list},
+}
+_SAID = {
+    list: 'a list', int: 'a whole number, 0 or more', float: 'a number above 0', str: 'text',
+    bool: 'true or false',
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,9 +105,31 @@ def read_dataset_file(folder: Path) -> dict[str, Any]:
         content = load_yaml(path.read_text(encoding='utf-8'))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"cannot read '{path}' ({one_line(error)}): mend it") from error
-    if not isinstance(content, dict) or 'task' not in content:
-        raise UserError(f"'{path}' names no task: write it anew with 'sacm data'")
+    if not isinstance(content, dict) or content.get('task') not in _TASKS:
+        raise UserError(
+            f"'{path}' names no task of {', '.join(_TASKS)}: write it anew with 'sacm data'"
+        )
+    needed = {'counts', 'pictures', 'depth' if content['task'] == 'depth' else 'classes'}
+    for key in _FORM:
+        if key in needed or content.get(key) is not None:
+            _check_form(content.get(key), _FORM[key], f"{key} of '{path}'")
     return content
+
+
+def _check_form(value: Any, form: Any, what: str) -> None:
+    """Refuse a value that is not of the form: of a dict, each key; else its type and range."""
+    if isinstance(form, dict):
+        if not isinstance(value, dict):
+            raise UserError(f'{what} is {value!r}: it must have {", ".join(form)}')
+        for key, inner in form.items():
+            _check_form(value.get(key), inner, f'{key} in {what}')
+        return
+    kinds = (int, float) if form is float else form
+    fits = isinstance(value, kinds) and (form is bool or not isinstance(value, bool))
+    if fits and form in (int, float):
+        fits = 0 <= value < math.inf and (form is int or value > 0)
+    if not fits:
+        raise UserError(f'{what} is {value!r}: it must be {_SAID[form]}')
 
 
 def categories(content: dict[str, Any], path: Path) -> list[Category]:

@@ -81,7 +81,7 @@ class _FolderMixin:
                 f"'{folder}' is a data set of {content['task']}, not of {task}: take the ready "
                 'config in it'
             )
-        counts = content.get('counts') or {}
+        counts = content['counts']
         if not counts.get(split):
             there = ', '.join(part for part in counts if counts[part])
             raise UserError(f"'{folder}' has no part '{split}': it has {there}")
