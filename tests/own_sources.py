@@ -5,6 +5,7 @@ import io
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import cv2
@@ -18,6 +19,8 @@ from PIL import Image
 NAMES = ('background', 'car', 'tree')
 COLOURS = ((0, 0, 0), (200, 30, 30), (20, 160, 40))
 SIZE = (32, 40)  # height, width
+# what nobody expects of a value
+WRONG = [None, -1, 0, 1.5, 1e12, float('nan'), float('inf'), '', 'x', [], [[]], {}, True]
 
 
 def scene(number: int) -> SimpleNamespace:
@@ -244,3 +247,22 @@ def build(config, **changes):
         for part in ('train', 'val')
     )
     return cfg, model, train, val
+
+
+def places(value, path=()):
+    """Yield the path of keys to each value of a JSON content, but of the first few of a list."""
+    yield path
+    if isinstance(value, list):
+        value = dict(enumerate(value[:4]))
+    for key, inner in value.items() if isinstance(value, dict) else ():
+        yield from places(inner, (*path, key))
+
+
+def spoilt(content: Any, path: tuple, wrong: object) -> Any:
+    """Copy a JSON content with another value at a path."""
+    again = json.loads(json.dumps(content))
+    place = again
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = wrong
+    return again

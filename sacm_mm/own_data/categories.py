@@ -71,8 +71,7 @@ def decide_classes(scan: MaskScan, wishes: Wishes) -> Decided:
     for code, entry in entries.items():
         if entry is not None:
             numbers[code] = place_of(entry, classes)
-    if len(classes) > MAX_CLASSES:
-        raise UserError(f'there are {len(classes)} classes: a mask holds at most {MAX_CLASSES}')
+    refuse_many(classes)
     seen = {numbers[c] for c in codes if c in numbers}
     if len(seen) < 2 and len(classes) < 2:
         only = describe(codes[0], scan.coloured)
@@ -83,6 +82,16 @@ def decide_classes(scan: MaskScan, wishes: Wishes) -> Decided:
     if ignored:
         notes.append('ignored: ' + listed([describe(c, scan.coloured) for c in ignored]))
     return Decided(classes, {code: numbers.get(merged[code], IGNORED) for code in merged}, notes)
+
+
+def refuse_many(classes: Sequence[Category]) -> None:
+    """Refuse more classes than a mask has numbers for.
+
+    Raises:
+        UserError: There are more.
+    """
+    if len(classes) > MAX_CLASSES:
+        raise UserError(f'there are {len(classes)} classes: a mask holds at most {MAX_CLASSES}')
 
 
 def place_of(category: Category, classes: list[Category]) -> int:

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.datasets.picture_files import read_orientation, turn_upright
 
 from .raw_masks import code_of, read_raw_mask, through_palette
 from .samples import IGNORED, MAX_CLASSES
@@ -204,15 +203,17 @@ class MaskFile:
     coloured: bool
     classes: dict[int, int]
 
+    def __str__(self) -> str:
+        return f"mask '{self.path}'"
+
     def draw(self, picture: Path, size: tuple[int, int]) -> np.ndarray:
         """Read it as classes (H, W), uint8.
 
         Raises:
-            UserError: It has another size than its picture, or an unknown value.
+            UserError: It holds an unknown value.
         """
         raw = read_raw_mask(self.path)
         codes = through_palette(raw) if self.coloured else raw.codes
-        codes = fit_to_picture(codes, picture, size, f"mask '{self.path}'")
         known = np.array(sorted(self.classes), np.uint32)
         position = np.searchsorted(known, codes).clip(max=len(known) - 1)
         unknown = known[position] != codes
@@ -221,23 +222,6 @@ class MaskFile:
             raise UserError(f"mask '{self.path}' holds {describe(code, self.coloured)}: no class")
         table = np.array([self.classes[int(code)] for code in known], np.uint8)
         return table[position]
-
-
-def fit_to_picture(mask: np.ndarray, picture: Path, size: tuple[int, int], what: str) -> np.ndarray:
-    """Turn a mask like its photo where it was drawn on the photo as it is stored.
-
-    Raises:
-        UserError: It has another size than its picture.
-    """
-    if mask.shape == tuple(size):
-        return mask
-    orientation = read_orientation(picture) if mask.shape == tuple(size)[::-1] else 1
-    if orientation > 4:
-        return turn_upright(mask, orientation)
-    raise UserError(
-        f"{what} is {mask.shape[1]}x{mask.shape[0]} pixels, but its picture '{picture}' is "
-        f'{size[1]}x{size[0]}: they must agree'
-    )
 
 
 def is_ignored_value(value: int, others: Sequence[int]) -> bool:

@@ -12,7 +12,16 @@ from sacm_mm.core.errors import UserError, one_line
 
 from .pairing import existing_folder, is_inside, list_pictures
 from .samples import SPLITS, Sample, Source, count, listed, split_of
-from .shapes import DrawnMask, Shape, ShapeWishes, check_ring, finish_shapes, rectangle
+from .shapes import (
+    DrawnMask,
+    Shape,
+    ShapeWishes,
+    check_ring,
+    damage_named,
+    finish_shapes,
+    picture_size,
+    rectangle,
+)
 
 
 def read_coco(annotations: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
@@ -32,7 +41,7 @@ def read_coco(annotations: Path, photos: Path | None, wishes: ShapeWishes) -> So
                                         annotations.parent), 'photos')  # fmt: skip
     on_disk = _PictureIndex(folder)
     samples: list[Sample] = []
-    labels: dict[int, str] = {}
+    labels: dict[int | str, str] = {}
     boxes, missing = 0, []
     for file, split in files:
         content = _load(file)
@@ -55,7 +64,7 @@ def read_coco(annotations: Path, photos: Path | None, wishes: ShapeWishes) -> So
     same = len({file.name for file, _ in files}) < len(files)
     named = [f'{file.parent.name}/{file.name}' if same else file.name for file, _ in files]
     notes = [f'COCO: {listed(named)}, {count(len(samples), "photo")}']
-    source = finish_shapes(samples, [labels[key] for key in sorted(labels)], wishes, notes)
+    source = finish_shapes(samples, _ordered(labels), wishes, notes)
     if missing:
         source.warnings.append(
             f'{count(len(missing), "photo is", "photos are")} named but not there, and left out: '
@@ -158,19 +167,34 @@ def _load(path: Path) -> dict[str, Any]:
             f"'{path}' is no COCO file of instances: it needs the lists images, annotations and "
             'categories'
         )
-    for image in content['images']:
-        if not isinstance(image, Mapping) or 'id' not in image or not image.get('file_name'):
-            raise UserError(f"'{path}' has an image without id or file_name: add them")
+    for number, image in enumerate(content['images'], 1):
+        _check_entry(image, 'file_name', f"image {number} of '{path}'")
     return dict(content)
 
 
-def _categories(content: Mapping[str, Any], path: Path) -> dict[int, str]:
+def _check_entry(entry: Any, name: str, what: str) -> None:
+    """Refuse an image or a category without an id or a name."""
+    has = isinstance(entry, Mapping)
+    if (
+        not has
+        or not isinstance(entry.get('id'), (int, str))
+        or not isinstance(entry.get(name), str)
+        or not entry[name]
+    ):
+        raise UserError(f'{what} has no id or no {name}: add them')
+
+
+def _categories(content: Mapping[str, Any], path: Path) -> dict[int | str, str]:
     names = {}
-    for category in content['categories']:
-        if not isinstance(category, Mapping) or 'id' not in category or not category.get('name'):
-            raise UserError(f"'{path}' has a category without id or name: add them")
-        names[category['id']] = str(category['name'])
+    for number, category in enumerate(content['categories'], 1):
+        _check_entry(category, 'name', f"category {number} of '{path}'")
+        names[category['id']] = category['name']
     return names
+
+
+def _ordered(names: Mapping[int | str, str]) -> list[str]:
+    """List names in the order of their numbers, those of text last."""
+    return [names[key] for key in sorted(names, key=lambda key: (isinstance(key, str), key))]
 
 
 class _Shapes:
@@ -180,21 +204,22 @@ class _Shapes:
 
 
 def _shapes(
-    content: Mapping[str, Any], path: Path, names: Mapping[int, str], wishes: ShapeWishes
+    content: Mapping[str, Any], path: Path, names: Mapping[int | str, str], wishes: ShapeWishes
 ) -> _Shapes:
     found = _Shapes()
     images = {image['id'] for image in content['images']}
-    for number, entry in enumerate(content['annotations']):
-        what = f"annotation {entry.get('id', number)} of '{path}'"
-        if entry.get('image_id') not in images:
-            raise UserError(f'{what} is of image {entry.get("image_id")}, which is not listed')
-        if entry.get('category_id') not in names:
-            raise UserError(
-                f'{what} is of category {entry.get("category_id")}, which is not listed: add it '
-                'to categories'
-            )
-        label = names[entry['category_id']]
-        shape = _shape(entry, label, what, wishes.boxes)
+    for number, entry in enumerate(content['annotations'], 1):
+        named = entry.get('id', number) if isinstance(entry, Mapping) else number
+        what = f"annotation {named} of '{path}'"
+        with damage_named(what):
+            if entry.get('image_id') not in images:
+                raise UserError(f'{what} is of image {entry.get("image_id")}, which is not listed')
+            if entry.get('category_id') not in names:
+                raise UserError(
+                    f'{what} is of category {entry.get("category_id")}, which is not listed: add '
+                    'it to categories'
+                )
+            shape = _shape(entry, names[entry['category_id']], what, wishes.boxes)
         if shape is None:
             found.boxes += 1
         else:
@@ -210,9 +235,10 @@ def _shape(entry: Mapping[str, Any], label: str, what: str, boxes: bool) -> Shap
         rings = segmentation if isinstance(segmentation[0], (list, tuple)) else [segmentation]
         return Shape(label, tuple(check_ring(ring, what) for ring in rings))
     box = entry.get('bbox')
-    if boxes and isinstance(box, list) and len(box) == 4:
+    if boxes and box:
         x, y, w, h = map(float, box)
-        return Shape(label, (rectangle(x, y, x + w, y + h),))
+        degrees = float((entry.get('attributes') or {}).get('rotation') or 0)  # CVAT's
+        return Shape(label, (rectangle(x, y, x + w, y + h, degrees),))
     return None
 
 
@@ -223,9 +249,8 @@ def _sample(
     picture = on_disk.find(image['file_name'], path.parent, split)
     if picture is None:
         return None
-    size = None
-    if image.get('height') and image.get('width'):
-        size = (int(image['height']), int(image['width']))
+    with damage_named(f"image '{image['file_name']}' of '{path}'"):
+        size = picture_size(image.get('height'), image.get('width'))
     name = Path(image['file_name'].replace('\\', '/')).with_suffix('').as_posix().lstrip('/')
     name = '/'.join(part for part in name.split('/') if part not in ('..', '.'))
     mask = DrawnMask(shapes.get(image['id'], []), size, str(path))

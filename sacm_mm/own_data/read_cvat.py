@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+from PIL import ImageColor
 
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.datasets.picture_files import find_pictures
 
 from .class_names import Colour
 from .pairing import existing_folder
+from .run_lengths import mask_of_runs
 from .samples import Sample, Source, count, listed, split_of
-from .shapes import DrawnMask, Shape, ShapeWishes, check_ring, ellipse, finish_shapes, rectangle
+from .shapes import (
+    DrawnMask,
+    Shape,
+    ShapeWishes,
+    check_ring,
+    damage_named,
+    ellipse,
+    finish_shapes,
+    picture_size,
+    rectangle,
+)
 
 _NO_AREA = ('polyline', 'points', 'cuboid', 'skeleton', 'tag')
 
@@ -46,15 +59,17 @@ def read_cvat(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
         if picture is None:
             missing.append(name)
             continue
+        with damage_named(f"image '{name}' of '{path}'"):
+            size = picture_size(image.attrib['height'], image.attrib['width'])
         shapes = []
         for number, element in enumerate(image, 1):
             what = f"shape {number} of image '{name}' in '{path}'"
-            shape = _shape(element, what, wishes.boxes)
+            with damage_named(f'{what}, a {element.tag},'):
+                shape = _shape(element, what, wishes.boxes)
             if shape is not None:
                 shapes.append(shape)
             elif element.tag in (*_NO_AREA, 'box'):
                 skipped[element.tag] += 1
-        size = (_number(image, 'height', name, path), _number(image, 'width', name, path))
         stem = Path(name.replace('\\', '/')).with_suffix('').as_posix()
         split = split_of(subset) if subset else None
         full = f'{subset}/{stem}' if subset and subset != 'default' else stem
@@ -118,8 +133,9 @@ def _labels(root: ElementTree.Element) -> tuple[list[str], dict[str, Colour]]:
         name, colour = label.findtext('name'), label.findtext('color') or ''
         if name:
             names.append(name)
-            if len(colour) == 7 and colour.startswith('#'):
-                colours[name] = (int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:], 16))
+            with suppress(ValueError):  # it is for looking at
+                r, g, b = ImageColor.getrgb(colour)[:3]
+                colours[name] = (r, g, b)
     return names, colours
 
 
@@ -136,13 +152,6 @@ def _find_picture(name: str, subset: str | None, pictures: list[Path], place: Pa
     return same[0] if len(same) == 1 else None
 
 
-def _number(element: ElementTree.Element, key: str, name: str, path: Path) -> int:
-    try:
-        return int(float(element.get(key, '')))
-    except ValueError as error:
-        raise UserError(f"image '{name}' of '{path}' has no {key}: export it anew") from error
-
-
 def _shape(element: ElementTree.Element, what: str, boxes: bool) -> Shape | None:
     kind = element.tag
     if kind not in ('polygon', 'ellipse', 'mask') and not (kind == 'box' and boxes):
@@ -150,31 +159,24 @@ def _shape(element: ElementTree.Element, what: str, boxes: bool) -> Shape | None
     label = element.get('label') or ''
     if not label:
         raise UserError(f'{what} has no label: give it one')
-    try:
-        order = int(element.get('z_order') or 0)
-        if kind == 'polygon':
-            text = element.get('points', '')
-            points = [tuple(map(float, pair.split(','))) for pair in text.split(';') if pair]
-            return Shape(label, (check_ring(points, what),), order=order)
-        if kind == 'ellipse':
-            x, y, rx, ry = (float(element.attrib[key]) for key in ('cx', 'cy', 'rx', 'ry'))
-            return Shape(label, (ellipse(x, y, rx, ry),), order=order)
-        if kind == 'box':
-            corners = [float(element.attrib[key]) for key in ('xtl', 'ytl', 'xbr', 'ybr')]
-            return Shape(label, (rectangle(*corners),), order=order)
-        return Shape(label, patch=_patch(element), order=order)
-    except UserError:
-        raise
-    except (ValueError, KeyError) as error:
-        raise UserError(f'{what}, a {kind}, is damaged ({one_line(error)}): mend it') from error
+    order = int(element.get('z_order') or 0)
+    degrees = float(element.get('rotation') or 0)
+    if kind == 'polygon':
+        text = element.get('points', '')
+        points = [tuple(map(float, pair.split(','))) for pair in text.split(';') if pair]
+        return Shape(label, (check_ring(points, what),), order=order)
+    if kind == 'ellipse':
+        x, y, rx, ry = (float(element.attrib[key]) for key in ('cx', 'cy', 'rx', 'ry'))
+        return Shape(label, (ellipse(x, y, rx, ry, degrees),), order=order)
+    if kind == 'box':
+        x0, y0, x1, y1 = (float(element.attrib[key]) for key in ('xtl', 'ytl', 'xbr', 'ybr'))
+        return Shape(label, (rectangle(x0, y0, x1, y1, degrees),), order=order)
+    return Shape(label, patch=_patch(element), order=order)
 
 
 def _patch(element: ElementTree.Element) -> tuple[np.ndarray, int, int]:
-    """Decode a brush mask: run lengths of 0 and 1 by turns, row by row."""
+    """Decode a brush mask: run lengths, row by row."""
     width, height = (round(float(element.attrib[key])) for key in ('width', 'height'))
     runs = [int(run) for run in element.attrib['rle'].replace(';', ',').split(',')]
-    if sum(runs) != width * height:
-        raise ValueError(f'its runs cover {sum(runs)} of {width * height} pixels')
-    flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     left, top = (round(float(element.attrib[key])) for key in ('left', 'top'))
-    return flat.reshape(height, width), left, top
+    return mask_of_runs(runs, (height, width), order='C'), left, top

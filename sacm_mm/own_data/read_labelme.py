@@ -17,7 +17,17 @@ from sacm_mm.core.errors import UserError
 from .pairing import existing_folder, is_inside
 from .read_coco import load_json
 from .samples import Sample, Source, count, listed
-from .shapes import DrawnMask, Shape, ShapeWishes, check_ring, ellipse, finish_shapes, rectangle
+from .shapes import (
+    DrawnMask,
+    Shape,
+    ShapeWishes,
+    check_ring,
+    damage_named,
+    ellipse,
+    finish_shapes,
+    picture_size,
+    rectangle,
+)
 
 _NO_AREA = ('line', 'linestrip', 'point', 'points')
 
@@ -52,14 +62,15 @@ def read_labelme(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Sour
             continue
         shapes = []
         for number, entry in enumerate(content['shapes'], 1):
-            shape = _shape(entry, f"shape {number} of '{path}'")
+            what = f"shape {number} of '{path}'"
+            with damage_named(what):
+                shape = _shape(entry, what)
             if isinstance(shape, str):
                 skipped[shape] += 1
             else:
                 shapes.append(shape)
-        size = None
-        if content.get('imageHeight') and content.get('imageWidth'):
-            size = (int(content['imageHeight']), int(content['imageWidth']))
+        with damage_named(f"'{path}'"):
+            size = picture_size(content.get('imageHeight'), content.get('imageWidth'))
         name = path.relative_to(folder).with_suffix('').as_posix()
         samples.append(Sample(name, picture, DrawnMask(shapes, size, str(path))))
     if not samples:
@@ -98,7 +109,8 @@ def _find_picture(
 
 def _shape(entry: Any, what: str) -> Shape | str:
     """Return a shape, or the kind of one that has no area."""
-    if not isinstance(entry, Mapping) or not entry.get('label') or 'points' not in entry:
+    named = isinstance(entry, Mapping) and isinstance(entry.get('label'), (str, int))
+    if not named or entry['label'] == '' or 'points' not in entry:
         raise UserError(f'{what} has no label or no points: mend it')
     label, points = str(entry['label']), entry['points']
     kind = entry.get('shape_type') or 'polygon'

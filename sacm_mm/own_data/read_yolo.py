@@ -116,27 +116,30 @@ def _read_lines(path: Path, names: Mapping[int, str], boxes: bool) -> tuple[list
             continue
         what = f"line {number} of '{path}'"
         try:
-            label, values = int(float(words[0])), np.array(words[1:], np.float64)
+            number_of_class, *values = np.array(words, np.float64)
         except ValueError as error:
             raise UserError(f'{what} is not "class x1 y1 x2 y2 ...": mend it') from error
-        if label not in names:
-            raise UserError(f'{what} is of class {label}, but the names are 0 to {len(names) - 1}')
-        if len(values) and (values.min() < -0.01 or values.max() > 1.01):
+        label = names.get(number_of_class)  # 0.0 finds 0, as some tools write it
+        if label is None:
             raise UserError(
-                f'{what} holds {values.max():g}: positions are shares of width and height, 0 to 1'
+                f'{what} is of class {words[0]}, but the names are 0 to {len(names) - 1}'
+            )
+        outside = [value for value in values if not -0.01 <= value <= 1.01]
+        if outside:
+            raise UserError(
+                f'{what} holds {outside[0]:g}: positions are shares of width and height, 0 to 1'
             )
         if len(values) == 4:
             if boxes:
                 x, y, w, h = values
-                shapes.append(
-                    Shape(names[label], (rectangle(x - w / 2, y - h / 2, x + w / 2, y + h / 2),))
-                )
+                ring = rectangle(x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+                shapes.append(Shape(label, (ring,)))
             else:
                 without += 1
             continue
         if len(values) % 2:
             raise UserError(f'{what} has {len(values)} numbers after the class: they come in pairs')
-        shapes.append(Shape(names[label], (check_ring(values, what),)))
+        shapes.append(Shape(label, (check_ring(values, what),)))
     return shapes, without
 
 

@@ -28,7 +28,10 @@ class Mask(Protocol):
     """The truth of a picture, of whatever form: drawn when the data set is written."""
 
     def draw(self, picture: Path, size: tuple[int, int]) -> np.ndarray:
-        """Return the mask (H, W), uint8, of a picture whose upright size is ``size``, (H, W)."""
+        """Return the mask (H, W), uint8, of a picture whose upright size is ``size``, (H, W).
+
+        It may be drawn on the picture as it is stored. ``str`` names where it is from.
+        """
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from sacm_mm.core.errors import UserError
+from sacm_mm.core.errors import UserError, one_line
 
-from .categories import place_of
+from .categories import place_of, refuse_many
 from .class_names import Colour, spread_colours
-from .mask_files import fit_to_picture
+from .orientation import drawn_as
+from .run_lengths import mask_of_runs
 from .samples import IGNORED, IGNORED_NAMES, Category, Sample, Source, count, listed
 
 BACKGROUND = 'background'
@@ -40,16 +42,57 @@ class Shape:
     patch: tuple[np.ndarray, int, int] | None = None
     order: int = 0
 
+    def __post_init__(self) -> None:
+        if not all(np.isfinite(ring).all() for ring in self.rings):
+            raise ValueError('nan or infinity among its corners')
 
-def rectangle(x0: float, y0: float, x1: float, y1: float) -> np.ndarray:
-    """Return a rectangle as a ring of four corners."""
-    return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], np.float64)
+
+@contextmanager
+def damage_named(what: str) -> Iterator[None]:
+    """Name the entry of an annotation file whose values are not what they have to be.
+
+    Raises:
+        UserError: Whatever is raised; our own and the operating system's errors pass.
+    """
+    try:
+        yield
+    except (UserError, OSError):
+        raise
+    except Exception as error:  # a value of a wrong type fails in any way
+        raise UserError(f'{what} is damaged ({one_line(error, 120)}): mend it') from error
 
 
-def ellipse(x: float, y: float, rx: float, ry: float) -> np.ndarray:
-    """Return an ellipse as a ring."""
+def rectangle(x0: float, y0: float, x1: float, y1: float, degrees: float = 0) -> np.ndarray:
+    """Return a rectangle as a ring of four corners, turned clockwise around its centre."""
+    return _turned(np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], np.float64), degrees)
+
+
+def ellipse(x: float, y: float, rx: float, ry: float, degrees: float = 0) -> np.ndarray:
+    """Return an ellipse as a ring, turned clockwise around its centre."""
     angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
-    return np.stack([x + rx * np.cos(angle), y + ry * np.sin(angle)], 1)
+    return _turned(np.stack([x + rx * np.cos(angle), y + ry * np.sin(angle)], 1), degrees)
+
+
+def _turned(ring: np.ndarray, degrees: float) -> np.ndarray:
+    if not degrees:
+        return ring
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    centre = ring.mean(0)
+    return (ring - centre) @ np.array([(cos, sin), (-sin, cos)]) + centre
+
+
+def picture_size(height: Any, width: Any) -> tuple[int, int] | None:
+    """Return (H, W) that an annotation names, None where it names none.
+
+    Raises:
+        ValueError: They are no sizes.
+    """
+    if not height or not width:
+        return None
+    size = (int(float(height)), int(float(width)))
+    if min(size) < 1:
+        raise ValueError(f'its picture is {width}x{height} pixels')
+    return size
 
 
 def check_ring(points: Any, what: str) -> np.ndarray:
@@ -89,27 +132,34 @@ class DrawnMask:
     numbers: dict[str, int] = field(default_factory=dict)
     empty: int = 0
 
+    def __str__(self) -> str:
+        return f"what '{self.source}' describes"
+
     def draw(self, picture: Path, size: tuple[int, int]) -> np.ndarray:
         """Draw it as classes (H, W), uint8.
 
         Raises:
-            UserError: The picture has another size than the one for which it was drawn.
+            UserError: The picture has another size than the one for which it was drawn, or a shape
+                does not fit it.
         """
         own = self.size or size
+        drawn_as(own, picture, size, str(self))  # before memory is taken
         mask = np.full(own, self.empty, np.uint8)
-        regions = [(shape, _region(shape, own, self.source)) for shape in self.shapes]
+        what = f"a shape of '{picture}' in '{self.source}'"
+        with damage_named(what):
+            regions = [(shape, _region(shape, own)) for shape in self.shapes]
         areas = [int(np.count_nonzero(region)) for _, region in regions]
         order = sorted(range(len(regions)), key=lambda i: (regions[i][0].order, -areas[i]))
         for i in order:
             shape, region = regions[i]
             mask[region] = self.numbers[shape.label]
-        return fit_to_picture(mask, picture, size, f"what '{self.source}' describes")
+        return mask
 
 
-def _region(shape: Shape, size: tuple[int, int], source: str) -> np.ndarray:
+def _region(shape: Shape, size: tuple[int, int]) -> np.ndarray:
     """Return the pixels of a shape (H, W), bool."""
     if shape.rle is not None:
-        return _from_rle(shape.rle, size, source)
+        return _from_rle(shape.rle, size)
     if shape.patch is not None:
         canvas = np.zeros(size, bool)
         patch, left, top = shape.patch
@@ -117,26 +167,23 @@ def _region(shape: Shape, size: tuple[int, int], source: str) -> np.ndarray:
         top, left = max(top, 0), max(left, 0)
         canvas[top : top + part.shape[0], left : left + part.shape[1]] = part
         return canvas
+    most = np.array(size[::-1])
+    for ring in shape.rings:
+        far = ((ring < -most) | (ring > 2 * most)).any(1)
+        if far.any():  # they would take memory without end
+            x, y = ring[far][0]
+            raise ValueError(f'a corner at ({x:g}, {y:g}) is far outside of {most[0]}x{most[1]}')
     rings = coco_mask.frPyObjects([ring.ravel().tolist() for ring in shape.rings], *size)
     return coco_mask.decode(coco_mask.merge(rings)).astype(bool)
 
 
-def _from_rle(rle: Mapping[str, Any], size: tuple[int, int], source: str) -> np.ndarray:
-    try:
-        encoded = dict(rle)
-        if isinstance(encoded['counts'], list):
-            encoded = coco_mask.frPyObjects(encoded, *encoded['size'])
-        elif isinstance(encoded['counts'], str):
-            encoded['counts'] = encoded['counts'].encode()
-        region = coco_mask.decode(encoded).astype(bool)
-    except Exception as error:  # a C extension's
-        raise UserError(f"'{source}' holds run lengths that do not decode: {error}") from error
-    if region.shape != tuple(size):
-        raise UserError(
-            f"'{source}' holds run lengths of {region.shape[1]}x{region.shape[0]} pixels for a "
-            f'picture of {size[1]}x{size[0]}: they must agree'
+def _from_rle(rle: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
+    height, width = rle['size']
+    if (height, width) != size:
+        raise ValueError(
+            f'its run lengths are of {width}x{height}, its picture of {size[1]}x{size[0]}'
         )
-    return region
+    return mask_of_runs(rle['counts'], size)
 
 
 @dataclass
@@ -197,13 +244,20 @@ def finish_shapes(
         )
     classes = list(wishes.earlier)
     names = [n for n in order if n.lower() not in left_out | _BACKGROUND_NAMES]
-    if wishes.unlabelled == BACKGROUND or set(used) & _BACKGROUND_NAMES:
+    if wishes.unlabelled == BACKGROUND or {n.lower() for n in used} & _BACKGROUND_NAMES:
         names = [BACKGROUND, *names]
     given = {**(colours or {}), **{n: c for n, c in wishes.named if c}}
     spread = spread_colours(len(names) + 1)
     for place, name in enumerate(names):
         colour = given.get(name) or spread[place if names[0] == BACKGROUND else place + 1]
         place_of(Category(name, colour, name), classes)
+    refuse_many(classes)
+    if len(classes) < 2:
+        raise UserError(
+            f"'{classes[0].name}' is the only class: there is nothing to tell apart"
+            if classes
+            else 'no class is left: --ignore takes all of them'
+        )
     numbers = {c.code: i for i, c in enumerate(classes)}
     for label in used:
         key = BACKGROUND if label.lower() in _BACKGROUND_NAMES else label

@@ -35,6 +35,7 @@ class Facts:
         suffix: Of the file, lower case.
         pixels: Pixels of each class, of masks.
         depths: Quantiles of valid depth, and the share that is valid.
+        drawn: How truth lies on a photo that EXIF turns, see ``orientation``.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Facts:
     suffix: str
     pixels: dict[int, int] = field(default_factory=dict)
     depths: tuple[float, ...] = ()
+    drawn: str = ''
 
 
 def facts_of(name: str, path: Path, picture: np.ndarray) -> Facts:

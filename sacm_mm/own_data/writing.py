@@ -16,9 +16,10 @@ from PIL import Image
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.picture_files import read_picture
 
+from .orientation import EITHER, SHOWN, STORED, as_shown, drawn_as
 from .pairing import without_split
 from .read_depth import DepthUnit, read_depth_frame
-from .samples import Category, Sample, Source
+from .samples import Category, Sample, Source, count, listed
 from .splitting import SplitWishes
 from .statistics import Facts, class_pixels, depth_quantiles, facts_of
 
@@ -52,6 +53,7 @@ def write_files(
     source: Source, parts: dict[str, str], job: Job, folder: Path
 ) -> tuple[list[Facts], float]:
     """Write pictures and truth, each looked at once; a step of depth is in metres."""
+    _refuse_shared(source.samples)
     step = _depth_step(source, job)
     taken: dict[str, Path] = {}
     places = {}
@@ -66,27 +68,61 @@ def write_files(
         places[sample.name] = place
 
     def write(sample: Sample) -> Facts:
-        part = parts[sample.name]
         picture = read_picture(sample.picture)
         facts = facts_of(sample.name, sample.picture, picture)
-        target = folder / 'images' / part / places[sample.name]
+        target = folder / 'images' / parts[sample.name] / places[sample.name]
         _place_picture(sample.picture, target, job.link)
-        stem = _stem(places[sample.name])
-        if sample.mask is not None:
-            mask = sample.mask.draw(sample.picture, facts.size)
-            facts.pixels = class_pixels(mask)
-            _write_mask(mask, folder / 'masks' / part / f'{stem}.png', source.classes)
-        elif sample.label is not None:
+        if sample.label is not None:
             facts.pixels = {sample.label: 1}
-        elif sample.depth is not None and job.unit is not None:
-            depth = _depth_of(sample, job.unit, facts.size)
-            facts.depths = depth_quantiles(depth)
-            _write_depth(depth, step, folder / 'depth' / part / f'{stem}.png')
+        else:
+            write_truth(sample, facts)
         return facts
+
+    def write_truth(sample: Sample, facts: Facts, turned: bool = False) -> None:
+        inner = f'{parts[sample.name]}/{_stem(places[sample.name])}.png'
+        if sample.mask is not None:
+            what, truth = str(sample.mask), sample.mask.draw(sample.picture, facts.size)
+        elif sample.depth is not None and job.unit is not None:
+            what, truth = f"depth frame '{sample.depth}'", read_depth_frame(sample.depth, job.unit)
+        facts.drawn = drawn_as(truth.shape, sample.picture, facts.size, what)
+        if facts.drawn == STORED or turned:
+            truth = as_shown(truth, sample.picture)
+        if sample.mask is not None:
+            facts.pixels = class_pixels(truth)
+            _write_mask(truth, folder / 'masks' / inner, source.classes)
+        else:
+            facts.depths = depth_quantiles(truth)
+            _write_depth(truth, step, folder / 'depth' / inner)
 
     # decoders release Python's lock
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        return list(pool.map(write, source.samples)), step
+        facts = list(pool.map(write, source.samples))
+    known = {fact.drawn for fact in facts} & {SHOWN, STORED}
+    unclear = [pair for pair in zip(source.samples, facts) if pair[1].drawn == EITHER]
+    if known == {STORED}:  # so are those whose sizes do not tell
+        for pair in unclear:
+            write_truth(*pair, turned=True)
+    elif unclear and known != {SHOWN}:
+        source.warnings.append(
+            f'{count(len(unclear), "photo is", "photos are")} stored turned (EXIF), and nothing '
+            'tells whether what belongs to it was drawn on the photo as shown or as stored: taken '
+            f"as shown, look at the pictures of 'sacm data check': "
+            f'{listed([sample.picture.name for sample, _ in unclear])}'
+        )
+    return facts, step
+
+
+def _refuse_shared(samples: Sequence[Sample]) -> None:
+    """Refuse files that two samples use: a name that fits twice is wrong once."""
+    users: dict[Path, Sample] = {}
+    for sample in samples:
+        for path in (sample.picture, sample.depth, getattr(sample.mask, 'path', None)):
+            other = users.setdefault(path, sample) if path else sample
+            if other is not sample:
+                raise UserError(
+                    f"'{path}' belongs to '{other.name}' and to '{sample.name}' by its name: "
+                    'rename one or take it out'
+                )
 
 
 def _place_of_file(sample: Sample, part: str, classes: Sequence[Category]) -> str:
@@ -118,17 +154,6 @@ def _write_mask(mask: np.ndarray, path: Path, classes: Sequence[Category]) -> No
     image.putpalette(palette.tobytes())
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path)
-
-
-def _depth_of(sample: Sample, unit: DepthUnit, size: tuple[int, int]) -> np.ndarray:
-    assert sample.depth is not None
-    depth = read_depth_frame(sample.depth, unit)
-    if depth.shape != tuple(size):
-        raise UserError(
-            f"depth frame '{sample.depth}' is {depth.shape[1]}x{depth.shape[0]} pixels, but its "
-            f"picture '{sample.picture}' is {size[1]}x{size[0]}: they must agree"
-        )
-    return depth
 
 
 def _depth_step(source: Source, job: Job) -> float:
