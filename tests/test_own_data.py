@@ -217,6 +217,31 @@ def test_ready_parts_are_kept(tmp_path):
                      'val/1.jpg', 'val/4.jpg', 'val/7.jpg']  # fmt: skip
 
 
+def test_names_without_colours_say_which_colour_each_got(tmp_path):
+    paths = own_sources.folder_colours(tmp_path)
+    for path in tmp_path.glob('*.txt'):
+        path.unlink()
+    done = prepare_source('folder', paths, tmp_path / 'mine', classes='background,tree,car')
+    says = 'in the order of the colours, #000000 background, #14a028 tree, #c81e1e car'
+    assert f'classes: {says}' in done.lines
+
+
+@pytest.mark.parametrize(
+    ('text', 'says'),
+    [
+        ('names: {0: a, 1: b, 3: c}', 'numbers its classes 0, 1, 3: number them from 0 on'),
+        ('names: [a, b, a]', "class 'a' is named twice"),
+        ('{a: [0, 0, 0], b: [300, 1, 1]}', 'the colour 300, 1, 1 is none'),
+        ('names: [a, "", c]', 'class 1 of .* has no name'),
+    ],
+)
+def test_files_of_names_that_mean_nothing_are_refused(tmp_path, text, says):
+    path = tmp_path / 'names.yaml'
+    path.write_text(text)
+    with pytest.raises(UserError, match=says):
+        read_names(str(path))
+
+
 def test_orientation_of_photos_is_followed(tmp_path):
     made = scene(0)
     for i in range(4):

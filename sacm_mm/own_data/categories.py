@@ -199,7 +199,11 @@ def _by_order(
     for place, (code, name) in enumerate(numbered):
         colour = _rgb(code) if scan.coloured else scan.palette.get(code, spread[place])
         entries[code] = Category(name, colour, _code_text(code, scan.coloured))
-    return entries | {code: None for code in codes if code not in entries}, []
+    notes = []
+    if scan.coloured:
+        pairs = [f'{_code_text(code, True)} {name}' for code, name in numbered]
+        notes.append(f'classes: in the order of the colours, {listed(pairs, 8)}')
+    return entries | {code: None for code in codes if code not in entries}, notes
 
 
 def _guessed(scan: MaskScan, codes: list[int]) -> tuple[dict[int, Category | None], list[str]]:

@@ -14,6 +14,8 @@ from PIL import ImageColor
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.datasets.dataset_file import load_yaml
 
+from .samples import listed
+
 Colour = tuple[int, int, int]
 
 # files that tools put beside masks
@@ -43,10 +45,16 @@ def read_names(text: str) -> list[tuple[str, Colour | None]]:
         named = [(name.strip(), None) for name in text.split(',') if name.strip()]
     if not named:
         raise UserError(f"'{text}' names no classes: write sky,road,car or the name of a file")
+    return _checked(named, text)
+
+
+def _checked(named: list[tuple[str, Colour | None]], where: str) -> list[tuple[str, Colour | None]]:
     names = [name for name, _ in named]
+    if '' in names:
+        raise UserError(f"class {names.index('')} of '{where}' has no name: give it one")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise UserError(f"class '{twice[0]}' is named twice in '{text}': names must differ")
+        raise UserError(f"class '{twice[0]}' is named twice in '{where}': names must differ")
     return named
 
 
@@ -61,10 +69,10 @@ def read_palette_file(path: Path) -> list[tuple[str, Colour | None]]:
     try:
         text = path.read_text(encoding='utf-8-sig')
         if path.suffix.lower() in ('.json', '.yaml', '.yml'):
-            return _structured(_load(path, text))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"cannot read class names of '{path}': {one_line(error)}") from error
-    except Exception as error:  # PyYAML's
+            return _checked(_structured(_load(path, text)), str(path))
+    except UserError:
+        raise
+    except Exception as error:  # of values of wrong types, and PyYAML's
         raise UserError(f"cannot read class names of '{path}': {one_line(error)}") from error
     named = []
     for line in text.splitlines():
@@ -73,7 +81,7 @@ def read_palette_file(path: Path) -> list[tuple[str, Colour | None]]:
             continue
         if entry := _entry_of_line(line):
             named.append(entry)
-    return named
+    return _checked(named, str(path))
 
 
 def palette_beside(folder: Path) -> Path | None:
@@ -96,8 +104,14 @@ def _structured(content: object) -> list[tuple[str, Colour | None]]:
         for key in ('classes', 'names', 'labels', 'categories'):
             if key in content:
                 return _structured(content[key])
-        if all(isinstance(key, int) for key in content):  # YOLO: {0: name}
-            return [(str(content[key]), None) for key in sorted(content)]
+        if all(str(key).lstrip('-').isdecimal() for key in content):  # YOLO: {0: name}
+            numbers = {int(key): str(name) for key, name in content.items()}
+            if sorted(numbers) != list(range(len(content))):
+                raise ValueError(
+                    f'it numbers its classes {listed(sorted(numbers), 6)}: number them from 0 on '
+                    'without gaps, or list the names in the order of the values'
+                )
+            return [(numbers[number], None) for number in sorted(numbers)]
         return [(str(name), _colour(value)) for name, value in content.items()]
     if isinstance(content, list):
         return [
@@ -115,6 +129,8 @@ def _colour(value: object) -> Colour | None:
     if isinstance(value, str):
         return ImageColor.getrgb(value)[:3]
     r, g, b = (int(v) for v in value)  # type: ignore[attr-defined]
+    if not all(0 <= v <= 255 for v in (r, g, b)):
+        raise ValueError(f'the colour {r}, {g}, {b} is none: it needs three numbers, 0 to 255')
     return r, g, b
 
 
