@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
@@ -49,7 +50,8 @@ def load_model(cfg: Config, checkpoint: str, trust: bool = False) -> tuple[nn.Mo
         weights = state_dict_of(content, path)
         check_weights_of(model, weights, path, cfg)
         model.load_state_dict(weights, strict=False)
-        meta = content.get('meta', {}).get('dataset_meta')
+        meta = content.get('meta')
+        meta = meta.get('dataset_meta') if isinstance(meta, Mapping) else None
     return model.eval(), model_meta(cfg, meta)
 
 

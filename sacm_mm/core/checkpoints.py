@@ -202,7 +202,8 @@ def check_weights(model: nn.Module, found: Mapping[str, Tensor], path: str | Pat
         path: The file, for messages.
 
     Raises:
-        UserError: A tensor is missing, has another shape, or has values that are not finite.
+        UserError: A tensor is missing, has another shape or type, has values that are not finite,
+            or belongs to a layer more than the model has.
     """
     wanted = model.state_dict()
     missing = sorted(wanted.keys() - found.keys())
@@ -218,12 +219,28 @@ def check_weights(model: nn.Module, found: Mapping[str, Tensor], path: str | Pat
             f"checkpoint '{path}' is of another model than the config: {name} {what} "
             f'({len(missing) + len(other)} of {len(wanted)} tensors do not fit)'
         )
+    # what else a file holds is of no harm, such as heads of training; a cut off network is
+    numbered = {_without_numbers(name) for name in wanted}
+    for name in found.keys() - wanted.keys():
+        if _without_numbers(name) in numbered and not name.startswith('auxiliary_head.'):
+            raise UserError(
+                f"checkpoint '{path}' is of a deeper model than the config: it has {name}, too"
+            )
     for name in wanted:
+        if wanted[name].is_floating_point() != found[name].is_floating_point():
+            raise UserError(
+                f"checkpoint '{path}' holds {found[name].dtype} in {name}, where the model has "
+                f'{wanted[name].dtype}: take the weights before they were quantized'
+            )
         if found[name].is_floating_point() and not found[name].isfinite().all():
             raise UserError(
                 f"checkpoint '{path}' holds values that are not finite in {name}: the training "
                 'diverged, take an earlier checkpoint'
             )
+
+
+def _without_numbers(name: str) -> str:
+    return re.sub(r'\d+', '*', name)
 
 
 def load_safely(trust: bool = False) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 
@@ -60,12 +62,14 @@ def _read(source: Any) -> dict[str, Any] | None:
     classes, palette = values.get('classes'), values.get('palette')
     if isinstance(classes, str) and Path(classes).is_file():  # mmpretrain takes a file of names
         classes = Path(classes).read_text(encoding='utf-8').splitlines()
-    if classes is None or isinstance(classes, str) or not len(classes):
+    if isinstance(classes, str) or not isinstance(classes, Sequence) or not classes:
         return None
     classes = tuple(map(str, classes))
-    if palette is None or len(palette) != len(classes):
-        return dict(classes=classes, palette=None)
-    return dict(classes=classes, palette=[list(map(int, colour)) for colour in palette])
+    with suppress(TypeError, ValueError):
+        colours = np.asarray(palette).astype(np.int64)
+        if colours.shape == (len(classes), 3) and ((colours >= 0) & (colours <= 255)).all():
+            return dict(classes=classes, palette=colours.tolist())
+    return dict(classes=classes, palette=None)
 
 
 def _of_config(cfg: Config) -> Iterator[dict[str, Any] | None]:
