@@ -119,7 +119,16 @@ def test_disparity_stays_where_it_is_the_target(disparity):
     assert not sample['gt_depth_map'][1:].any()
 
 
-@pytest.mark.parametrize('text', ['{', '{"extrinsic": {"baseline": 0.2}}', '[]', None])
+CAMERA = '{"extrinsic": {"baseline": %s}, "intrinsic": {"fx": %s}}'
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        '{', '{"extrinsic": {"baseline": 0.2}}', '[]', None, CAMERA % (0, 2262.5),
+        CAMERA % (0.2, -2262.5), CAMERA % ('NaN', 2262.5), CAMERA % ('"0.2"', 2262.5),
+    ],
+)  # fmt: skip
 def test_a_camera_file_that_says_nothing_is_refused(disparity, tmp_path, text):
     camera = tmp_path / 'camera.json'
     camera.unlink() if text is None else camera.write_text(text)

@@ -96,7 +96,10 @@ class LoadCityscapesDepth(LoadDepthAnnotation):
 def _baseline_times_fx(path: str) -> np.float32:
     try:
         camera = json.loads(Path(path).read_text(encoding='utf-8'))
-        return np.float32(camera['extrinsic']['baseline'] * camera['intrinsic']['fx'])
+        baseline, fx = camera['extrinsic']['baseline'], camera['intrinsic']['fx']
+        if not (0 < baseline < np.inf and 0 < fx < np.inf):
+            raise ValueError(f'baseline {baseline} and fx {fx} must be positive')
+        return np.float32(baseline * fx)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"cannot read camera file '{path}' ({one_line(error, 120)}): it must hold "
