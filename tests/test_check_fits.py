@@ -9,7 +9,7 @@ import pytest
 from own_sources import SIZE, build, save
 from torch import nn
 
-from sacm_mm.apis.check_fits import check_fits
+from sacm_mm.apis.check_fits import check_fits, check_learned_classes
 from sacm_mm.core.errors import UserError
 from sacm_mm.deploy.description import channels_of
 from sacm_mm.own_data.sources import prepare_source
@@ -145,3 +145,23 @@ def test_mask_of_another_size_is_found_before_training(made, run_tool, tmp_path,
 def test_shipped_set_with_other_classes_says_so(train):
     classes = "train_dataloader.dataset.metainfo.classes=['sky','dragon']"
     assert "CamVidDataset has no class 'dragon'" in train(options=[classes]).error
+
+
+class _Named:
+    def __init__(self, *classes):
+        self.metainfo = dict(classes=classes)
+
+
+def test_parts_of_other_classes_are_refused():
+    parts = dict(train_dataloader=_Named('cat', 'dog'), val_dataloader=_Named('cat', 'eel'))
+    with pytest.raises(UserError, match="class 1 is 'dog' in train_dataloader, but 'eel' in val_"):
+        check_fits(nn.Module(), parts)
+
+
+def test_a_checkpoint_of_the_same_classes_in_another_order_is_refused():
+    learned = dict(meta=dict(dataset_meta=dict(classes=['dog', 'cat'])))
+    with pytest.raises(UserError, match="class 0 is 'dog' in checkpoint 'w.pth', but 'cat' in"):
+        check_learned_classes(learned, 'w.pth', dict(test_dataloader=_Named('cat', 'dog')))
+    for fine in (_Named('dog', 'cat'), _Named('Hund', 'Katze'), _Named()):
+        check_learned_classes(learned, 'w.pth', dict(test_dataloader=fine))
+    check_learned_classes({}, None, dict(test_dataloader=_Named('cat', 'dog')))

@@ -34,11 +34,14 @@ def check_fits(model: nn.Module, datasets: Mapping[str, Any]) -> None:
     """
     _check_patch(model)
     _check_channels(model)
+    first: tuple[str, tuple[str, ...]] | None = None
     for name, dataset in datasets.items():
         classes = _classes(dataset)
         if classes:
             _check_classes(model, classes, name)
             _check_masks_while_loading(dataset, len(classes))
+            first = first or (name, classes)
+            _check_names(first, (name, classes))
     _check_weights(model)
     if 'train_dataloader' in datasets:
         _look_at_masks(datasets['train_dataloader'])
@@ -106,6 +109,33 @@ def _check_weights(model: nn.Module) -> None:
                     f'the loss of {name} has a class_weight of {len(weight)} values for {number} '
                     'classes: give one value a class'
                 )
+
+
+def check_learned_classes(
+    checkpoint: Mapping[str, Any], path: str, datasets: Mapping[str, Any]
+) -> None:
+    """Compare the classes that a checkpoint has learned with those that it is scored on.
+
+    Other names are another wording; the same names in another order are other classes.
+
+    Raises:
+        UserError: The order differs.
+    """
+    meta = checkpoint.get('meta')
+    found = meta.get('dataset_meta') if isinstance(meta, Mapping) else None
+    learned = tuple((found.get('classes') if isinstance(found, Mapping) else None) or ())
+    for name, dataset in datasets.items():
+        if sorted(map(str, learned)) == sorted(_classes(dataset)):
+            _check_names((f"checkpoint '{path}'", learned), (name, _classes(dataset)))
+
+
+def _check_names(one: tuple[str, tuple[str, ...]], other: tuple[str, tuple[str, ...]]) -> None:
+    for number, (a, b) in enumerate(zip(one[1], other[1])):
+        if a != b:
+            raise UserError(
+                f"class {number} is '{a}' in {one[0]}, but '{b}' in {other[0]}: name the same "
+                'classes in the same order'
+            )
 
 
 def _outputs(head: nn.Module) -> int | None:

@@ -15,7 +15,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.runner import Runner, set_random_seed
 
-from sacm_mm.apis.check_fits import check_fits
+from sacm_mm.apis.check_fits import check_fits, check_learned_classes
 from sacm_mm.apis.check_keys import (
     check_loggers,
     check_numbers,
@@ -34,7 +34,7 @@ from sacm_mm.apis.checks import (
 from sacm_mm.apis.console import quiet_console, summary
 from sacm_mm.apis.find_model import check_weights_of
 from sacm_mm.apis.starting import Start
-from sacm_mm.core.checkpoints import load_safely, read_weights
+from sacm_mm.core.checkpoints import load_checkpoint, load_safely, state_dict_of
 from sacm_mm.core.configs import join_preprocessor
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import atomic_write, check_writable
@@ -170,11 +170,15 @@ def build_runner(
     drawn = random_state()  # building has drawn numbers, and the runner will seed again
     inner = getattr(model, 'module', model)  # a TTA wrapper
     check_heads(inner)
+    learned: dict[str, Any] = {}
     if cfg.get('load_from') and (cfg.get('resume') or not trains):
-        check_weights_of(inner, read_weights(cfg.load_from, trust), cfg.load_from, cfg)
+        learned = load_checkpoint(cfg.load_from, trust)
+        weights = state_dict_of(learned, cfg.load_from)
+        check_weights_of(inner, weights, cfg.load_from, cfg)
     built = {name: _build_data(cfg[name], name) for name in loaders if cfg.get(name) is not None}
     datasets = {name: loader['dataset'] for name, loader in built.items()}
     check_fits(inner, datasets)
+    check_learned_classes(learned, cfg.load_from, datasets)
     check_parts(cfg, inner if trains else None)
     check_samples(datasets)
     if ready is not None:
