@@ -160,7 +160,7 @@ def test_parts_of_other_classes_are_refused():
 
 def test_a_checkpoint_of_the_same_classes_in_another_order_is_refused():
     learned = dict(meta=dict(dataset_meta=dict(classes=['dog', 'cat'])))
-    with pytest.raises(UserError, match="class 0 is 'dog' in checkpoint 'w.pth', but 'cat' in"):
+    with pytest.raises(UserError, match=r"class 0 is 'dog' in checkpoint 'w.pth', but 'cat' in"):
         check_learned_classes(learned, 'w.pth', dict(test_dataloader=_Named('cat', 'dog')))
     for fine in (_Named('dog', 'cat'), _Named('Hund', 'Katze'), _Named()):
         check_learned_classes(learned, 'w.pth', dict(test_dataloader=fine))
