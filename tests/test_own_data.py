@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import own_sources
 import pytest
+import tifffile
 import torch
 import yaml
 from mmengine.dataset import default_collate, pseudo_collate
@@ -215,6 +216,15 @@ def test_ready_parts_are_kept(tmp_path):
                    for p in (tmp_path / 'mine/images').rglob('*.jpg'))  # fmt: skip
     assert found == ['test/2.jpg', 'test/5.jpg', 'train/0.jpg', 'train/3.jpg', 'train/6.jpg',
                      'val/1.jpg', 'val/4.jpg', 'val/7.jpg']  # fmt: skip
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
+def test_pictures_that_are_not_finite_are_not_loaded(tmp_path, value):
+    picture = np.zeros((4, 8, 8), np.float32)
+    picture[1, 2, 3] = value
+    tifffile.imwrite(tmp_path / 'a.tif', picture, photometric='minisblack')
+    with pytest.raises(UserError, match=r"picture '.*a.tif' holds nan or infinity"):
+        LoadPicture(channels=4)(dict(img_path=str(tmp_path / 'a.tif')))
 
 
 def test_names_without_colours_say_which_colour_each_got(tmp_path):

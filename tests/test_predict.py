@@ -97,6 +97,20 @@ def test_a_published_model_by_its_name():
     assert 'bicyclist' in result.names
 
 
+@pytest.mark.parametrize(
+    ('array', 'says'),
+    [
+        (np.zeros((8, 9, 3)), 'the array is float64, but the model takes 8 bits'),
+        (np.zeros((8, 9, 3), np.uint16), 'the array is uint16'),
+        (np.zeros((0, 9, 3), np.uint8), r'the array is \(0, 9, 3\): give'),
+        (np.zeros((1, 8, 9, 3), np.uint8), r'the array is \(1, 8, 9, 3\): give'),
+    ],
+)
+def test_arrays_that_mean_something_else_are_refused(array, says):
+    with pytest.raises(UserError, match=says):
+        sacm_mm.load('camvid_light', device='cpu', fast=False).predict(array)
+
+
 def test_the_best_checkpoint_is_taken(trained, work):
     shutil.copytree(trained, work)
     shutil.copy(work / 'iter_4.pth', work / 'best_mIoU_iter_2.pth')

@@ -20,6 +20,7 @@ from sacm_mm.apis.result import Result
 from sacm_mm.apis.tiles import cut
 from sacm_mm.core.errors import UserError, mistakes_named
 from sacm_mm.core.machine import choose_device
+from sacm_mm.datasets.picture_files import check_finite
 from sacm_mm.datasets.transforms import use_checked_loaders
 from sacm_mm.deploy.description import channels_of
 from sacm_mm.deploy.runtimes import is_exported
@@ -149,7 +150,9 @@ class Model:
         self._classifies = hasattr(network, 'head') and not hasattr(network, 'decode_head')
         pipeline = use_checked_loaders([dict(part) for part in _test_pipeline(cfg)])
         loaders = [part for part in pipeline if _loads_images(part)]
-        self._load = Compose(loaders[:1] or [dict(type='sacm_mm.LoadImageFromFile')])
+        loaders = loaders[:1] or [dict(type='sacm_mm.LoadImageFromFile')]
+        self._load = Compose(loaders)
+        self._takes_bytes = _kind(loaders[0]) == 'LoadImageFromFile'
         rest = [part for part in pipeline if not _kind(part).startswith('Load')]
         self._prepare = Compose(rest)
         # tiles keep the picture's own scale
@@ -179,8 +182,9 @@ class Model:
         """Predict a picture, or several.
 
         Args:
-            images: A path or an array, (H, W, 3) BGR as OpenCV reads it or (H, W); or a list of
-                them, of any sizes.
+            images: A path or an array, (H, W, 3) BGR uint8 as OpenCV reads it or (H, W); of other
+                numbers and channels where the model is trained on those; or a list of them, of any
+                sizes.
             batch: Pictures of one size that go through the network together.
             tile: Predict parts of this many pixels a side, for pictures that are too large; at the
                 scale of the picture.
@@ -254,12 +258,22 @@ class Model:
             UserError: It cannot be read, or has other channels than the network takes.
         """
         if isinstance(image, np.ndarray):
+            self._check_array(image)
             size = image.shape[:2]
             sample: dict[str, Any] = dict(img=image, img_shape=size, ori_shape=size, img_path=None)
         else:
             sample = self._load(dict(img_path=str(image), seg_fields=[]))
         sample['img'] = self._with_channels(sample['img'], image)
         return sample
+
+    def _check_array(self, image: np.ndarray) -> None:
+        if image.ndim not in (2, 3) or not image.size:
+            raise UserError(f'the array is {image.shape}: give (H, W) or (H, W, C)')
+        if self._takes_bytes and image.dtype != np.uint8:
+            raise UserError(
+                f'the array is {image.dtype}, but the model takes 8 bits: give uint8, 0 to 255'
+            )
+        check_finite(image, 'the array')
 
     def _with_channels(self, image: np.ndarray, source: Source) -> np.ndarray:
         found, wanted = (1 if image.ndim == 2 else image.shape[2]), self.channels

@@ -74,6 +74,16 @@ def read_picture(path: str | Path) -> np.ndarray:
         ) from error
 
 
+def check_finite(picture: np.ndarray, what: str) -> None:
+    """Refuse numbers that a network turns into any class, without a word.
+
+    Raises:
+        UserError: The picture holds nan or infinity.
+    """
+    if np.issubdtype(picture.dtype, np.floating) and not np.isfinite(picture).all():
+        raise UserError(f'{what} holds nan or infinity: fill these pixels or take it out')
+
+
 def to_channels(picture: np.ndarray, channels: int) -> np.ndarray:
     """Bring a picture (H, W, C) to a number of channels where nothing but alpha is lost.
 

@@ -8,7 +8,7 @@ from mmcv.transforms import BaseTransform
 from sacm_mm.core.errors import UserError
 from sacm_mm.registry import TRANSFORMS
 
-from .picture_files import read_picture, to_channels
+from .picture_files import check_finite, read_picture, to_channels
 
 
 @TRANSFORMS.register_module()
@@ -22,7 +22,8 @@ class LoadPicture(BaseTransform):
         channels: Those that the network takes; grey becomes colour, and alpha is dropped.
 
     Raises:
-        UserError: The file is missing or damaged, or has other channels; the message names it.
+        UserError: The file is missing or damaged, has other channels, or holds nan or infinity; the
+            message names it.
     """
 
     def __init__(self, channels: int = 3) -> None:
@@ -38,6 +39,7 @@ class LoadPicture(BaseTransform):
             picture = to_channels(picture, self.channels)
         except UserError as error:
             raise UserError(f"picture '{path}': {error}") from error
+        check_finite(picture, f"picture '{path}'")
         if picture.dtype != np.uint8:
             picture = picture.astype(np.float32)
         results['img'] = np.ascontiguousarray(picture)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.datasets.picture_files import check_finite
 
 from .samples import IGNORED, count
 
@@ -60,8 +61,7 @@ def facts_of(name: str, path: Path, picture: np.ndarray) -> Facts:
         UserError: It holds numbers that are not finite.
     """
     flat = picture.reshape(-1, picture.shape[2])
-    if picture.dtype == np.float32 and not np.isfinite(flat).all():
-        raise UserError(f"picture '{path}' holds nan or infinity: fill these pixels or take it out")
+    check_finite(picture, f"picture '{path}'")
     wide = flat.astype(np.float64)
     digest = hashlib.sha256(str(picture.shape).encode() + picture.tobytes()).hexdigest()
     return Facts(
