@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from conftest import TINY_CIFAR
 from mmengine.dataset import Compose
+from mmengine.registry import MODELS, init_default_scope
 
 from sacm_mm.core.checkpoints import load_checkpoint
 from sacm_mm.core.configs import load_config
@@ -76,6 +77,20 @@ def test_a_run_starts_white_and_goes_on_as_it_is(run_tool, tmp_path, cifar_root,
     assert torch.equal(weight, again)
 
 
+def test_weights_of_another_training_keep_their_stem(run_tool, tmp_path, cifar_root, monkeypatch):
+    monkeypatch.setenv('SACM_DATA', str(cifar_root))
+    options = [*TINY_CIFAR, 'optim_wrapper.optimizer.lr=0']
+    cfg = load_config('sacm_cifar10_airbench', options)
+    init_default_scope('mmpretrain')
+    weights = MODELS.build(cfg.model).state_dict()
+    torch.save(weights, tmp_path / 'w.pth')
+    train = ('train', 'sacm_cifar10_airbench', '--work-dir', tmp_path / 'work')
+    assert run_tool(*train, '--weights', tmp_path / 'w.pth', '--cfg-options', *options).code == 0
+    name = 'backbone.stem.proj.weight'
+    after = load_checkpoint(tmp_path / 'work/epoch_1.pth')['state_dict'][name]
+    assert torch.equal(after, weights[name])
+
+
 def test_a_model_without_such_a_stem_is_named(run_tool, tmp_path, cifar_root, monkeypatch):
     monkeypatch.setenv('SACM_DATA', str(cifar_root))
     done = run_tool(
@@ -87,8 +102,6 @@ def test_a_model_without_such_a_stem_is_named(run_tool, tmp_path, cifar_root, mo
 
 
 def test_six_views():
-    from mmengine.registry import init_default_scope
-
     cfg = load_config('sacm_cifar10_airbench')
     init_default_scope('mmpretrain')
     img = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)

@@ -70,6 +70,7 @@ class _Runner(Runner):
     """The host's runner, whose config in the work dir is that of the training, and is whole."""
 
     start_weights: dict[str, torch.Tensor] | None = None  # of another training
+    is_trained = False  # the model has weights of a training before its first step
 
     def __init__(self, *args: Any, start: Start | None = None, **kwargs: Any) -> None:
         self.start = start or Start()
@@ -90,9 +91,11 @@ class _Runner(Runner):
     def load_or_resume(self) -> None:
         """Load what the config names; then the weights to start from, if nothing is resumed."""
         super().load_or_resume()
+        self.is_trained = self._load_from is not None
         if self.start_weights is not None and not self._resume:
             get_model(self).load_state_dict(self.start_weights, strict=False)
             self.start_weights = None
+            self.is_trained = True
 
     def dump_config(self) -> None:
         """Write the config: a test's goes beside its log, since it may name other parts."""

@@ -37,7 +37,7 @@ class WhitenStemHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Set the projection's weight and bias."""
-        if runner.iter or runner._load_from:
+        if runner.iter or getattr(runner, 'is_trained', runner._load_from is not None):
             return
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         stem: Any = getattr(getattr(model, 'backbone', None), 'stem', None)
