@@ -223,7 +223,7 @@ def test_a_network_of_one_channel(tmp_path):
     assert network.meta['channels'] == 1 and network.meta['colours'] is None
     assert network(np.zeros((1, 30, 41, 1), np.uint8))['classes'].shape == (1, 30, 41)
     model.data_preprocessor.mean *= 300
-    with pytest.raises(UserError, match='more than 8 bits: export it without --end-to-end'):
+    with pytest.raises(UserError, match='takes pictures of 8 bits, this network takes uint16'):
         export(model, tmp_path / 'n.onnx', end_to_end=True)
 
 

@@ -100,7 +100,7 @@ def test_a_published_model_by_its_name():
 @pytest.mark.parametrize(
     ('array', 'says'),
     [
-        (np.zeros((8, 9, 3)), 'the array is float64, but the model takes 8 bits'),
+        (np.zeros((8, 9, 3)), 'the array is float64, but the network takes uint8'),
         (np.zeros((8, 9, 3), np.uint16), 'the array is uint16'),
         (np.zeros((0, 9, 3), np.uint8), r'the array is \(0, 9, 3\): give'),
         (np.zeros((1, 8, 9, 3), np.uint8), r'the array is \(1, 8, 9, 3\): give'),

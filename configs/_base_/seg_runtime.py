@@ -15,7 +15,7 @@ default_hooks = dict(
     seed_steps=dict(type='sacm_mm.SeedStepsHook'),
     finite=dict(type='sacm_mm.StopOnNonFiniteHook'),
     signals=dict(type='sacm_mm.StopOnSignalHook'),
-    visualization=dict(type='SegVisualizationHook'),
+    visualization=dict(type='sacm_mm.SegVisualizationHook'),
 )
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

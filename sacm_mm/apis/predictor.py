@@ -18,9 +18,10 @@ from sacm_mm.apis.find_model import find_model
 from sacm_mm.apis.models import build_exported, load_model
 from sacm_mm.apis.result import Result
 from sacm_mm.apis.tiles import cut
+from sacm_mm.core.configs import test_pipeline
 from sacm_mm.core.errors import UserError, mistakes_named
 from sacm_mm.core.machine import choose_device
-from sacm_mm.datasets.picture_files import check_finite
+from sacm_mm.datasets.picture_files import as_rgb, check_numbers
 from sacm_mm.datasets.transforms import use_checked_loaders
 from sacm_mm.deploy.description import channels_of
 from sacm_mm.deploy.runtimes import is_exported
@@ -152,7 +153,9 @@ class Model:
         loaders = [part for part in pipeline if _loads_images(part)]
         loaders = loaders[:1] or [dict(type='sacm_mm.LoadImageFromFile')]
         self._load = Compose(loaders)
-        self._takes_bytes = _kind(loaders[0]) == 'LoadImageFromFile'
+        # the hosts' loader gives BGR of 8 bits; ours what is in the file, in its order
+        self._as_stored = _kind(loaders[0]) == 'LoadPicture'
+        self._dtype = loaders[0].get('dtype') if self._as_stored else 'uint8'
         rest = [part for part in pipeline if not _kind(part).startswith('Load')]
         self._prepare = Compose(rest)
         # tiles keep the picture's own scale
@@ -182,8 +185,8 @@ class Model:
         """Predict a picture, or several.
 
         Args:
-            images: A path or an array, (H, W, 3) BGR uint8 as OpenCV reads it or (H, W); of other
-                numbers and channels where the model is trained on those; or a list of them, of any
+            images: A path or an array, (H, W, 3) BGR as OpenCV reads it, (H, W), or of the other
+                channels that the model is trained on, in its numbers; or a list of them, of any
                 sizes.
             batch: Pictures of one size that go through the network together.
             tile: Predict parts of this many pixels a side, for pictures that are too large; at the
@@ -258,22 +261,17 @@ class Model:
             UserError: It cannot be read, or has other channels than the network takes.
         """
         if isinstance(image, np.ndarray):
-            self._check_array(image)
+            if image.ndim not in (2, 3) or not image.size:
+                raise UserError(f'the array is {image.shape}: give (H, W) or (H, W, C)')
+            check_numbers(image, self._dtype, 'the array')
+            if self._as_stored and image.shape[2:] == (3,):
+                image = image[..., ::-1]
             size = image.shape[:2]
             sample: dict[str, Any] = dict(img=image, img_shape=size, ori_shape=size, img_path=None)
         else:
             sample = self._load(dict(img_path=str(image), seg_fields=[]))
         sample['img'] = self._with_channels(sample['img'], image)
         return sample
-
-    def _check_array(self, image: np.ndarray) -> None:
-        if image.ndim not in (2, 3) or not image.size:
-            raise UserError(f'the array is {image.shape}: give (H, W) or (H, W, C)')
-        if self._takes_bytes and image.dtype != np.uint8:
-            raise UserError(
-                f'the array is {image.dtype}, but the model takes 8 bits: give uint8, 0 to 255'
-            )
-        check_finite(image, 'the array')
 
     def _with_channels(self, image: np.ndarray, source: Source) -> np.ndarray:
         found, wanted = (1 if image.ndim == 2 else image.shape[2]), self.channels
@@ -311,7 +309,10 @@ class Model:
         return result
 
     def _empty(self, image: np.ndarray) -> Result:
-        return Result(_to_show(image), self.names, self.palette, style=self._style)
+        shown = as_rgb(image if image.ndim == 3 else image[..., None])  # or BGR, as it is
+        if self._as_stored:
+            shown = np.ascontiguousarray(shown[..., ::-1])
+        return Result(shown, self.names, self.palette, style=self._style)
 
     def predict_tiles(self, sample: dict, size: int, overlap: int | None) -> Result:
         """Predict parts of a picture that ``read`` gave; see ``predict``."""
@@ -344,14 +345,12 @@ def _parts(things: list[int], size: int) -> Iterator[list[int]]:
 
 
 def _test_pipeline(cfg: Config) -> list[Any]:
-    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
-    while 'pipeline' not in dataset and ('dataset' in dataset or 'datasets' in dataset):
-        dataset = dataset.get('dataset') or dataset['datasets'][0]
-    if not dataset.get('pipeline'):
+    pipeline = test_pipeline(cfg)
+    if not pipeline:
         raise UserError(
             f"config '{cfg.filename}' has no test data with a pipeline: name a leaf config"
         )
-    return dataset['pipeline']
+    return pipeline
 
 
 def _kind(transform: Any) -> str:
@@ -361,16 +360,3 @@ def _kind(transform: Any) -> str:
 def _loads_images(transform: Any) -> bool:
     kind = _kind(transform)
     return kind.startswith('Load') and 'Annotation' not in kind and 'Depth' not in kind
-
-
-def _to_show(image: np.ndarray) -> np.ndarray:
-    """Bring a picture of any channels and numbers to (H, W, 3), BGR uint8."""
-    if image.ndim == 2:
-        image = image[..., None]
-    if image.shape[2] != 3:
-        image = np.repeat(image[..., :1], 3, axis=2) if image.shape[2] < 3 else image[..., :3]
-    if image.dtype != np.uint8:
-        low, high = np.nanpercentile(image, (1, 99))
-        scaled = (image.astype(np.float32) - low) / max(high - low, 1e-6)
-        image = (np.clip(np.nan_to_num(scaled), 0, 1) * 255).astype(np.uint8)
-    return np.ascontiguousarray(image)

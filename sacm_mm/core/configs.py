@@ -217,6 +217,14 @@ def _plain(cfg: Config) -> Config:
     return Config(_with_names(cfg.to_dict()), filename=cfg.filename)
 
 
+def test_pipeline(cfg: Mapping) -> list[Any]:
+    """Return the transforms of a config's test data, of the first set where there are several."""
+    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    while 'pipeline' not in dataset and ('dataset' in dataset or 'datasets' in dataset):
+        dataset = dataset.get('dataset') or dataset['datasets'][0]
+    return list(dataset.get('pipeline') or ())
+
+
 def change_dicts(value: Any, change: Callable[[dict], Any]) -> Any:
     """Copy a part of a config with each of its dicts changed, the inner ones first."""
     if isinstance(value, Mapping):

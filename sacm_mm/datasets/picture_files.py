@@ -74,12 +74,14 @@ def read_picture(path: str | Path) -> np.ndarray:
         ) from error
 
 
-def check_finite(picture: np.ndarray, what: str) -> None:
+def check_numbers(picture: np.ndarray, dtype: str | None, what: str) -> None:
     """Refuse numbers that a network turns into any class, without a word.
 
     Raises:
-        UserError: The picture holds nan or infinity.
+        UserError: The picture holds others than ``dtype``, nan or infinity.
     """
+    if dtype is not None and picture.dtype != dtype:
+        raise UserError(f'{what} is {picture.dtype}, but the network takes {dtype}: convert it')
     if np.issubdtype(picture.dtype, np.floating) and not np.isfinite(picture).all():
         raise UserError(f'{what} holds nan or infinity: fill these pixels or take it out')
 

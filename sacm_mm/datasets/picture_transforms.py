@@ -8,7 +8,7 @@ from mmcv.transforms import BaseTransform
 from sacm_mm.core.errors import UserError
 from sacm_mm.registry import TRANSFORMS
 
-from .picture_files import check_finite, read_picture, to_channels
+from .picture_files import check_numbers, read_picture, to_channels
 
 
 @TRANSFORMS.register_module()
@@ -20,14 +20,17 @@ class LoadPicture(BaseTransform):
 
     Args:
         channels: Those that the network takes; grey becomes colour, and alpha is dropped.
+        dtype: Numbers of the files, such as ``'uint16'``: a network makes nothing of others, which
+            lie in another range. None takes all.
 
     Raises:
-        UserError: The file is missing or damaged, has other channels, or holds nan or infinity; the
-            message names it.
+        UserError: The file is missing or damaged, has other channels or numbers, or holds nan or
+            infinity; the message names it.
     """
 
-    def __init__(self, channels: int = 3) -> None:
+    def __init__(self, channels: int = 3, dtype: str | None = None) -> None:
         self.channels = channels
+        self.dtype = dtype
 
     def transform(self, results: dict) -> dict:
         """Add ``img`` and its shape to the sample."""
@@ -39,7 +42,7 @@ class LoadPicture(BaseTransform):
             picture = to_channels(picture, self.channels)
         except UserError as error:
             raise UserError(f"picture '{path}': {error}") from error
-        check_finite(picture, f"picture '{path}'")
+        check_numbers(picture, self.dtype, f"picture '{path}'")
         if picture.dtype != np.uint8:
             picture = picture.astype(np.float32)
         results['img'] = np.ascontiguousarray(picture)
@@ -47,7 +50,7 @@ class LoadPicture(BaseTransform):
         return results
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}(channels={self.channels})'
+        return f'{type(self).__name__}(channels={self.channels}, dtype={self.dtype})'
 
 
 @TRANSFORMS.register_module()

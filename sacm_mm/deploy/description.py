@@ -8,6 +8,8 @@ from typing import Any
 from mmengine.config import Config
 from torch import nn
 
+from sacm_mm.core.configs import test_pipeline
+from sacm_mm.core.errors import UserError
 from sacm_mm.deploy.network import Network
 from sacm_mm.models.channels import input_channels
 
@@ -27,10 +29,10 @@ def describe(
 
     Returns:
         ``task`` (segmentation, depth, joint or classification); ``classes`` and ``palette``, or
-        None; ``threshold`` of a head of one logit; ``channels`` and ``colours`` (RGB, BGR, or None
-        where there are not three) of its pictures; ``mean`` and ``std`` of a channel, of values
-        0 to 255; ``resize``, see ``resizing``; ``mode`` of the host's inference (whole or slide,
-        with or without flips); ``depth_range`` in metres.
+        None; ``threshold`` of a head of one logit; ``channels``, ``dtype`` and ``colours`` (RGB,
+        BGR, or None where there are not three) of its pictures; ``mean`` and ``std`` of a channel,
+        in the pictures' numbers; ``resize``, see ``resizing``; ``mode`` of the host's inference
+        (whole or slide, with or without flips); ``depth_range`` in metres.
     """
     network = Network(model)
     task = task_of(network)
@@ -44,7 +46,7 @@ def describe(
         'classes': list(classes) if classes else None,
         'palette': [list(map(int, c)) for c in names.get('palette') or ()] if classes else None,
         'threshold': float(head.threshold) if one_logit else None,
-        **_pictures(network),
+        **_pictures(network, _loader(cfg)),
         'resize': resizing(cfg) if cfg is not None else [],
         'mode': (getattr(model, 'test_cfg', None) or {}).get('mode', 'whole'),
         'depth_range': _depth_range(network),
@@ -72,7 +74,26 @@ def channels_of(model: nn.Module) -> int:
     return input_channels(backbone) or next(convolutions, 3)
 
 
-def _pictures(network: Network) -> dict[str, Any]:
+def refuse_other_numbers(meta: Mapping[str, Any], what: str) -> None:
+    """Refuse to hand on what takes 8 bits of a network that takes others.
+
+    Raises:
+        UserError: Its pictures have other numbers.
+    """
+    if meta['dtype'] != 'uint8':
+        raise UserError(
+            f'{what} takes pictures of 8 bits, this network takes {meta["dtype"]}: give --out with '
+            'a name that ends in .onnx, and no --end-to-end'
+        )
+
+
+def _loader(cfg: Config | None) -> Mapping[str, Any]:
+    """Return what loads pictures in a config's tests."""
+    pipeline = test_pipeline(cfg) if cfg is not None else []
+    return next((part for part in pipeline if str(part['type']).endswith('LoadPicture')), {})
+
+
+def _pictures(network: Network, loader: Mapping[str, Any]) -> dict[str, Any]:
     """Say which numbers the network takes."""
     preprocessor = network.model.data_preprocessor
     channels = channels_of(network.model)
@@ -82,10 +103,13 @@ def _pictures(network: Network) -> dict[str, Any]:
         for name in ('_channel_conversion', 'channel_conversion', 'to_rgb')
     )
     normalizes = preprocessor._enable_normalize
+    mean = _numbers(preprocessor.mean, channels) if normalizes else [0.0] * channels
+    loaded = 'RGB' if loader else _LOADED  # ours keeps the file's order
     return {
         'channels': channels,
-        'colours': (_LOADED[::-1] if swaps else _LOADED) if channels == 3 else None,
-        'mean': _numbers(preprocessor.mean, channels) if normalizes else [0.0] * channels,
+        'dtype': loader.get('dtype') or ('uint8' if max(mean) <= 255 else 'uint16'),
+        'colours': (loaded[::-1] if swaps else loaded) if channels == 3 else None,
+        'mean': mean,
         'std': _numbers(preprocessor.std, channels) if normalizes else [1.0] * channels,
     }
 
@@ -114,12 +138,8 @@ def resizing(cfg: Config) -> list[dict[str, Any]] | None:
         ``interpolation`` and ``backend``; empty where pictures keep their sizes, None where the
         pipeline changes them in another way.
     """
-    loader = cfg.get('test_dataloader') or {}
-    dataset = loader.get('dataset') or {}
-    while 'pipeline' not in dataset and 'dataset' in dataset:
-        dataset = dataset['dataset']
     steps = []
-    for transform in dataset.get('pipeline') or ():
+    for transform in test_pipeline(cfg):
         step = _step(transform)
         if step is None:
             return None

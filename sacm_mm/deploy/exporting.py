@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import atomic_write, check_writable, is_write_failure
-from sacm_mm.deploy.description import channels_of, describe
+from sacm_mm.deploy.description import channels_of, describe, refuse_other_numbers
 from sacm_mm.deploy.network import Network
 from sacm_mm.deploy.runtimes import META, SUFFIXES, load_exported, openvino_core
 from sacm_mm.kernels.folding import fold, stride_stem
@@ -54,10 +54,8 @@ def export(
     _check_out(out)
     model = model.eval()
     meta = describe(model) | (meta or {}) | dict(end_to_end=end_to_end)
-    if end_to_end and max(meta['mean']) > 255:
-        raise UserError(
-            'the pictures of this model have more than 8 bits: export it without --end-to-end'
-        )
+    if end_to_end:
+        refuse_other_numbers(meta, '--end-to-end')
     network = Network(_traceable(stride_stem(fold(model))), end_to_end).eval()
     with ExitStack() as files:
         partial = files.enter_context(atomic_write(out))

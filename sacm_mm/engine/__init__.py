@@ -2,7 +2,6 @@
 
 from .checkpoint import CheckpointHook
 from .class_figures import ClassFiguresHook
-from .class_pictures import ClsVisualizationHook
 from .early_stopping import EarlyStoppingHook
 from .exact_resume import (
     DefaultSampler,
@@ -19,6 +18,7 @@ from .picture_grid import PictureGridHook
 from .progress_bar import ProgressBarHook
 from .safe_training import StopOnNonFiniteHook, StopOnSignalHook
 from .save_predictions import SavePredictionsHook
+from .shown_pictures import ClsVisualizationHook, SegVisualizationHook
 from .val_loss import ValLossHook
 from .whiten_stem import WhitenStemHook
 
@@ -39,6 +39,7 @@ __all__ = [
     'ReplayedInfiniteSampler',
     'SavePredictionsHook',
     'SeedStepsHook',
+    'SegVisualizationHook',
     'StopOnNonFiniteHook',
     'StopOnSignalHook',
     'ValLossHook',

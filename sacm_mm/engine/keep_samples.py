@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import mmcv
 import numpy as np
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from sacm_mm.core.files import fit_classes, write_image, write_json
+from sacm_mm.engine.shown_pictures import picture_of_sample
 from sacm_mm.registry import HOOKS
 
 _WIDTH = 200  # pixels: as wide as a report shows them
@@ -51,16 +51,15 @@ class KeepSamplesHook(Hook):
         """Keep the chosen ones of a batch."""
         for place, sample in enumerate(outputs or ()):
             if self._seen in self._chosen:
-                self._keep(sample, data_batch, place)
+                self._keep(runner, sample, data_batch, place)
             self._seen += 1
 
-    def _keep(self, sample: Any, data_batch: Any, place: int) -> None:
+    def _keep(self, runner: Runner, sample: Any, data_batch: Any, place: int) -> None:
         about: dict[str, Any] = {}
         if sample.get('img_path') is not None:
-            image = mmcv.imread(sample.img_path)
             about['source'] = Path(sample.img_path).name
-        else:  # the data set holds its images; this is what the network took
-            image = data_batch['inputs'][place].permute(1, 2, 0).numpy().astype(np.uint8)
+        image = picture_of_sample(runner, sample, data_batch, place)
+        image = np.ascontiguousarray(image[..., ::-1])  # as it is written
         height, width = image.shape[:2]
         scale = min(1, _WIDTH / width)
         size = about['size'] = [round(height * scale), round(width * scale)]

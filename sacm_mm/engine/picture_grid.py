@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import mmcv
 import numpy as np
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from sacm_mm.engine.shown_pictures import picture_of_sample
 from sacm_mm.registry import HOOKS
 from sacm_mm.visualization.depth import DepthPicture, DepthStyle, save_depth_grid
 from sacm_mm.visualization.depth_visualizer import picture_of
@@ -45,7 +45,7 @@ class PictureGridHook(Hook):
         """Keep the first sample of a chosen batch."""
         if batch_idx not in self._chosen or not outputs:
             return
-        image = mmcv.imread(outputs[0].img_path, channel_order='rgb')
+        image = picture_of_sample(runner, outputs[0], data_batch, 0)
         self._rows.append(picture_of(image, outputs[0]))
 
     def after_test(self, runner: Runner) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import mmcv
 import numpy as np
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from sacm_mm.engine.shown_pictures import picture_of_sample
 from sacm_mm.evaluation.report_figures import (
     IGNORED,
     DepthRanges,
@@ -87,9 +87,7 @@ class ReportHook(Hook):
             if badness is None:
                 self._without_truth += 1
             elif self._is_extreme(badness):
-                image = (
-                    mmcv.imread(path, channel_order='rgb') if path else _input(data_batch, place)
-                )
+                image = picture_of_sample(runner, sample, data_batch, place)
                 self._keep(badness, _caption(row, self._root), self._draw(image, sample))
 
     def _count_class(self, sample: Any, row: dict[str, Any]) -> float | None:
@@ -184,12 +182,6 @@ class ReportHook(Hook):
 
 def _map(sample: Any, key: str) -> np.ndarray:
     return sample.get(key).data.squeeze(0).float().cpu().numpy()
-
-
-def _input(data_batch: Any, place: int) -> np.ndarray:
-    """Return what the network took: the data set holds its pictures itself."""
-    image = data_batch['inputs'][place].permute(1, 2, 0).cpu().numpy().astype(np.uint8)
-    return np.ascontiguousarray(image[..., ::-1])
 
 
 def _caption(row: dict[str, Any], root: str) -> str:

@@ -34,7 +34,7 @@ def template_values(content: dict[str, Any], name: str, command: str) -> dict[st
         'channels': channels, 'plain': plain, 'dtype': pictures['dtype'],
         'mean': pictures['mean'], 'std': pictures['std'],
         'loader': "dict(type='LoadImageFromFile')" if plain
-        else f"dict(type='sacm_mm.LoadPicture', channels={channels})",
+        else f"dict(type='sacm_mm.LoadPicture', channels={channels}, dtype='{pictures['dtype']}')",
         'number': content['counts'], 'size': pictures['size'],
         'test_part': 'test' if content['counts'].get('test') else 'val',
         'workers': min(4, os.cpu_count() or 1), 'gpu': _gpu_gib(),

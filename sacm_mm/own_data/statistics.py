@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.datasets.picture_files import check_finite
+from sacm_mm.datasets.picture_files import check_numbers
 
 from .samples import IGNORED, count
 
@@ -61,7 +61,7 @@ def facts_of(name: str, path: Path, picture: np.ndarray) -> Facts:
         UserError: It holds numbers that are not finite.
     """
     flat = picture.reshape(-1, picture.shape[2])
-    check_finite(picture, f"picture '{path}'")
+    check_numbers(picture, None, f"picture '{path}'")
     wide = flat.astype(np.float64)
     digest = hashlib.sha256(str(picture.shape).encode() + picture.tobytes()).hexdigest()
     return Facts(

@@ -106,7 +106,7 @@ def write_files(
         source.warnings.append(
             f'{count(len(unclear), "photo is", "photos are")} stored turned (EXIF), and nothing '
             'tells whether what belongs to it was drawn on the photo as shown or as stored: taken '
-            f"as shown, look at the pictures of 'sacm data check': "
+            f"as shown, look at the pictures of 'sacm check': "
             f'{listed([sample.picture.name for sample, _ in unclear])}'
         )
     return facts, step
