@@ -131,7 +131,10 @@ def test_pictures_of_a_classifiers_test_have_their_colours(tmp_path, run_tool):
     options = ('--cfg-options', TINY[0], 'model.head.in_channels=16', 'train_cfg.max_epochs=1')
     work, shown = tmp_path / 'work', tmp_path / 'shown'
     assert run_tool('train', done.config, '--work-dir', work, *options).code == 0
-    tested = run_tool('test', done.config, work / 'epoch_1.pth', '--show-dir', shown, *options[:-1])
+    host = 'default_hooks.visualization.type=VisualizationHook'
+    tested = run_tool(
+        'test', done.config, work / 'epoch_1.pth', '--show-dir', shown, *options[:-1], host
+    )
     assert tested.code == 0, tested.err
     parts = [path.parent.name for path in sorted((tmp_path / 'mine/images/val').rglob('*.png'))]
     order = sorted(shown.rglob('*.png'), key=lambda path: int(path.stem.rpartition('_')[2]))

@@ -18,6 +18,12 @@ from sacm_mm.core.files import check_writable
 from sacm_mm.deploy.runtimes import is_exported
 from sacm_mm.engine.fast_testing import check_dtype
 
+# the hosts' draw 8 bits of colour alone, and that of classifiers swaps red and blue
+_DRAWERS = {
+    'SegVisualizationHook': 'sacm_mm.SegVisualizationHook',
+    'VisualizationHook': 'sacm_mm.ClsVisualizationHook',
+}
+
 
 def test(
     config: str | Path | Config,
@@ -191,6 +197,7 @@ def _draw_predictions(
     hook = cfg.default_hooks.get('visualization')
     if hook is None:
         raise UserError("--show and --show-dir need a 'visualization' hook in default_hooks")
+    hook.type = _DRAWERS.get(hook.type, hook.type)
     hook.show, hook.wait_time = show, wait_time
     if cfg.get('default_scope') == 'mmpretrain':
         hook.enable, hook.out_dir, hook.interval = True, show_dir and str(show_dir), 1
