@@ -43,7 +43,7 @@ ANSWER = """async () => {
 
 def meta_of(**changes):
     plain = dict(task='segmentation', classes=['a', 'b'], palette=[[0, 0, 0], [9, 9, 9]],
-                 threshold=None, channels=3, colours='RGB', mean=[0.0] * 3, std=[1.0] * 3,
+                 threshold=None, channels=3, dtype='uint8', colours='RGB', mean=[0.0] * 3, std=[1.0] * 3,
                  resize=[])  # fmt: skip
     return plain | changes
 
@@ -62,7 +62,7 @@ def test_names_are_text_wherever_they_stand():
     ('changes', 'said'),
     [
         (dict(channels=4, mean=[0.0] * 4), 'pictures of 1 or 3 channels, this network has 4'),
-        (dict(mean=[900.0] * 3), 'pictures of 8 bits'),
+        (dict(dtype='uint16'), 'pictures of 8 bits'),
         (dict(resize=None), 'in a way that a page does not know'),
         (
             dict(resize=[dict(step='short_edge', size=9, backend='cv2', interpolation='area')]),
