@@ -43,8 +43,8 @@ ANSWER = """async () => {
 
 def meta_of(**changes):
     plain = dict(task='segmentation', classes=['a', 'b'], palette=[[0, 0, 0], [9, 9, 9]],
-                 threshold=None, channels=3, dtype='uint8', colours='RGB', mean=[0.0] * 3, std=[1.0] * 3,
-                 resize=[])  # fmt: skip
+                 threshold=None, channels=3, dtype='uint8', colours='RGB', mean=[0.0] * 3,
+                 std=[1.0] * 3, resize=[])  # fmt: skip
     return plain | changes
 
 
