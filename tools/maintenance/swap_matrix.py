@@ -55,23 +55,30 @@ class Row:
 def check_kind(kind: Kind, backbones: Sequence[str]) -> Row:
     """Check the smallest config of a kind, and the same with each backbone."""
     start = time.perf_counter()
+    sizes: list[int | tuple[int, int]] = [*SIZES]
     try:
         cfg = read_config(kind.path)
         cfg.setdefault('default_scope', kind.host)  # some are of a model alone
-        sizes: list[int | tuple[int, int]] = [*SIZES, image_size(cfg)]
+        sizes.append(image_size(cfg))
         verdict = check_config(cfg, sizes)
-        stock = RUNS if verdict.works else verdict.reason
+        stock = RUNS if verdict.works else _told(verdict.reason, kind)
     except UserError as error:
-        message = str(error).replace(f'{host_config_folder(kind.host)}/', '')
+        message = _told(str(error), kind)
         return Row(kind, message, dict.fromkeys(backbones, message), time.perf_counter() - start)
     swapped = {}
     for name in backbones:
         try:
             verdict = check_config(swap_backbone(cfg, name), sizes)
-            swapped[name] = RUNS if verdict.works else verdict.reason
+            swapped[name] = RUNS if verdict.works else _told(verdict.reason, kind)
         except UserError as error:
-            swapped[name] = f'refused: {error}'
+            swapped[name] = f'refused: {_told(str(error), kind)}'
     return Row(kind, stock, swapped, time.perf_counter() - start)
+
+
+def _told(reason: str, kind: Kind) -> str:
+    """Leave out where this machine has the host."""
+    configs = host_config_folder(kind.host)
+    return reason.replace(f'{configs}/', '').replace(f'{configs.parents[2]}/', '')
 
 
 def check_kinds(
