@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,14 @@ def test_a_result_has_what_made_it(path):
         assert figures
         for key, value in figures.items():
             assert f'{key}: {value:.4f}' in log or f'{key}: {value} ' in log, key
+
+
+def test_results_hold_no_path_of_a_machine():
+    root = Path(__file__).parents[1] / 'results'
+    texts = [p for p in root.rglob('*') if p.suffix in ('.csv', '.json', '.log', '.md', '.py')]
+    place = re.compile(r'(?<![\w.])/(home|root|work|tmp|mnt|Users)/\S*')
+    found = {p: m.group() for p in texts if (m := place.search(p.read_text(encoding='utf-8')))}
+    assert len(texts) > 100 and not found
 
 
 @pytest.mark.slow
