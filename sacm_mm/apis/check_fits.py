@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from mmseg.datasets.transforms import LoadAnnotations as MMSegLoadAnnotations
 from torch import nn
 
 from sacm_mm.apis.checks import heads_of
+from sacm_mm.core.checkpoints import dataset_meta_of
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.transforms import IGNORE_LABEL, LoadAnnotations
 from sacm_mm.models.channels import input_channels
@@ -121,11 +122,10 @@ def check_learned_classes(
     Raises:
         UserError: The order differs.
     """
-    meta = checkpoint.get('meta')
-    found = meta.get('dataset_meta') if isinstance(meta, Mapping) else None
-    learned = tuple((found.get('classes') if isinstance(found, Mapping) else None) or ())
+    found = dataset_meta_of(checkpoint).get('classes')
+    learned = tuple(map(str, found)) if isinstance(found, Sequence) else ()
     for name, dataset in datasets.items():
-        if sorted(map(str, learned)) == sorted(_classes(dataset)):
+        if sorted(learned) == sorted(_classes(dataset)):
             _check_names((f"checkpoint '{path}'", learned), (name, _classes(dataset)))
 
 

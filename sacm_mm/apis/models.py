@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
@@ -12,6 +11,7 @@ from torch import nn
 from sacm_mm import convert
 from sacm_mm.apis.find_model import check_weights_of
 from sacm_mm.core.checkpoints import (
+    dataset_meta_of,
     find_checkpoint,
     load_checkpoint,
     state_dict_of,
@@ -39,7 +39,7 @@ def load_model(cfg: Config, checkpoint: str, trust: bool = False) -> tuple[nn.Mo
     """
     init_default_scope(cfg.default_scope)
     join_preprocessor(cfg)
-    meta = None
+    meta: Any = None
     if cfg.model.backbone.type.endswith('SAConvMixer') and convert.is_published(checkpoint):
         model = _load_published(cfg, checkpoint)
     else:
@@ -50,8 +50,7 @@ def load_model(cfg: Config, checkpoint: str, trust: bool = False) -> tuple[nn.Mo
         weights = state_dict_of(content, path)
         check_weights_of(model, weights, path, cfg)
         model.load_state_dict(weights, strict=False)
-        meta = content.get('meta')
-        meta = meta.get('dataset_meta') if isinstance(meta, Mapping) else None
+        meta = dataset_meta_of(content)
     return model.eval(), model_meta(cfg, meta)
 
 

@@ -193,6 +193,13 @@ def read_weights(path: str | Path, trust: bool = False) -> dict[str, Tensor]:
     return state_dict_of(load_checkpoint(path, trust), path)
 
 
+def dataset_meta_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a checkpoint says of the data that it was trained on; may be empty."""
+    meta = checkpoint.get('meta')
+    found = meta.get('dataset_meta') if isinstance(meta, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
 def check_weights(model: nn.Module, found: Mapping[str, Tensor], path: str | Path) -> None:
     """Compare weights with the model: the host loads what fits and goes on with the rest.
 

@@ -11,7 +11,7 @@ from torch import nn
 from sacm_mm.core.configs import test_pipeline
 from sacm_mm.core.errors import UserError
 from sacm_mm.deploy.network import Network
-from sacm_mm.models.channels import input_channels
+from sacm_mm.models.channels import input_channels, swaps_colours
 
 # How the hosts load pictures where the config does not say it.
 _LOADED = 'BGR'
@@ -97,18 +97,15 @@ def _pictures(network: Network, loader: Mapping[str, Any]) -> dict[str, Any]:
     """Say which numbers the network takes."""
     preprocessor = network.model.data_preprocessor
     channels = channels_of(network.model)
-    # each of the hosts has its own name for it
-    swaps = any(
-        getattr(preprocessor, name, False)
-        for name in ('_channel_conversion', 'channel_conversion', 'to_rgb')
-    )
     normalizes = preprocessor._enable_normalize
     mean = _numbers(preprocessor.mean, channels) if normalizes else [0.0] * channels
     loaded = 'RGB' if loader else _LOADED  # ours keeps the file's order
     return {
         'channels': channels,
         'dtype': loader.get('dtype') or ('uint8' if max(mean) <= 255 else 'uint16'),
-        'colours': (loaded[::-1] if swaps else loaded) if channels == 3 else None,
+        'colours': (loaded[::-1] if swaps_colours(preprocessor) else loaded)
+        if channels == 3
+        else None,
         'mean': mean,
         'std': _numbers(preprocessor.std, channels) if normalizes else [1.0] * channels,
     }

@@ -14,6 +14,7 @@ from mmpretrain.engine.hooks import VisualizationHook as MMPretrainVisualization
 from mmseg.engine.hooks import SegVisualizationHook as MMSegVisualizationHook
 
 from sacm_mm.datasets.picture_files import as_rgb, read_picture
+from sacm_mm.models.channels import swaps_colours
 from sacm_mm.registry import HOOKS
 
 
@@ -39,9 +40,7 @@ def picture_of_input(runner: Runner, image: torch.Tensor) -> np.ndarray:
     """Turn what a network took, (C, H, W), into a picture to look at -> (H, W, 3), RGB uint8."""
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     shown = as_rgb(image.permute(1, 2, 0).cpu().numpy())
-    preprocessor = model.data_preprocessor
-    swaps = ('to_rgb', '_channel_conversion')  # of the hosts, whose loaders give BGR
-    if any(getattr(preprocessor, name, False) for name in swaps):
+    if swaps_colours(model.data_preprocessor):  # the hosts' loaders give BGR
         shown = shown[..., ::-1]
     return np.ascontiguousarray(shown)
 

@@ -174,9 +174,8 @@ def _load(path: Path) -> dict[str, Any]:
 
 def _check_entry(entry: Any, name: str, what: str) -> None:
     """Refuse an image or a category without an id or a name."""
-    has = isinstance(entry, Mapping)
     if (
-        not has
+        not isinstance(entry, Mapping)
         or not isinstance(entry.get('id'), (int, str))
         or not isinstance(entry.get(name), str)
         or not entry[name]
