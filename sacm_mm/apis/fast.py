@@ -82,7 +82,7 @@ def use_fast(cfg: Config) -> list[str]:
         if optimizer.type in _FUSED_OPTIMIZERS and 'fused' not in optimizer:
             optimizer['fused'] = True
             picked.append(f'fused {optimizer.type}')
-    if gpu:
+    if gpu and cfg.train_dataloader.get('num_workers'):  # what is in the GPU's memory stays there
         cfg.train_dataloader.setdefault('pin_memory', True)
     cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='sacm_mm.FastTrainingHook')]
     return picked

@@ -72,6 +72,6 @@ def whitening(images: Tensor, patch_size: int, channels: int) -> tuple[Tensor, T
     # the smallest directions are noise: without the sum they would be blown up
     white = vectors.T.flip(0) / (values.flip(0).clamp(min=0)[:, None] + 5e-4).sqrt()
     mixed = torch.randn(max(channels - 2 * len(white), 0), len(white), dtype=torch.float64)
-    mixtures = F.normalize(mixed, dim=1) @ white
-    weight = torch.cat([white, -white, mixtures.to(white)])[:channels]
+    mixtures = F.normalize(mixed, dim=1).to(white) @ white
+    weight = torch.cat([white, -white, mixtures])[:channels]
     return weight.float(), -(weight @ mean).float()

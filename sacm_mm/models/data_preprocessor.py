@@ -16,13 +16,17 @@ class SegDataPreProcessor(MMSegDataPreProcessor):
     Args:
         mean: Of each channel, or one for all.
         std: Of each channel, or one for all.
+        augment: Augmentation of batches in training, such as ``BatchAugment``'s config. It takes
+            pictures of one size.
         **kwargs: ``mmseg.SegDataPreProcessor``'s.
 
     Raises:
         UserError: ``mean`` and ``std`` have different lengths.
     """
 
-    def __init__(self, mean: Sequence[float], std: Sequence[float], **kwargs) -> None:
+    def __init__(
+        self, mean: Sequence[float], std: Sequence[float], augment: dict | None = None, **kwargs
+    ) -> None:
         super().__init__(**kwargs)
         if len(mean) != len(std):
             raise UserError(
@@ -32,3 +36,15 @@ class SegDataPreProcessor(MMSegDataPreProcessor):
         self._enable_normalize = True
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), False)
+        self.augment = MODELS.build(augment) if augment else None
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Normalize; in training augment first."""
+        if self.augment is None or not training:
+            return super().forward(data, training)
+        data = self.cast_data(data)
+        inputs, samples = torch.stack(list(data['inputs'])), data['data_samples']
+        if self._channel_conversion and inputs.shape[1] == 3:
+            inputs = inputs[:, [2, 1, 0]]
+        inputs = self.augment(inputs.float(), samples, self.mean)
+        return {'inputs': (inputs - self.mean) / self.std, 'data_samples': samples}

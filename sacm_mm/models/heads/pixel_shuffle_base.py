@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from mmcv.cnn import build_activation_layer, build_norm_layer
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.models.utils import resize
 from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
@@ -111,6 +112,13 @@ class PixelShuffleBase(BaseDecodeHead):
         if tuple(maps.shape[2:]) == tuple(size[:2]):
             return maps  # the host would interpolate them to the size that they have
         return super().predict_by_feat(maps, batch_img_metas)
+
+    def _at_size(self, maps: Tensor, size: Sequence[int]) -> Tensor:
+        """Crop maps to a size, and interpolate those that are not of it then."""
+        maps = self._crop(maps, size)
+        if tuple(maps.shape[2:]) == tuple(size):
+            return maps  # the host would interpolate them to the size that they have
+        return resize(maps, size, mode='bilinear', align_corners=self.align_corners)
 
     def _crop(self, maps: Tensor, size: Sequence[int]) -> Tensor:
         """Cut off what padding to the patch added: less than one patch on the right and below."""

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import torch
-from mmseg.models.utils import resize
 from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
@@ -109,10 +108,7 @@ class PixelShuffleDepthHead(PixelShuffleBase):
         left out and counted in ``images_without_depth``.
         """
         truth = torch.stack([sample.gt_depth_map.data for sample in batch_data_samples])
-        size = truth.shape[-2:]
-        maps = resize(
-            self._crop(seg_logits, size), size, mode='bilinear', align_corners=self.align_corners
-        )
+        maps = self._at_size(seg_logits, truth.shape[-2:])
         valid = (truth >= self.min_depth) & (truth <= self.max_depth)  # false for NaN
         truth = torch.where(valid, truth, 0)
         several = isinstance(self.loss_decode, nn.ModuleList)

@@ -1,6 +1,6 @@
 """The segmentation head of SA-ConvMixer."""
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from sacm_mm.models.heads.pixel_shuffle_base import PixelShuffleBase
 from sacm_mm.registry import MODELS
@@ -14,6 +14,29 @@ class PixelShuffleHead(PixelShuffleBase):
     """
 
     def loss_by_feat(self, seg_logits: Tensor, batch_data_samples: list) -> dict:
-        """Compute the losses on logits cropped to the labels (N, 1, H, W)."""
-        size = batch_data_samples[0].gt_sem_seg.shape[-2:]
-        return super().loss_by_feat(self._crop(seg_logits, size), batch_data_samples)
+        """Compute the losses on logits cropped to the labels (N, 1, H, W).
+
+        As the host's, without what it spends on maps of the labels' size: it interpolates them to
+        that size, and sorts the classes of each pixel for ``acc_seg``.
+        """
+        labels = self._stack_batch_gt(batch_data_samples)
+        logits = self._at_size(seg_logits, labels.shape[2:])
+        weight = self.sampler.sample(logits, labels) if self.sampler is not None else None
+        labels = labels.squeeze(1)
+        several = isinstance(self.loss_decode, nn.ModuleList)
+        losses: dict[str, Tensor] = {}
+        for part in self.loss_decode if several else [self.loss_decode]:
+            value = part(logits, labels, weight=weight, ignore_index=self.ignore_index)
+            losses[part.loss_name] = losses.get(part.loss_name, 0) + value
+        losses['acc_seg'] = self._accuracy(logits.detach(), labels)
+        return losses
+
+    def _accuracy(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the share of the pixels whose own class has the largest logit, %."""
+        valid = labels != self.ignore_index
+        if logits.shape[1] == 1:  # one sigmoid
+            right = (logits[:, 0].sigmoid() > self.threshold) == (labels > 0)
+        else:
+            own = logits.gather(1, labels.where(valid, 0)[:, None])[:, 0]
+            right = own >= logits.amax(1)
+        return 100.0 * (right & valid).sum() / valid.sum().clamp(min=1)

@@ -1,0 +1,25 @@
+# SA-ConvMixer 256/12/5/5 with rising dilations on NYU Depth v2 at 240x320, on one GPU.
+_base_ = [
+    './_base_/models/sa_convmixer_depth.py',
+    './_base_/datasets/nyu_in_memory.py',
+    './_base_/schedules/adamw_onecycle_40k.py',
+    './_base_/default_runtime.py',
+    './_base_/depth_runtime.py',
+]
+model = dict(
+    data_preprocessor=dict(type='sacm_mm.SegDataPreProcessor', augment={{_base_.augment}}),
+    backbone=dict(arch='d256-l12-k5-p5-dil1248', out_indices=(2, 5, 8, 11)),
+    decode_head=dict(
+        in_channels=[256] * 4,
+        in_index=[0, 1, 2, 3],
+        loss_decode=[
+            dict(type='sacm_mm.SiLogLoss', lambd=0.5),
+            dict(type='sacm_mm.DepthGradientLoss', loss_weight=0.1),
+        ],
+    ),
+)
+optim_wrapper = dict(optimizer=dict(lr=3e-3))
+max_iters = 5000  # 201 epochs
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+val_evaluator = dict(protocol='nyu_eigen')
+test_evaluator = val_evaluator
