@@ -17,5 +17,5 @@ model = dict(
     ),
 )
 optim_wrapper = dict(optimizer=dict(lr=4e-3))
-max_iters = 5000  # 436 epochs
-train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 5)
+max_iters = 3650  # 318 epochs
+train_cfg = dict(max_iters=max_iters, val_interval=1000)

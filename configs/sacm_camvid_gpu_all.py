@@ -6,4 +6,5 @@ train_dataloader = dict(
 val_dataloader = None
 val_cfg = None
 val_evaluator = None
-max_iters = 5000  # 342 epochs
+max_iters = 3350  # 229 epochs
+train_cfg = dict(max_iters=max_iters)

@@ -19,7 +19,7 @@ model = dict(
     ),
 )
 optim_wrapper = dict(optimizer=dict(lr=3e-3))
-max_iters = 5000  # 201 epochs
+max_iters = 2000  # 80 epochs
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
-val_evaluator = dict(protocol='nyu_eigen')
+val_evaluator = dict(protocol='nyu_eigen', edges=True)
 test_evaluator = val_evaluator

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from sacm_mm.models.depthwise import DepthwiseConv2d, depthwise_conv2d
+from sacm_mm.models.depthwise import DepthwiseConv2d, _of_interleaved, depthwise_conv2d
 
 
 def _tensors(n=2, c=3, h=9, w=7, k=5, dtype=torch.float64):
@@ -65,3 +65,20 @@ def test_non_contiguous_and_channels_last_inputs():
         torch.testing.assert_close(out, reference)
         out.sum().backward()
         assert layout.grad.shape == x.shape
+
+
+@pytest.mark.parametrize(('size', 'dilation'), [((12, 8), 2), ((9, 7), 2), ((16, 24), 8)])
+@pytest.mark.parametrize('last', [False, True])
+def test_interleaved_maps_give_what_a_dilation_gives(size, dilation, last):
+    """The way that a GPU takes for channels-last maps, and a CPU for others."""
+    x, weight, bias = _tensors(h=size[0], w=size[1])
+    maps = x.contiguous(memory_format=torch.channels_last) if last else x
+    ours = _of_interleaved(maps, weight, bias, dilation)
+    plain = F.conv2d(x, weight, bias, padding=2 * dilation, dilation=dilation, groups=3)
+    torch.testing.assert_close(ours, plain)
+    target = torch.randn_like(plain)
+    gradients = (
+        torch.autograd.grad((out * target).sum(), (x, weight, bias)) for out in (ours, plain)
+    )
+    for got, want in zip(*gradients):
+        torch.testing.assert_close(got, want)

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
@@ -150,3 +151,22 @@ def test_wrong_channels_and_indices_are_named():
         _head()([torch.randn(1, 6, 3, 3)])
     with pytest.raises(UserError, match='out_indices'):
         _head(in_index=[0, 1], in_channels=[8, 8])([torch.randn(1, 8, 3, 3)])
+
+
+@pytest.mark.parametrize('size', [(12, 16), (10, 13), (30, 40)])
+def test_losses_are_those_of_the_host(size):
+    weight = [0.5, 1.0, 2.0, 1.0, 3.0]
+    head = _head(
+        loss_decode=[
+            dict(type='CrossEntropyLoss', class_weight=weight),
+            dict(type='DiceLoss', loss_weight=0.5),
+        ]
+    )
+    labels = torch.randint(0, 5, (2, *size))
+    labels[:, :3] = 255
+    logits = head([torch.randn(2, 8, 3, 4)])
+    host = BaseDecodeHead.loss_by_feat(head, head._crop(logits, size), _samples(labels))
+    ours = head.loss_by_feat(logits, _samples(labels))
+    assert set(ours) == set(host)
+    for name, value in ours.items():
+        torch.testing.assert_close(value, host[name].reshape(()), rtol=1e-4, atol=1e-4)

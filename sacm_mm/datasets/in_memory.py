@@ -8,7 +8,9 @@ import torch
 from mmengine.registry import DATASETS as ALL_DATASETS
 from mmengine.structures import BaseDataElement, PixelData
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
+from sacm_mm.core.errors import UserError
 from sacm_mm.registry import DATASETS
 
 
@@ -24,10 +26,25 @@ class InMemoryDataset:
 
     Args:
         dataset: The data set, as a config.
+
+    Raises:
+        UserError: Its pipeline draws something, or it holds disparity, which ``BatchAugment`` would
+            zoom as depth; or, when a sample is taken, the loader has workers.
     """
 
     def __init__(self, dataset: dict) -> None:
         self.dataset: Any = ALL_DATASETS.build(dataset)
+        names = [type(part).__name__ for part in self.dataset.pipeline.transforms]
+        drawn = [name for name in names if 'Random' in name or 'Distortion' in name]
+        if drawn:
+            raise UserError(
+                f'the pipeline of an InMemoryDataset runs once a picture, so what {drawn[0]} draws '
+                'would stay for all epochs: take it out and leave it to sacm_mm.BatchAugment'
+            )
+        if getattr(self.dataset, 'target', None) == 'disparity':
+            raise UserError(
+                "InMemoryDataset is for depth in metres: set the data set's target to 'depth'"
+            )
         self._device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
         self._kept: dict[int, Any] = {}
 
@@ -41,6 +58,11 @@ class InMemoryDataset:
 
     def __getitem__(self, index: int) -> dict:
         """Return a sample whose tensors are shared, and whose fields can be replaced."""
+        if get_worker_info() is not None:
+            raise UserError(
+                'an InMemoryDataset is loaded by the training itself: set '
+                'train_dataloader.num_workers to 0 and leave out persistent_workers'
+            )
         index = int(index)  # a Draw
         if index not in self._kept:
             self._kept[index] = _moved(self.dataset[index], self._device)

@@ -12,9 +12,11 @@ import torch.nn.functional as F
 from mmengine.structures import PixelData
 from torch import Tensor, nn
 
+from sacm_mm.core.errors import UserError
 from sacm_mm.registry import MODELS
 
 _IGNORE = 255
+_MAPS = ('gt_sem_seg', 'gt_depth_map')
 _LUMA = (0.299, 0.587, 0.114)
 
 
@@ -41,6 +43,12 @@ class BatchAugment(nn.Module):
         grey: Probability of a picture without colours.
         noise: Greatest standard deviation of the noise of the pixels, of 255.
         mix: Probability that half of the classes of another picture of the batch are pasted in.
+
+    Raises:
+        UserError: In ``forward``, pictures are not RGB of 8 bits, or samples hold a map that is not
+            known here.
+
+    Source: of ``mix``, Olsson et al., "ClassMix", WACV 2021, there for pictures without labels.
     """
 
     def __init__(
@@ -68,6 +76,18 @@ class BatchAugment(nn.Module):
 
     def forward(self, pictures: Tensor, samples: list, fill: Tensor) -> Tensor:
         """Augment pictures; the truth of the samples is replaced. ``fill`` (C, 1, 1) is outside."""
+        if pictures.dtype != torch.uint8 or pictures.shape[1] != 3:
+            raise UserError(
+                f'BatchAugment takes RGB pictures of 8 bits, but these have {pictures.shape[1]} '
+                f'channels of {pictures.dtype}: augment them in the pipeline'
+            )
+        maps = {key for key, value in samples[0].items() if isinstance(value, PixelData)}
+        if maps - set(_MAPS):
+            raise UserError(
+                f'BatchAugment leaves {sorted(maps - set(_MAPS))[0]} of the samples as it is, '
+                'which would not fit the pictures: augment in the pipeline'
+            )
+        pictures = pictures.float()
         with torch.autocast(pictures.device.type, enabled=False):
             return self._augmented(pictures, samples, fill)
 

@@ -43,8 +43,14 @@ class SegDataPreProcessor(MMSegDataPreProcessor):
         if self.augment is None or not training:
             return super().forward(data, training)
         data = self.cast_data(data)
-        inputs, samples = torch.stack(list(data['inputs'])), data['data_samples']
+        pictures, samples = list(data['inputs']), data['data_samples']
+        if len({picture.shape for picture in pictures}) > 1:
+            raise UserError(
+                'data_preprocessor.augment takes pictures of one size: add a Resize with '
+                'keep_ratio=False to the pipeline of the training data'
+            )
+        inputs = torch.stack(pictures)
         if self._channel_conversion and inputs.shape[1] == 3:
             inputs = inputs[:, [2, 1, 0]]
-        inputs = self.augment(inputs.float(), samples, self.mean)
+        inputs = self.augment(inputs, samples, self.mean)
         return {'inputs': (inputs - self.mean) / self.std, 'data_samples': samples}

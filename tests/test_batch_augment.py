@@ -1,0 +1,209 @@
+"""Data in memory, augmented batch by batch."""
+
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+
+from sacm_mm import UserError
+from sacm_mm.apis.train import train
+from sacm_mm.core.configs import load_config
+from sacm_mm.datasets.in_memory import InMemoryDataset
+from sacm_mm.models.batch_augment import BatchAugment
+from sacm_mm.models.data_preprocessor import SegDataPreProcessor
+
+LOADED = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='PackSegInputs'),
+]
+FILL = torch.tensor([120.0, 110, 100]).view(-1, 1, 1)
+
+
+@pytest.fixture(autouse=True)
+def _scope():
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+
+
+def _samples(n, h, w, depth=True):
+    samples = []
+    for _ in range(n):
+        sample = SegDataSample()
+        sample.gt_sem_seg = PixelData(data=torch.randint(0, 11, (1, h, w), dtype=torch.uint8))
+        if depth:
+            sample.gt_depth_map = PixelData(data=torch.rand(1, h, w) * 9 + 1)
+        samples.append(sample)
+    return samples
+
+
+def _pictures(samples):
+    """Paint the labels, so that what is shown tells what it must be called."""
+    labels = torch.stack([sample.gt_sem_seg.data for sample in samples])
+    return (labels * 20 + 10).to(torch.uint8).expand(-1, 3, -1, -1).contiguous()
+
+
+def _still(**kwargs):
+    return BatchAugment(**{'crop_size': (24, 32), 'flip': 0.0, 'colour': 0.0, **kwargs})
+
+
+def test_where_nothing_is_asked_for_nothing_changes():
+    samples = _samples(3, 24, 32)
+    pictures, depths = _pictures(samples), [s.gt_depth_map.data for s in samples]
+    labels = [s.gt_sem_seg.data.long() for s in samples]
+    out = _still()(pictures, samples, FILL)
+    torch.testing.assert_close(out, pictures.float(), rtol=0, atol=1e-3)
+    for sample, label, depth in zip(samples, labels, depths):
+        assert torch.equal(sample.gt_sem_seg.data, label)
+        assert torch.equal(sample.gt_depth_map.data, depth)
+
+
+def test_mirrored_pictures_have_mirrored_truth():
+    samples = _samples(2, 24, 32)
+    pictures, depth = _pictures(samples), samples[1].gt_depth_map.data
+    out = _still(flip=1.0)(pictures, samples, FILL)
+    torch.testing.assert_close(out, pictures.float().flip(3), rtol=0, atol=1e-3)
+    assert torch.equal(samples[1].gt_depth_map.data, depth.flip(2))
+
+
+@pytest.mark.parametrize('size', [(24, 32), (16, 16), (40, 60)])
+def test_truth_follows_the_picture(size):
+    """Large areas, so that most pixels are not mixed of two by the interpolation."""
+    samples = _samples(8, 24, 32)
+    for sample in samples:
+        sample.gt_sem_seg.data = torch.randint(0, 11, (1, 3, 4)).repeat_interleave(
+            8, 1
+        ).repeat_interleave(8, 2)
+    pictures = _pictures(samples)
+    augment = _still(crop_size=size, zoom=(0.7, 2.0), stretch=1.3, degree=20.0, flip=0.5)
+    out = augment(pictures, samples, FILL)
+    labels = torch.stack([s.gt_sem_seg.data for s in samples])
+    depth = torch.stack([s.gt_depth_map.data for s in samples])
+    assert out.shape == (8, 3, *size) and labels.dtype == torch.int64
+    outside = labels == 255
+    assert torch.equal(depth == 0, outside)
+    shown = out[:, :1]
+    away = outside & ((shown - FILL[0]).abs() < 1)
+    assert away.sum() > 0.7 * outside.sum() - 50  # along the border both are mixed
+    called = (labels * 20.0 + 10 - shown).abs() < 1
+    assert called[~outside].float().mean() > 0.6
+    assert samples[0].img_shape == size
+
+
+def test_what_is_zoomed_is_nearer():
+    samples = _samples(2, 24, 32)
+    for sample in samples:
+        sample.gt_depth_map.data[:] = 6.0
+    _still(zoom=(2.0, 2.0))(_pictures(samples), samples, FILL)
+    torch.testing.assert_close(samples[0].gt_depth_map.data, torch.full((1, 24, 32), 3.0))
+
+
+def test_pasted_pixels_bring_their_labels():
+    samples = _samples(4, 24, 32)
+    pictures = _pictures(samples)
+    before = torch.stack([s.gt_sem_seg.data for s in samples]).long()
+    out = _still(mix=1.0)(pictures, samples, FILL)
+    labels = torch.stack([s.gt_sem_seg.data for s in samples])
+    torch.testing.assert_close(out[:, :1], labels * 20.0 + 10, rtol=0, atol=1e-3)
+    assert ((labels == before) | (labels == before.roll(1, 0))).all()
+    assert 0.2 < (labels != before).float().mean() < 0.7
+
+
+def test_colours_change_and_truth_does_not():
+    samples = _samples(16, 24, 32, depth=False)
+    pictures = torch.randint(0, 256, (16, 3, 24, 32), dtype=torch.uint8)
+    labels = samples[0].gt_sem_seg.data.long()
+    with torch.autocast('cpu', torch.bfloat16):  # under which training calls it
+        out = _still(colour=1.0, grey=0.5, noise=0.1)(pictures, samples, FILL)
+    assert out.dtype == torch.float32 and out.min() >= 0 and out.max() <= 255
+    assert (out - pictures).abs().mean() > 10
+    assert torch.equal(samples[0].gt_sem_seg.data, labels)
+
+
+def test_grey_is_the_luma():
+    samples = _samples(1, 24, 32)
+    pictures = torch.randint(0, 256, (1, 3, 24, 32), dtype=torch.uint8)
+    out = _still(grey=1.0)(pictures, samples, FILL)
+    luma = (pictures * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1)
+    for channel in range(3):
+        torch.testing.assert_close(out[:, channel], luma, rtol=0, atol=1e-2)
+
+
+def test_what_it_does_not_know_is_refused():
+    samples = _samples(2, 24, 32)
+    with pytest.raises(UserError, match='8 bits'):
+        _still()(_pictures(samples).float(), samples, FILL)
+    with pytest.raises(UserError, match='4 channels'):
+        _still()(torch.zeros(2, 4, 24, 32, dtype=torch.uint8), samples, FILL)
+    samples[0].gt_edge_map = PixelData(data=torch.zeros(1, 24, 32))
+    with pytest.raises(UserError, match='gt_edge_map'):
+        _still()(_pictures(samples), samples, FILL)
+
+
+def _camvid(root, pipeline=LOADED):
+    return dict(
+        type='sacm_mm.CamVidDataset',
+        data_root=f'{root}/camvid',
+        data_prefix=dict(img_path='train', seg_map_path='trainannot'),
+        pipeline=pipeline,
+    )
+
+
+def test_pictures_are_loaded_once_and_stay_as_they_are(camvid_root):
+    kept = InMemoryDataset(_camvid(camvid_root))
+    loaded = kept.dataset[1]
+    first = kept[1]
+    first['data_samples'].gt_sem_seg = PixelData(data=torch.zeros(1, 2, 2))
+    kept.dataset.pipeline = None
+    again = kept[1]
+    assert len(kept) == 4 and kept.metainfo['classes'][0] == 'sky'
+    assert torch.equal(again['inputs'], loaded['inputs'])
+    truth = again['data_samples'].gt_sem_seg.data
+    assert torch.equal(truth.long(), loaded['data_samples'].gt_sem_seg.data)
+    assert again['data_samples'].img_path == loaded['data_samples'].img_path
+
+
+def test_a_pipeline_that_draws_is_refused(camvid_root):
+    pipeline = [*LOADED[:2], dict(type='RandomFlip', prob=0.5), LOADED[2]]
+    with pytest.raises(UserError, match='RandomFlip'):
+        InMemoryDataset(_camvid(camvid_root, pipeline))
+
+
+def test_pictures_of_several_sizes_are_refused():
+    pre = SegDataPreProcessor([0.0] * 3, [1.0] * 3, augment=dict(type='sacm_mm.BatchAugment',
+                              crop_size=(8, 8)))  # fmt: skip
+    pictures = [torch.zeros(3, 8, 8, dtype=torch.uint8), torch.zeros(3, 9, 8, dtype=torch.uint8)]
+    with pytest.raises(UserError, match='one size'):
+        pre({'inputs': pictures, 'data_samples': _samples(2, 8, 8)}, True)
+
+
+def _config(root):
+    return load_config(
+        'sacm_camvid_gpu.py',
+        (
+            'model.backbone.arch=d8-l2-k5-p4-dil12', 'model.backbone.out_indices=0,1',
+            'model.decode_head.in_channels=8,8', 'model.decode_head.in_index=0,1',
+            'model.decode_head.upscale_factor=4', 'augment.crop_size=(32, 32)',
+            f'data_root={root}/camvid', 'train_dataloader.batch_size=2', 'max_iters=4',
+            'model.data_preprocessor.augment.crop_size=(32, 32)',
+            f'train_dataloader.dataset.dataset.data_root={root}/camvid',
+            'default_hooks.checkpoint.interval=2', 'default_hooks.logger.interval=1',
+        ),
+    )  # fmt: skip
+
+
+def test_a_resumed_training_gives_what_a_whole_one_gives(camvid_root, tmp_path):
+    whole = train(_config(camvid_root), work_dir=tmp_path / 'whole')
+    gone_on = train(
+        _config(camvid_root), work_dir=tmp_path / 'rest', resume=tmp_path / 'whole/iter_2.pth'
+    )
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, gone_on.model.state_dict()[name]), name
+
+
+def test_loaders_with_workers_are_refused(camvid_root, tmp_path):
+    cfg = _config(camvid_root)
+    cfg.train_dataloader.num_workers = 1
+    with pytest.raises(UserError, match='num_workers to 0'):
+        train(cfg, work_dir=tmp_path)
