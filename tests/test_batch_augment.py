@@ -72,9 +72,9 @@ def test_truth_follows_the_picture(size):
     """Large areas, so that most pixels are not mixed of two by the interpolation."""
     samples = _samples(8, 24, 32)
     for sample in samples:
-        sample.gt_sem_seg.data = torch.randint(0, 11, (1, 3, 4)).repeat_interleave(
-            8, 1
-        ).repeat_interleave(8, 2)
+        sample.gt_sem_seg.data = (
+            torch.randint(0, 11, (1, 3, 4)).repeat_interleave(8, 1).repeat_interleave(8, 2)
+        )
     pictures = _pictures(samples)
     augment = _still(crop_size=size, zoom=(0.7, 2.0), stretch=1.3, degree=20.0, flip=0.5)
     out = augment(pictures, samples, FILL)
