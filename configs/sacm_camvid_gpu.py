@@ -19,3 +19,7 @@ model = dict(
 optim_wrapper = dict(optimizer=dict(lr=4e-3))
 max_iters = 3650  # 318 epochs
 train_cfg = dict(max_iters=max_iters, val_interval=1000)
+custom_hooks = [
+    dict(type='sacm_mm.ProgressBarHook'),
+    dict(type='sacm_mm.ReweighClassesHook', class_weight={{_base_.class_weight}}, share=0.75),
+]

@@ -15,6 +15,7 @@ from sacm_mm.apis.checks import check_types
 from sacm_mm.apis.fast import use_amp, use_fast
 from sacm_mm.apis.fine_tuning import weights_to_start_from
 from sacm_mm.apis.time_budget import _scale_schedules
+from sacm_mm.apis.train import train as train_from_python
 from sacm_mm.core.configs import config_folder, find_config, load_config, read_config
 from sacm_mm.core.files import lock_folder
 
@@ -205,3 +206,15 @@ def test_the_work_dir_of_another_run(train, trained, work, data):
     assert sorted(path.name for path in work.glob('*.pth')) != ['iter_4.pth'] or (
         (work / 'iter_4.pth').read_bytes() != before
     )
+
+
+def test_what_the_host_has_defaults_for_may_be_left_out(camvid_root, tmp_path):
+    cfg = load_config(CAMVID, (*TINY_CAMVID, f'data_root={camvid_root}/camvid', 'max_iters=1'))
+    for key in (
+        'load_from', 'resume', 'log_level', 'log_processor', 'env_cfg', 'randomness', 'visualizer',
+        'default_hooks', 'custom_hooks', 'param_scheduler', 'tta_model', 'tta_pipeline',
+        'val_dataloader', 'val_cfg', 'val_evaluator', 'test_dataloader', 'test_cfg',
+        'test_evaluator',
+    ):  # fmt: skip
+        cfg.pop(key, None)
+    assert train_from_python(cfg, work_dir=tmp_path).iter == 1

@@ -181,7 +181,8 @@ def build_runner(
     built = {name: _build_data(cfg[name], name) for name in loaders if cfg.get(name) is not None}
     datasets = {name: loader['dataset'] for name, loader in built.items()}
     check_fits(inner, datasets)
-    check_learned_classes(learned, cfg.load_from, datasets)
+    if learned:
+        check_learned_classes(learned, cfg.load_from, datasets)
     check_parts(cfg, inner if trains else None)
     check_samples(datasets)
     if ready is not None:

@@ -1,13 +1,14 @@
-"""Go on with other class weights than a network was trained with."""
+"""Take back what class weights did to the logits."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmengine.hooks import Hook
+from mmengine.hooks import EMAHook, Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.registry import HOOKS
@@ -15,42 +16,61 @@ from sacm_mm.registry import HOOKS
 
 @HOOKS.register_module()
 class ReweighClassesHook(Hook):
-    """Shift the classifier's biases to what other class weights would have made of them.
+    """Lessen the class weights of a segmentation head when its training ends.
 
     Under a cross entropy with the weights w a network learns the probabilities p up to w: its
-    logits are log(w p). Rare classes with large weights are then found where they are not, which
-    the IoU counts and the loss does not. Before the first step the biases become those of the
-    weights v: + log(v / w).
+    logits are log(w p). Rare classes with large weights are then found where they are not, too,
+    which the IoU counts. After the last step the biases are lowered by ``share * log(w)``, before
+    the last validation and checkpoint.
 
-    Source: logit adjustment, Menon et al., "Long-tail learning via logit adjustment", 2021.
+    Source: logit adjustment, Menon et al., "Long-tail learning via logit adjustment", ICLR 2021.
 
     Args:
-        before: The weights that the network was trained with.
-        after: The weights that it goes on with, those of the config's loss.
+        class_weight: Those of the config's loss.
+        share: Of their logarithms, from 0 (leaves all as it is) to 1 (as if there were none).
 
     Raises:
-        UserError: The head has no such number of classes.
+        UserError: These are no weights, or the head has another number of classes.
     """
 
-    def __init__(self, before: Sequence[float], after: Sequence[float]) -> None:
-        if len(before) != len(after) or min(*before, *after) <= 0:
+    priority = 'LOW'  # after what averages the weights, before what saves them
+
+    def __init__(self, class_weight: Sequence[float], share: float = 0.75) -> None:
+        if min(class_weight, default=0) <= 0 or not 0 <= share <= 1:
             raise UserError(
-                'ReweighClassesHook: before and after are one positive weight for each class'
+                'ReweighClassesHook: class_weight is one positive number for each class, and '
+                'share is from 0 to 1'
             )
-        self.shift = torch.tensor(after).log() - torch.tensor(before).log()
+        self.shift = -share * torch.tensor(class_weight).log()
 
     def before_train(self, runner: Runner) -> None:
-        """Shift the biases, unless the run goes on."""
-        if runner.iter:
+        """Look whether the weights fit, before time is spent."""
+        _classifier(runner.model, len(self.shift))
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
+    ) -> None:
+        """Lower the biases after the last step."""
+        if not self.is_last_train_iter(runner):
             return
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        head: Any = getattr(model, 'decode_head', None)
-        classifier = getattr(head, 'conv_seg', None)
-        if classifier is None or head.num_classes != len(self.shift):
-            raise UserError(
-                f'ReweighClassesHook has weights for {len(self.shift)} classes, but the '
-                f'decode_head has {getattr(head, "num_classes", "none")}'
-            )
-        bias = classifier.bias.data  # a pixel shuffle has several outputs for each class
-        bias += self.shift.repeat_interleave(len(bias) // len(self.shift)).to(bias)
-        print_log('The biases start as those of the new class weights', logger='current')
+        averaged = [hook.ema_model.module for hook in runner.hooks if isinstance(hook, EMAHook)]
+        for model in (runner.model, *averaged):
+            lower_biases(_classifier(model, len(self.shift)), self.shift)
+        print_log('The biases are those of the lessened class weights', logger='current')
+
+
+def lower_biases(classifier: nn.Conv2d, shift: Tensor) -> None:
+    """Add ``shift`` (num_classes,) to the biases; a pixel shuffle has several for each class."""
+    bias = classifier.bias.data
+    bias += shift.repeat_interleave(len(bias) // len(shift)).to(bias)
+
+
+def _classifier(model: nn.Module, classes: int) -> nn.Conv2d:
+    head: Any = getattr(model.module if is_model_wrapper(model) else model, 'decode_head', None)
+    classifier = getattr(head, 'conv_seg', None)
+    if getattr(classifier, 'bias', None) is None or head.out_channels != classes:
+        raise UserError(
+            f'ReweighClassesHook has weights for {classes} classes, but the decode_head predicts '
+            f'{getattr(head, "out_channels", "none")}'
+        )
+    return classifier
