@@ -217,4 +217,5 @@ def test_what_the_host_has_defaults_for_may_be_left_out(camvid_root, tmp_path):
         'test_evaluator',
     ):  # fmt: skip
         cfg.pop(key, None)
-    assert train_from_python(cfg, work_dir=tmp_path).iter == 1
+    runner = train_from_python(cfg, work_dir=tmp_path)
+    assert runner.iter == runner.max_iters
