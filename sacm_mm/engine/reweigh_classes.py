@@ -8,7 +8,7 @@ from mmengine.hooks import EMAHook, Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from torch import Tensor, nn
+from torch import Tensor
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.registry import HOOKS
@@ -59,13 +59,13 @@ class ReweighClassesHook(Hook):
         print_log('The biases are those of the lessened class weights', logger='current')
 
 
-def lower_biases(classifier: nn.Conv2d, shift: Tensor) -> None:
+def lower_biases(classifier: Any, shift: Tensor) -> None:
     """Add ``shift`` (num_classes,) to the biases; a pixel shuffle has several for each class."""
     bias = classifier.bias.data
     bias += shift.repeat_interleave(len(bias) // len(shift)).to(bias)
 
 
-def _classifier(model: nn.Module, classes: int) -> nn.Conv2d:
+def _classifier(model: Any, classes: int) -> Any:
     head: Any = getattr(model.module if is_model_wrapper(model) else model, 'decode_head', None)
     classifier = getattr(head, 'conv_seg', None)
     if getattr(classifier, 'bias', None) is None or head.out_channels != classes:
