@@ -82,6 +82,16 @@ def test_photos_upside_down_are_doubted_where_nothing_tells(tmp_path):
     assert '4 photos are stored turned (EXIF)' in ' '.join(done.warnings)
 
 
+def test_shapes_without_a_size_do_not_tell_how_sideways_photos_were_drawn(tmp_path):
+    paths = own_sources.yolo(tmp_path, 4)
+    for path in sorted(tmp_path.rglob('*.jpg')):
+        _photo(path, np.rot90(np.asarray(Image.open(path))), 6)
+    done = prepare_source('yolo', paths, tmp_path / 'mine')
+    assert '4 photos are stored turned (EXIF)' in ' '.join(done.warnings)
+    masks = [np.asarray(Image.open(path)) for path in (tmp_path / 'mine/masks').rglob('*.png')]
+    assert {mask.shape for mask in masks} == {SIZE}
+
+
 def _draw(source):
     for sample in source.samples:
         mask = sample.mask.draw(sample.picture, SIZE)

@@ -202,6 +202,7 @@ class MaskFile:
     path: Path
     coloured: bool
     classes: dict[int, int]
+    tells_size = True
 
     def __str__(self) -> str:
         return f"mask '{self.path}'"

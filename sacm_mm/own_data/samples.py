@@ -27,6 +27,10 @@ IGNORED_NAMES = frozenset(
 class Mask(Protocol):
     """The truth of a picture, of whatever form: drawn when the data set is written."""
 
+    @property
+    def tells_size(self) -> bool:
+        """Whether its size is that of what it was drawn on; else it takes the picture's."""
+
     def draw(self, picture: Path, size: tuple[int, int]) -> np.ndarray:
         """Return the mask (H, W), uint8, of a picture whose upright size is ``size``, (H, W).
 

@@ -135,6 +135,11 @@ class DrawnMask:
     def __str__(self) -> str:
         return f"what '{self.source}' describes"
 
+    @property
+    def tells_size(self) -> bool:
+        """Whether its size is that of what it was drawn on."""
+        return self.size is not None
+
     def draw(self, picture: Path, size: tuple[int, int]) -> np.ndarray:
         """Draw it as classes (H, W), uint8.
 

@@ -85,6 +85,10 @@ def write_files(
         elif sample.depth is not None and job.unit is not None:
             what, truth = f"depth frame '{sample.depth}'", read_depth_frame(sample.depth, job.unit)
         facts.drawn = drawn_as(truth.shape, sample.picture, facts.size, what)
+        if facts.drawn == SHOWN and sample.mask is not None and not sample.mask.tells_size:
+            facts.drawn = EITHER  # shapes without a size are drawn at that of the photo
+            if turned:
+                truth = sample.mask.draw(sample.picture, facts.size[::-1])
         if facts.drawn == STORED or turned:
             truth = as_shown(truth, sample.picture)
         if sample.mask is not None:
