@@ -171,6 +171,12 @@ def test_a_pipeline_that_draws_is_refused(camvid_root):
         InMemoryDataset(_camvid(camvid_root, pipeline))
 
 
+def test_what_draws_is_found_whatever_its_name(camvid_root):
+    pipeline = [*LOADED[:2], dict(type='BioMedicalGaussianNoise', prob=0.0), LOADED[2]]
+    with pytest.raises(UserError, match='BioMedicalGaussianNoise'):
+        InMemoryDataset(_camvid(camvid_root, pipeline))
+
+
 def test_loaders_with_workers_are_refused(camvid_root):
     kept = InMemoryDataset(_camvid(camvid_root))
     with pytest.raises(UserError, match='num_workers to 0'):

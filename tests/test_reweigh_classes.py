@@ -77,3 +77,8 @@ def test_weights_that_do_not_fit_are_refused():
     runner.model.decode_head = PixelShuffleHead(in_channels=8, upscale_factor=2, num_classes=11)
     with pytest.raises(UserError, match=r'weights for 2 classes.*predicts 11'):
         ReweighClassesHook([1.0, 2.0]).before_train(runner)
+    runner.model.decode_head = PixelShuffleHead(
+        in_channels=8, upscale_factor=2, num_classes=2, act_norm=True
+    )
+    with pytest.raises(UserError, match='act_norm=False'):
+        ReweighClassesHook([1.0, 2.0]).before_train(runner)

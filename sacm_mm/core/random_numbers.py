@@ -19,3 +19,10 @@ def set_random_state(state: tuple[Any, ...]) -> None:
     random.setstate(state[0])
     np.random.set_state(state[1])
     torch.set_rng_state(state[2])
+
+
+def has_drawn(before: tuple[Any, ...]) -> bool:
+    """Tell whether a number was drawn since ``random_state`` returned ``before``."""
+    now = random_state()
+    numpy_same = all(np.array_equal(a, b) for a, b in zip(before[1], now[1]))
+    return not (before[0] == now[0] and numpy_same and torch.equal(before[2], now[2]))

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import get_worker_info
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.core.random_numbers import has_drawn, random_state
 from sacm_mm.registry import DATASETS
 
 
@@ -34,11 +35,10 @@ class InMemoryDataset:
 
     def __init__(self, dataset: dict) -> None:
         self.dataset: Any = ALL_DATASETS.build(dataset)
-        names = [type(part).__name__ for part in self.dataset.pipeline.transforms]
-        drawn = [name for name in names if 'Random' in name or 'Distortion' in name]
-        if drawn:
+        drawing = _first_that_draws(self.dataset)
+        if drawing:
             raise UserError(
-                f'the pipeline of an InMemoryDataset runs once a picture, so what {drawn[0]} draws '
+                f'the pipeline of an InMemoryDataset runs once a picture, so what {drawing} draws '
                 'would stay for all epochs: take it out and leave it to sacm_mm.BatchAugment'
             )
         if getattr(self.dataset, 'target', None) == 'disparity':
@@ -71,6 +71,17 @@ class InMemoryDataset:
         for name, value in fields.items():
             setattr(sample, name, PixelData(data=value) if isinstance(value, Tensor) else value)
         return {'inputs': inputs, 'data_samples': sample}
+
+
+def _first_that_draws(dataset: Any) -> str | None:
+    """Name the first transform that draws random numbers, found by running it on a sample."""
+    sample = dataset.get_data_info(0)
+    for transform in dataset.pipeline.transforms:
+        before = random_state()
+        sample = transform(sample)
+        if has_drawn(before):
+            return type(transform).__name__
+    return None
 
 
 def _moved(packed: dict, device: torch.device) -> tuple[Tensor, type[BaseDataElement], dict, dict]:

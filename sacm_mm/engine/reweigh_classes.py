@@ -68,6 +68,11 @@ def lower_biases(classifier: Any, shift: Tensor) -> None:
 def _classifier(model: Any, classes: int) -> Any:
     head: Any = getattr(model.module if is_model_wrapper(model) else model, 'decode_head', None)
     classifier = getattr(head, 'conv_seg', None)
+    if len(getattr(head, 'act_norm', ())):
+        raise UserError(
+            'ReweighClassesHook lowers the biases of the classifier, but this decode_head has a '
+            'norm after it: set act_norm=False or take the hook out'
+        )
     if getattr(classifier, 'bias', None) is None or head.out_channels != classes:
         raise UserError(
             f'ReweighClassesHook has weights for {classes} classes, but the decode_head predicts '

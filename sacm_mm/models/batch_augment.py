@@ -51,6 +51,10 @@ class BatchAugment(nn.Module):
     Source: of ``mix``, Olsson et al., "ClassMix", WACV 2021, there for pictures without labels.
     """
 
+    _eye: Tensor
+    _luma: Tensor
+    _about_grey: Tensor
+
     def __init__(
         self,
         crop_size: Sequence[int],
@@ -73,6 +77,10 @@ class BatchAugment(nn.Module):
         self.brightness, self.contrast = brightness, contrast
         self.saturation, self.hue = saturation, hue
         self.colour, self.grey, self.noise, self.mix = colour, grey, noise, mix
+        about_grey = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
+        self.register_buffer('_eye', torch.eye(3), persistent=False)
+        self.register_buffer('_luma', torch.tensor(_LUMA).expand(3, 3), persistent=False)
+        self.register_buffer('_about_grey', about_grey, persistent=False)
 
     def forward(self, pictures: Tensor, samples: list, fill: Tensor) -> Tensor:
         """Augment pictures; the truth of the samples is replaced. ``fill`` (C, 1, 1) is outside."""
@@ -153,12 +161,9 @@ class BatchAugment(nn.Module):
             on = torch.rand(n, 1, 1, device=device) < self.colour
             return middle + torch.where(on, change, 0.0)
 
-        eye = torch.eye(3, device=device)
-        luma = torch.tensor(_LUMA, device=device).expand(3, 3)  # each row gives the luma
+        eye, luma, k = self._eye, self._luma, self._about_grey
         angle = drawn(math.radians(self.hue))
-        # a rotation about the grey axis, by Rodrigues' formula
-        k = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=device) / math.sqrt(3)
-        turn = eye + angle.sin() * k + (1 - angle.cos()) * (k @ k)
+        turn = eye + angle.sin() * k + (1 - angle.cos()) * (k @ k)  # Rodrigues' formula
         saturation = drawn(self.saturation, 1.0)
         saturation = torch.where(torch.rand(n, 1, 1, device=device) < self.grey, 0.0, saturation)
         matrix = drawn(self.contrast, 1.0) * ((eye - luma) * saturation + luma) @ turn

@@ -1,5 +1,5 @@
-# CamVid in the memory of the GPU, where whole batches are augmented: ten times as fast as two
-# workers. Training only; the rest is camvid.py's.
+# CamVid in the memory of the GPU, where whole batches are augmented. Training only; the rest
+# is camvid.py's.
 _base_ = ['./camvid.py']
 augment = dict(
     type='sacm_mm.BatchAugment',

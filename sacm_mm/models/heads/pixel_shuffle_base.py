@@ -1,6 +1,6 @@
 """What the heads of SA-ConvMixer share: one 1x1 convolution and a pixel shuffle."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -108,10 +108,15 @@ class PixelShuffleBase(BaseDecodeHead):
         # The host's own rule: a torch.Size marks a window of slide inference.
         if not isinstance(size, torch.Size):
             size = meta.get('pad_shape', size)
-        maps = self._crop(seg_logits, size)
-        if tuple(maps.shape[2:]) == tuple(size[:2]):
-            return maps  # the host would interpolate them to the size that they have
-        return super().predict_by_feat(maps, batch_img_metas)
+        return self._at_size(seg_logits, size[:2])
+
+    def _sum_losses(self, compute: Callable[[nn.Module], Tensor]) -> dict[str, Tensor]:
+        """Add up what ``compute`` gives for each of the losses, by their names."""
+        several = isinstance(self.loss_decode, nn.ModuleList)
+        losses: dict[str, Tensor] = {}
+        for part in self.loss_decode if several else [self.loss_decode]:
+            losses[part.loss_name] = losses.get(part.loss_name, 0) + compute(part)
+        return losses
 
     def _at_size(self, maps: Tensor, size: Sequence[int]) -> Tensor:
         """Crop maps to a size, and interpolate those that are not of it then."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.models.heads.pixel_shuffle_base import PixelShuffleBase
@@ -111,12 +111,7 @@ class PixelShuffleDepthHead(PixelShuffleBase):
         maps = self._at_size(seg_logits, truth.shape[-2:])
         valid = (truth >= self.min_depth) & (truth <= self.max_depth)  # false for NaN
         truth = torch.where(valid, truth, 0)
-        several = isinstance(self.loss_decode, nn.ModuleList)
-        losses: dict[str, Tensor] = {}
-        for loss in self.loss_decode if several else [self.loss_decode]:
-            value = loss(maps[:, :1], truth)
-            name = loss.loss_name
-            losses[name] = losses[name] + value if name in losses else value
+        losses = self._sum_losses(lambda loss: loss(maps[:, :1], truth))
         if self.uncertainty is not None:
             losses['loss_nll'] = LIKELIHOODS[self.uncertainty](maps[:, :1], maps[:, 1:], truth)
         losses['images_without_depth'] = (~valid.flatten(1).any(1)).sum().float()

@@ -1,6 +1,6 @@
 """The segmentation head of SA-ConvMixer."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from sacm_mm.models.heads.pixel_shuffle_base import PixelShuffleBase
 from sacm_mm.registry import MODELS
@@ -23,11 +23,9 @@ class PixelShuffleHead(PixelShuffleBase):
         logits = self._at_size(seg_logits, labels.shape[2:])
         weight = self.sampler.sample(logits, labels) if self.sampler is not None else None
         labels = labels.squeeze(1)
-        several = isinstance(self.loss_decode, nn.ModuleList)
-        losses: dict[str, Tensor] = {}
-        for part in self.loss_decode if several else [self.loss_decode]:
-            value = part(logits, labels, weight=weight, ignore_index=self.ignore_index)
-            losses[part.loss_name] = losses.get(part.loss_name, 0) + value
+        losses = self._sum_losses(
+            lambda loss: loss(logits, labels, weight=weight, ignore_index=self.ignore_index)
+        )
         losses['acc_seg'] = self._accuracy(logits.detach(), labels)
         return losses
 
