@@ -4,6 +4,7 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
+from mmpretrain.structures import DataSample
 from mmseg.structures import SegDataSample
 from torch.utils.data import DataLoader
 
@@ -12,6 +13,7 @@ from sacm_mm.apis.train import train
 from sacm_mm.core.configs import load_config
 from sacm_mm.datasets.in_memory import InMemoryDataset
 from sacm_mm.models.batch_augment import BatchAugment
+from sacm_mm.models.cls_data_preprocessor import ClsDataPreprocessor
 from sacm_mm.models.data_preprocessor import SegDataPreProcessor
 
 LOADED = [
@@ -129,6 +131,48 @@ def test_grey_is_the_luma():
     luma = (pictures * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1)
     for channel in range(3):
         torch.testing.assert_close(out[:, channel], luma, rtol=0, atol=1e-2)
+
+
+def test_erased_rectangles_are_of_the_mean_colour():
+    samples = _samples(64, 24, 32)
+    pictures = _pictures(samples)
+    labels = torch.stack([s.gt_sem_seg.data for s in samples]).long()
+    out = _still(erase=0.5)(pictures, samples, FILL)
+    erased = (out == FILL).all(1)
+    torch.testing.assert_close(out[~erased.unsqueeze(1).expand_as(out)],
+                               pictures.float()[~erased.unsqueeze(1).expand_as(out)],
+                               rtol=0, atol=1e-3)  # fmt: skip
+    share = erased.flatten(1).float().mean(1)
+    assert 0.3 < (share > 0).float().mean() < 0.7
+    assert share[share > 0].min() > 0.01 and share.max() < 0.4
+    rows, columns = erased.any(2).sum(1), erased.any(1).sum(1)
+    assert torch.equal(erased.flatten(1).sum(1), rows * columns)  # each is one rectangle
+    assert torch.equal(torch.stack([s.gt_sem_seg.data for s in samples]), labels)
+
+
+def test_pictures_with_a_class_are_augmented_as_rgb():
+    init_default_scope('mmpretrain')
+    augment = dict(type='sacm_mm.BatchAugment', crop_size=(8, 8), flip=1.0, colour=0.0)
+    pre = ClsDataPreprocessor(augment, mean=[0, 10, 20], std=[1, 1, 1], to_rgb=True)
+    samples = [DataSample().set_gt_label(label) for label in (3, 5)]
+    bgr = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
+    out = pre({'inputs': list(bgr), 'data_samples': samples}, True)
+    wanted = bgr.flip(1).flip(3) - torch.tensor([0.0, 10, 20]).view(3, 1, 1)
+    torch.testing.assert_close(out['inputs'], wanted, rtol=0, atol=1e-3)
+    assert [s.gt_label.item() for s in out['data_samples']] == [3, 5]
+    plain = pre({'inputs': bgr, 'data_samples': samples})
+    torch.testing.assert_close(plain['inputs'].flip(3), wanted)
+
+
+def test_classes_stay_with_pictures_in_memory(cifar_root):
+    init_default_scope('mmpretrain')
+    kept = InMemoryDataset(load_config('sacm_cifar10_gpu.py', (
+        f'data_root={cifar_root}/cifar10',
+        f'train_dataloader.dataset.dataset.data_root={cifar_root}/cifar10',
+    )).train_dataloader.dataset.dataset)  # fmt: skip
+    for index in (0, 1, 0):
+        label = kept[index]['data_samples'].gt_label
+        assert torch.equal(label, kept.dataset[index]['data_samples'].gt_label)
 
 
 def test_what_it_does_not_know_is_refused():

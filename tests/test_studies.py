@@ -13,6 +13,7 @@ from sacm_mm.studies.actions import list_studies
 from sacm_mm.studies.recipe import config_diff, model_of, recipe_of, set_lr
 from sacm_mm.studies.records import study_record
 from sacm_mm.studies.runs import check_builds
+from sacm_mm.studies.schema import mistakes_in
 from sacm_mm.studies.study import choose_networks, load_study
 from sacm_mm.studies.whole import whole_model
 
@@ -114,6 +115,16 @@ def test_a_network_may_have_its_own_learning_rate():
     assert about['networks'][own.name]['lr'] == 5e-4 and 'lr' not in about['networks']['mit-b0']
     set_lr(about['recipe'], 5e-4)
     assert config_diff(about['recipe'], recipe_of(cfg)) == []
+
+
+def test_learning_rates_belong_to_a_budget():
+    cfg = read_config(find_study('camvid_seg')).to_dict()
+    assert mistakes_in(cfg) == []
+    cfg['budgets']['tiny']['lr'] = {'resnet18': 1e-3, 'resnet81': 1e-3, 'mit-b0': 1}
+    assert mistakes_in(cfg) == [
+        "budgets.tiny.lr names 'resnet81', which is no network: it is resnet18?",
+        'budgets.tiny.lr.mit-b0 is 1, not a number such as 1e-3',
+    ]
 
 
 def test_learning_rates_are_tried_on_val():

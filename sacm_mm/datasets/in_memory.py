@@ -69,7 +69,7 @@ class InMemoryDataset:
         inputs, kind, meta, fields = self._kept[index]
         sample = kind(metainfo=meta)
         for name, value in fields.items():
-            setattr(sample, name, PixelData(data=value) if isinstance(value, Tensor) else value)
+            setattr(sample, name, PixelData(data=value[0]) if isinstance(value, tuple) else value)
         return {'inputs': inputs, 'data_samples': sample}
 
 
@@ -91,6 +91,6 @@ def _moved(packed: dict, device: torch.device) -> tuple[Tensor, type[BaseDataEle
         if isinstance(value, PixelData):
             data = value.data
             # labels are int64, of which a data set of pictures needs eight bits
-            value = (data.to(torch.uint8) if data.dtype == torch.int64 else data).to(device)
+            value = ((data.to(torch.uint8) if data.dtype == torch.int64 else data).to(device),)
         fields[name] = value
     return packed['inputs'].to(device), type(sample), dict(sample.metainfo_items()), fields

@@ -81,6 +81,8 @@ def _compiled_in_training(module: nn.Module) -> Callable:
 
 def _compiler_works(device: torch.device) -> bool:
     """Compile one sum; a missing compiler or Triton shows as errors of many kinds."""
+    if dynamo.disable:  # by TORCH_COMPILE_DISABLE=1
+        return False
     try:
         torch.compile(lambda x: x + 1, dynamic=False)(torch.ones(8, device=device))
     except Exception:

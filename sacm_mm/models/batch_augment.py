@@ -1,7 +1,8 @@
-"""Augmentation of whole batches of dense tasks, on the device that trains.
+"""Augmentation of whole batches, on the device that trains.
 
-It takes the place of the hosts' RandomResize, RandomCrop, RandomFlip and PhotoMetricDistortion,
-which work picture by picture on the CPU and take longer than a small network takes on a GPU.
+It takes the place of the hosts' RandomResize, RandomCrop, RandomFlip, PhotoMetricDistortion and
+RandomErasing, which work picture by picture on the CPU and take longer than a small network takes
+on a GPU.
 """
 
 import math
@@ -43,6 +44,8 @@ class BatchAugment(nn.Module):
         grey: Probability of a picture without colours.
         noise: Greatest standard deviation of the noise of the pixels, of 255.
         mix: Probability that half of the classes of another picture of the batch are pasted in.
+        erase: Probability of a rectangle of the mean colour, of sides between 0.15 and 0.6 of the
+            window's. Labels and depth stay.
 
     Raises:
         UserError: In ``forward``, pictures are not RGB of 8 bits, or samples hold a map that is not
@@ -70,13 +73,15 @@ class BatchAugment(nn.Module):
         grey: float = 0.0,
         noise: float = 0.0,
         mix: float = 0.0,
+        erase: float = 0.0,
     ) -> None:
         super().__init__()
         self.crop_size = tuple(crop_size)
         self.zoom, self.stretch, self.degree, self.flip = tuple(zoom), stretch, degree, flip
         self.brightness, self.contrast = brightness, contrast
         self.saturation, self.hue = saturation, hue
-        self.colour, self.grey, self.noise, self.mix = colour, grey, noise, mix
+        self.colour, self.grey, self.noise = colour, grey, noise
+        self.mix, self.erase = mix, erase
         about_grey = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
         self.register_buffer('_eye', torch.eye(3), persistent=False)
         self.register_buffer('_luma', torch.tensor(_LUMA).expand(3, 3), persistent=False)
@@ -103,6 +108,8 @@ class BatchAugment(nn.Module):
         grid, zoom = self._windows(pictures)
         pictures = F.grid_sample(pictures - fill, grid, align_corners=False) + fill
         pictures = self._coloured(pictures)
+        if self.erase:
+            pictures = torch.where(self._erased(pictures), fill, pictures)
         labels = _stacked(samples, 'gt_sem_seg')
         if labels is not None:
             # 0 is outside; 255 + 1 and all labels are exact in float32
@@ -173,6 +180,20 @@ class BatchAugment(nn.Module):
             deviation = 255 * self.noise * torch.rand(n, 1, 1, device=device)
             flat = flat + deviation * torch.randn_like(flat)
         return flat.clamp(0, 255).view_as(pictures)
+
+    def _erased(self, pictures: Tensor) -> Tensor:
+        """Choose rectangles (N, 1, H, W) of the windows."""
+        n, device = len(pictures), pictures.device
+
+        def within(size: int) -> Tensor:
+            side = 0.15 + 0.45 * torch.rand(n, 1, device=device)
+            start = (1 - side) * torch.rand(n, 1, device=device)
+            place = (torch.arange(size, device=device) + 0.5) / size
+            return (start <= place) & (place < start + side)
+
+        rows, columns = within(self.crop_size[0]), within(self.crop_size[1])
+        on = torch.rand(n, 1, 1, 1, device=device) < self.erase
+        return on & rows.view(n, 1, -1, 1) & columns.view(n, 1, 1, -1)
 
     def _pasted(self, labels: Tensor) -> Tensor:
         """Choose the pixels (N, 1, H, W) that come from the picture before."""

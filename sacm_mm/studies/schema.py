@@ -17,13 +17,13 @@ A study is a config of the hosts with two more names in it::
                 backbone='mmpretrain:resnet/18',  # optional: replaces the config's
                 model=dict(),               # optional: merged into the config's model before
                 whole='mmseg:cgnet',        # optional, instead: a whole model of mmsegmentation
-                lr=1e-3,                    # optional: its own peak learning rate
                 budgets=['full'],           # optional: only under these
             ),
         },
     )
     budgets = dict(                         # at least one
-        laptop=dict(steps=300, size=(180, 240)),  # and any dotted name of the config
+        # peak learning rates of networks that do not take the config's; any dotted name of it
+        laptop=dict(steps=300, size=(180, 240), lr={'resnet18': 1e-3}),
     )
 """
 
@@ -84,7 +84,6 @@ _NETWORK: dict[str, Check] = {
     'backbone': (lambda value: value is None or isinstance(value, (str, Mapping)),
                  "a name such as 'mmpretrain:resnet/18', or dict(type=...)", False),
     'model': (lambda value: isinstance(value, Mapping), 'dict(...)', False),
-    'lr': (lambda value: isinstance(value, float) and value > 0, 'a number such as 1e-3', False),
     'whole': (_is_text, "a file of mmsegmentation's models, such as 'mmseg:cgnet'", False),
     'budgets': (_is_list, 'a list of budgets', False),
 }  # fmt: skip
@@ -103,10 +102,10 @@ def mistakes_in(cfg: Mapping[str, Any]) -> list[str]:
     if not isinstance(budgets, Mapping) or not budgets:
         found.append('budgets = dict(laptop=dict(steps=300), ...) is missing')
         budgets = {}
-    for name, changes in budgets.items():
-        found += _check_budget(name, changes)
     networks = study.get('networks')
     networks = networks if isinstance(networks, Mapping) else {}
+    for name, changes in budgets.items():
+        found += _check_budget(name, changes, networks)
     for name, network in networks.items():
         found += _check_network(name, network, budgets)
     return found
@@ -125,7 +124,7 @@ def _check(given: Mapping, fields: Mapping[str, Check], path: str) -> list[str]:
     return found
 
 
-def _check_budget(name: str, changes: Any) -> list[str]:
+def _check_budget(name: str, changes: Any, networks: Mapping) -> list[str]:
     if not isinstance(changes, Mapping):
         return [f'budgets.{name} is {changes!r}, not dict(steps=...)']
     found = []
@@ -133,6 +132,17 @@ def _check_budget(name: str, changes: Any) -> list[str]:
         found.append(f'budgets.{name}.steps is {changes["steps"]!r}, not a number of steps')
     if 'size' in changes and not _is_size(changes['size']):
         found.append(f'budgets.{name}.size is {changes["size"]!r}, not (height, width) in pixels')
+    rates = changes.get('lr', {})
+    if not isinstance(rates, Mapping):
+        return [*found, f"budgets.{name}.lr is {rates!r}, not {{'resnet18': 1e-3}}"]
+    for network, rate in rates.items():
+        if network not in networks:
+            found.append(
+                f"budgets.{name}.lr names '{network}', which is no network: "
+                f'{_nearest(network, networks)}'
+            )
+        if not isinstance(rate, float) or rate <= 0:
+            found.append(f'budgets.{name}.lr.{network} is {rate!r}, not a number such as 1e-3')
     return found
 
 

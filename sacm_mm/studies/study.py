@@ -30,8 +30,8 @@ class Network:
         model: Merged into the config's model before the backbone is put in, such as another head.
         whole: A model of mmsegmentation in place of the config's, such as ``mmseg:cgnet``; see
             ``whole_model``.
-        lr: Peak learning rate in place of the config's. As many are to be tried for each network,
-            on data that is not the test's.
+        lr: Peak learning rate under this budget in place of the config's. As many are to be tried
+            for each network, on data that is not the test's.
     """
 
     name: str
@@ -160,7 +160,9 @@ def load_study(name: str, budget: str | None = None) -> Study:
         raise UserError(
             f"study '{path.stem}' has no budget '{budget}': it has {', '.join(budgets)}"
         )
-    cfg, size = _with_budget(path, dict(budgets[budget]))
+    changes = dict(budgets[budget])
+    rates = changes.pop('lr', {})
+    cfg, size = _with_budget(path, changes)
     networks = {
         name: Network(
             name,
@@ -168,7 +170,7 @@ def load_study(name: str, budget: str | None = None) -> Study:
             spec.get('backbone'),
             spec.get('model', {}),
             spec.get('whole'),
-            spec.get('lr'),
+            rates.get(name),
         )
         for name, spec in about.pop('networks').items()
         if budget in spec.get('budgets', budgets)

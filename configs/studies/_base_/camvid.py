@@ -11,9 +11,39 @@ model = dict(
 )
 train_dataloader = dict(batch_size=8, sampler=dict(type='sacm_mm.ReplayedInfiniteSampler'))
 val_dataloader = None
+# decoding and augmenting by the picture takes longer than these networks take on a GPU
+augment = dict(type='sacm_mm.BatchAugment', crop_size=(320, 320), zoom=(0.75, 1.5))
+in_memory = {
+    'train_dataloader.num_workers': 0,
+    'train_dataloader.persistent_workers': False,
+    'train_dataloader.dataset': dict(
+        _delete_=True,
+        type='sacm_mm.InMemoryDataset',
+        dataset=dict(
+            type='sacm_mm.CamVidDataset',
+            data_root={{_base_.data_root}},
+            data_prefix=dict(img_path='train', seg_map_path='trainannot'),
+            pipeline={{_base_.test_pipeline}},
+        ),
+    ),
+    'model.data_preprocessor.type': 'sacm_mm.SegDataPreProcessor',
+}
 budgets = dict(
     full=dict(steps=20000),  # 435 epochs of crops of 320x320
-    medium=dict(steps=2760),  # 60 epochs of the same crops: at most 45 minutes on two cores
+    # 60 epochs of the same crops: at most 45 minutes on two cores
+    medium={'steps': 2760, 'model.data_preprocessor.augment': augment, **in_memory},
+    # the laptop's steps and crops, tested on val: which learning rate is a network's best
+    **{
+        f'lr-{lr}': {
+            'steps': 300,
+            **in_memory,
+            'model.data_preprocessor.augment': dict(augment, crop_size=(192, 192)),
+            'optim_wrapper.optimizer.lr': lr,
+            'param_scheduler.eta_max': lr,
+            'test_dataloader.dataset.data_prefix': dict(img_path='val', seg_map_path='valannot'),
+        }
+        for lr in (1e-3, 2e-3, 4e-3)
+    },
     # 6.5 epochs of crops of 192x192: two to six minutes on two cores
     laptop={
         'steps': 300,
