@@ -12,4 +12,4 @@ model = dict(
     head=dict(loss=dict(type='LabelSmoothLoss', label_smooth_val=0.1, mode='original')),
 )
 optim_wrapper = dict(optimizer=dict(weight_decay=5e-3))
-train_cfg = dict(max_epochs=50, val_interval=50)
+train_cfg = dict(max_epochs=36, val_interval=36)

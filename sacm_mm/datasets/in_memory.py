@@ -92,5 +92,5 @@ def _moved(packed: dict, device: torch.device) -> tuple[Tensor, type[BaseDataEle
             data = value.data
             # labels are int64, of which a data set of pictures needs eight bits
             value = ((data.to(torch.uint8) if data.dtype == torch.int64 else data).to(device),)
-        fields[name] = value
+        fields[name] = value.to(device) if isinstance(value, Tensor) else value
     return packed['inputs'].to(device), type(sample), dict(sample.metainfo_items()), fields

@@ -13,7 +13,7 @@ augment = dict(
 )
 train_dataloader = dict(
     _delete_=True,
-    batch_size=256,
+    batch_size=512,
     num_workers=0,
     sampler=dict(type='sacm_mm.DefaultSampler', shuffle=True),
     collate_fn=dict(type='default_collate'),
