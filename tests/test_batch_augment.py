@@ -166,7 +166,7 @@ def test_pictures_with_a_class_are_augmented_as_rgb():
 
 def test_classes_stay_with_pictures_in_memory(cifar_root):
     init_default_scope('mmpretrain')
-    kept = InMemoryDataset(load_config('sacm_cifar10_gpu.py', (
+    kept = InMemoryDataset(load_config('sacm_cifar10_gpu_strong.py', (
         f'data_root={cifar_root}/cifar10',
         f'train_dataloader.dataset.dataset.data_root={cifar_root}/cifar10',
     )).train_dataloader.dataset.dataset)  # fmt: skip

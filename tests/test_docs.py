@@ -81,6 +81,12 @@ def test_the_readme_is_short_and_its_links_lead_somewhere():
             assert found.exists() or (ROOT / link).exists(), f'{page.name}: {link}'
 
 
+def test_configs_that_are_named_are_there():
+    for page in PAGES:
+        for name in re.findall(r'\bconfigs/[\w/]+\.py', page.read_text(encoding='utf-8')):
+            assert (ROOT / name).is_file(), f'{page.name}: {name}'
+
+
 def test_the_pages_are_all_in_the_menu():
     menu = (ROOT / 'mkdocs.yml').read_text(encoding='utf-8')
     assert [page.name for page in PAGES[1:] if f': {page.name}' not in menu] == []

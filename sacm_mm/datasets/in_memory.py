@@ -87,10 +87,15 @@ def _first_that_draws(dataset: Any) -> str | None:
 def _moved(packed: dict, device: torch.device) -> tuple[Tensor, type[BaseDataElement], dict, dict]:
     sample = packed['data_samples']
     fields: dict[str, Any] = {}
+
+    def moved(data: Tensor) -> Tensor:
+        # to wait for each of 50000 small copies takes minutes where programs share a GPU
+        return data.to(device, non_blocking=True)
+
     for name, value in sample.items():
         if isinstance(value, PixelData):
             data = value.data
             # labels are int64, of which a data set of pictures needs eight bits
-            value = ((data.to(torch.uint8) if data.dtype == torch.int64 else data).to(device),)
-        fields[name] = value.to(device) if isinstance(value, Tensor) else value
-    return packed['inputs'].to(device), type(sample), dict(sample.metainfo_items()), fields
+            value = (moved(data.to(torch.uint8) if data.dtype == torch.int64 else data),)
+        fields[name] = moved(value) if isinstance(value, Tensor) else value
+    return moved(packed['inputs']), type(sample), dict(sample.metainfo_items()), fields
