@@ -96,6 +96,42 @@ def test_files_compute_what_the_model_does(tmp_path, name, end_to_end, suffix):
                 np.testing.assert_allclose(values, target, rtol=1e-3, atol=1e-4)
 
 
+@pytest.fixture
+def pooling_model():
+    """A tiny segmentor whose head pools to 2x2, 3x3 and 6x6, as UPerNet's and PSPNet's do."""
+    cfg = load_config('sacm_camvid_light.py', TINY['sacm_camvid_light.py'])
+    cfg.model.decode_head = dict(
+        type='PSPHead', in_channels=cfg.model.decode_head.in_channels, channels=8, num_classes=11,
+        pool_scales=(1, 2, 3, 6), norm_cfg=dict(type='BN'),
+        loss_decode=dict(type='CrossEntropyLoss'),
+    )  # fmt: skip
+    init_default_scope(cfg.default_scope)
+    return MODELS.build(cfg.model).eval()
+
+
+def test_heads_that_pool_are_exported_for_every_size(tmp_path, pooling_model):
+    out = tmp_path / 'model.onnx'
+    assert export(pooling_model, out)['logits'] < 1e-4  # at three sizes
+    image = np.random.default_rng(0).standard_normal((1, 3, 45, 59)).astype(np.float32)
+    found = [load_exported(out, runtime)(image)['logits'] for runtime in RUNTIMES]
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-3, atol=1e-4)
+
+
+def test_a_file_that_does_not_run_is_refused(tmp_path, pooling_model, monkeypatch):
+    monkeypatch.setattr(exporting, '_traceable', lambda model: model)
+    with pytest.raises(UserError, match='export refused: the file does not run for images of'):
+        export(pooling_model, tmp_path / 'model.onnx')
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('size', [1, 3, (2, 5), (None, 3), 7])
+def test_adaptive_pooling_is_two_products(size):
+    pool = torch.nn.AdaptiveAvgPool2d(size)
+    for height, width in ((7, 5), (12, 12), (1, 3), (45, 60)):
+        x = torch.randn(2, 3, height, width)
+        torch.testing.assert_close(exporting._AveragePool(pool)(x), pool(x))
+
+
 def test_a_file_that_differs_is_refused_and_not_left(tmp_path, monkeypatch):
     model = tiny_model('sacm_nyu_light.py')
     real = exporting.fold

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from mmseg.models.utils import Upsample
 from torch import Tensor, nn
 
-from sacm_mm.core.errors import UserError
+from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.core.files import atomic_write, check_writable, is_write_failure
 from sacm_mm.deploy.description import channels_of, describe, refuse_other_numbers
 from sacm_mm.deploy.network import Network
@@ -93,9 +93,34 @@ class _Enlarge(nn.Module):
         return F.interpolate(x, size, mode=self.mode, align_corners=self.align_corners)
 
 
+class _AveragePool(nn.Module):
+    """``AdaptiveAvgPool2d`` as two products; traced, PyTorch's own keeps the example's windows."""
+
+    def __init__(self, pool: nn.AdaptiveAvgPool2d) -> None:
+        super().__init__()
+        size = pool.output_size
+        self.rows, self.columns = size if isinstance(size, tuple) else (size, size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[2:]
+        across = self._means(width, self.columns or width, x)
+        return self._means(height, self.rows or height, x) @ x @ across.mT
+
+    @staticmethod
+    def _means(size: int, count: int, like: Tensor) -> Tensor:
+        """Weights (count, size) of the means over ``count`` windows that cover ``size`` pixels."""
+        window = torch.arange(count, device=like.device).unsqueeze(1)
+        start, end = window * size // count, ((window + 1) * size + count - 1) // count
+        place = torch.arange(size, device=like.device)
+        return ((place >= start) & (place < end)).to(like.dtype) / (end - start)
+
+
 def _traceable(model: nn.Module) -> nn.Module:
     """Replace, in place, what would not be traced for every size."""
     for name, module in list(model.named_modules()):
+        # to one value it is the mean, which runtimes know
+        if isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size not in (1, (1, 1)):
+            model.set_submodule(name, _AveragePool(module))
         if isinstance(module, Upsample) and not module.size:
             factor = module.scale_factor
             if isinstance(factor, float) and factor.is_integer():
@@ -205,7 +230,13 @@ def _compare(model: nn.Module, path: Path, end_to_end: bool) -> dict[str, float]
     for size in SIZES:
         image = _images(size, end_to_end, channels)
         wanted = _reference(model, image, end_to_end)
-        found = network(image.numpy())
+        try:
+            found = network(image.numpy())
+        except Exception as error:  # runtimes have no common one
+            raise UserError(
+                f'export refused: the file does not run for images of {size[1]}x{size[2]}: '
+                f'{one_line(error)}'
+            ) from error
         if found.keys() != wanted.keys():
             raise UserError(f'export refused: it has the outputs {list(found)}, not {list(wanted)}')
         for name, values in wanted.items():

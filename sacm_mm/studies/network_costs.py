@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,10 @@ from sacm_mm.core.configs import find_config, find_study, read_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import write_json
 from sacm_mm.core.machine import stamp
+from sacm_mm.deploy.exporting import export
+from sacm_mm.deploy.network import Network as Outputs
+from sacm_mm.deploy.runtimes import RUNTIMES, load_exported
+from sacm_mm.kernels.accelerating import accelerate, fast_parts
 from sacm_mm.studies.results import COSTS, read_record
 from sacm_mm.studies.runs import study_folder
 from sacm_mm.studies.study import Network, Study, load_study
@@ -46,23 +53,37 @@ def keep_costs(study: Study, networks: Sequence[Network], root: Path, again: boo
 def measure_costs(
     study: Study, networks: Sequence[Network], rounds: int = _ROUNDS
 ) -> dict[str, Any]:
-    """Count and time whole networks, images to logits, one image at a time in float32."""
+    """Count and time whole networks, images to outputs, one image at a time in float32.
+
+    A network's latency is that of its fastest way: PyTorch, our kernels, OpenVINO, ONNX Runtime.
+    """
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     calls: dict[str, Callable] = {}
     costs: dict[str, dict[str, Any]] = {}
-    for network in networks:
-        try:
-            cfg = study.expand(network, 0)
-            costs[network.name] = count_config(cfg, study.size)
-            calls[network.name] = _forward(cfg, study.size, device)
-        except UserError:  # training it says why
-            continue
-    for name, timing in interleave(calls, rounds).items():
+    with tempfile.TemporaryDirectory() as files:
+        for network in networks:
+            try:
+                cfg = study.expand(network, 0)
+                costs[network.name] = count_config(cfg, study.size)
+                model = _built(cfg).to(device)
+                ways = _ways(model, study.size)
+                if device == 'cpu' and study.budget != 'tiny':  # exporting takes its time
+                    file = Path(files, f'{network.name}.onnx')
+                    ways |= _runtimes(model, study.size, file)
+            except UserError:  # training it says why
+                continue
+            calls |= {f'{network.name} {way}': call for way, call in ways.items()}
+        timings = interleave(calls, rounds)
+    for call_name, timing in sorted(timings.items(), key=lambda timed: -timed[1].median):
+        name, way = call_name.split()
+        # the fastest comes last, and stays
         costs[name] |= {
             'latency_ms': round(timing.median * 1e3, 2),
             'latency_lower_ms': round(timing.lower * 1e3, 2),
             'latency_upper_ms': round(timing.upper * 1e3, 2),
+            'fastest': way,
         }
+        costs[name].setdefault('ways_ms', {})[way] = round(timing.median * 1e3, 2)
     return {
         'size': list(study.size),
         'rounds': rounds,
@@ -141,14 +162,36 @@ def _line(name: str, shape: tuple[int, int], found: Mapping[str, Any]) -> dict[s
     return {'network': name, 'size': f'{shape[0]}x{shape[1]}', **found}
 
 
-def _forward(cfg: Mapping, size: Sequence[int], device: str) -> Callable[[], Any]:
+def _built(cfg: Mapping) -> nn.Module:
     with quiet(), DefaultScope.overwrite_default_scope(cfg['default_scope']):
-        model: nn.Module = MODELS.build(used_model(cfg)).to(device)
-    model.eval()
-    image = torch.randn(1, 3, *size, device=device)
+        model: nn.Module = MODELS.build(used_model(cfg))
+    return model.eval()
 
-    def call() -> Any:
-        with torch.no_grad():
-            return model(image, mode='tensor')
 
-    return call
+def _ways(model: nn.Module, size: Sequence[int]) -> dict[str, Callable[[], Any]]:
+    """Build the ways to run a model here, from a picture to outputs of its size."""
+    image = torch.randn(1, 3, *size, device=next(model.parameters()).device)
+
+    def run(network: nn.Module) -> Callable[[], Any]:
+        def call() -> Any:
+            with torch.no_grad():
+                return network(image)
+
+        return call
+
+    ways = {'PyTorch': run(Outputs(model))}
+    fast = accelerate(copy.deepcopy(model))
+    if fast_parts(fast):
+        ways['kernels'] = run(Outputs(fast))
+    return ways
+
+
+def _runtimes(model: nn.Module, size: Sequence[int], file: Path) -> dict[str, Callable[[], Any]]:
+    """Build the same for the runtimes that are installed, as far as the model can be exported."""
+    ways: dict[str, Callable[[], Any]] = {}
+    with suppress(UserError):
+        export(copy.deepcopy(model), file)
+        image = torch.randn(1, 3, *size).numpy()
+        for runtime in RUNTIMES:
+            ways[runtime] = partial(load_exported(file, runtime), image)
+    return ways

@@ -14,16 +14,19 @@ val_dataloader = None
 # decoding and augmenting by the picture takes longer than these networks take on a GPU
 augment = dict(type='sacm_mm.BatchAugment', crop_size=(320, 320), zoom=(0.75, 1.5))
 in_memory = {
-    'train_dataloader.num_workers': 0,
-    'train_dataloader.persistent_workers': False,
-    'train_dataloader.dataset': dict(
+    'train_dataloader': dict(
         _delete_=True,
-        type='sacm_mm.InMemoryDataset',
+        batch_size=8,
+        num_workers=0,
+        sampler=dict(type='sacm_mm.ReplayedInfiniteSampler', shuffle=True),
         dataset=dict(
-            type='sacm_mm.CamVidDataset',
-            data_root={{_base_.data_root}},
-            data_prefix=dict(img_path='train', seg_map_path='trainannot'),
-            pipeline={{_base_.test_pipeline}},
+            type='sacm_mm.InMemoryDataset',
+            dataset=dict(
+                type='sacm_mm.CamVidDataset',
+                data_root={{_base_.data_root}},
+                data_prefix=dict(img_path='train', seg_map_path='trainannot'),
+                pipeline={{_base_.test_pipeline}},
+            ),
         ),
     ),
     'model.data_preprocessor.type': 'sacm_mm.SegDataPreProcessor',
