@@ -18,6 +18,8 @@ from sacm_mm.apis.time_budget import _scale_schedules
 from sacm_mm.apis.train import train as train_from_python
 from sacm_mm.core.configs import config_folder, find_config, load_config, read_config
 from sacm_mm.core.files import lock_folder
+from sacm_mm.engine import optim_wrapper
+from sacm_mm.engine.optim_wrapper import BFloat16OptimWrapper
 
 
 @pytest.fixture
@@ -123,6 +125,17 @@ def test_amp_on_a_config_that_has_it(cfg, flag, has_bfloat16, expected, monkeypa
     assert cfg.optim_wrapper.type == expected
     assert not {'loss_scale', 'dtype'} & set(cfg.optim_wrapper)
     assert ('the processor has no bfloat16' in str(picked)) is not has_bfloat16
+
+
+@pytest.mark.parametrize('has_bfloat16', [True, False])
+def test_bfloat16_is_not_emulated(has_bfloat16, monkeypatch):
+    monkeypatch.setattr(optim_wrapper, 'cpu_has_bfloat16', lambda: has_bfloat16)
+    model = torch.nn.Linear(2, 2)
+    wrapper = BFloat16OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
+    with wrapper.optim_context(model):
+        out = model(torch.ones(1, 2))
+    assert out.dtype == (torch.bfloat16 if has_bfloat16 else torch.float32)
+    assert wrapper._said is not has_bfloat16
 
 
 def test_amp_on_several_optimizers_and_on_foreign_wrappers(cfg, monkeypatch):
