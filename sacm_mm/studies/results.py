@@ -200,7 +200,9 @@ def _read_costs(folder: Path, study: Mapping) -> dict[str, Any]:
     if not isinstance(known, dict) or not isinstance(costs.get('stamp'), dict):
         raise UserError(f'{COSTS} is damaged: it lacks networks or stamp')
     for name, values in known.items():
-        if not isinstance(values, dict) or not all(map(_is_number, values.values())):
+        ways = values.get('ways_ms', {}) if isinstance(values, dict) else None
+        numbers = values | {'ways_ms': 0, **ways} if isinstance(ways, dict) else {'': None}
+        if not all(map(_is_number, numbers.values())):
             raise UserError(f'{COSTS} is damaged: networks.{name} is {values!r}')
     return costs
 

@@ -34,7 +34,7 @@ def _csv_row(results: StudyResults, network: NetworkResult) -> dict[str, Any]:
         'latency_ms': costs.get('latency_ms', ''),
         'latency_lower_ms': costs.get('latency_lower_ms', ''),
         'latency_upper_ms': costs.get('latency_upper_ms', ''),
-        'fastest': costs.get('fastest', ''),
+        'fastest': fastest_way(costs),
         'metric': results.study['metric'],
         'mean': f'{network.mean:.4f}',
         'spread': '' if network.spread is None else f'{network.spread:.4f}',
@@ -98,14 +98,15 @@ def cells(results: StudyResults, network: NetworkResult) -> list[tuple[str, floa
         _scaled(costs.get('parameters'), 1e6, 2),
         _scaled(costs.get('macs'), 1e9, 2),
         _scaled(costs.get('activations'), 1e6, 1),
-        ('', '') if latency is None else (_latency(costs), latency),
+        ('', '') if latency is None else (f'{latency:.1f} {fastest_way(costs)}'.strip(), latency),
         (f'{network.minutes:.1f}', network.minutes),
     ]
 
 
-def _latency(costs: Mapping[str, Any]) -> str:
-    way = f' {costs["fastest"]}' if 'fastest' in costs else ''
-    return f'{costs["latency_ms"]:.1f}{way}'
+def fastest_way(costs: Mapping[str, Any]) -> str:
+    """Name the way to run a network that its latency is of."""
+    ways = costs.get('ways_ms', {})
+    return min(ways, key=ways.get) if ways else ''
 
 
 def figure_text(study: Mapping[str, Any], network: NetworkResult) -> str:
