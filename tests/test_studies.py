@@ -9,12 +9,15 @@ import pytest
 
 from sacm_mm import UserError, convert_stem
 from sacm_mm.core.configs import find_study, read_config
+from sacm_mm.deploy.runtimes import RUNTIMES
 from sacm_mm.studies.actions import list_studies
+from sacm_mm.studies.network_costs import measure_costs
 from sacm_mm.studies.recipe import config_diff, model_of, recipe_of, set_lr
 from sacm_mm.studies.records import study_record
 from sacm_mm.studies.runs import check_builds
 from sacm_mm.studies.schema import mistakes_in
 from sacm_mm.studies.study import choose_networks, load_study
+from sacm_mm.studies.tables import fastest_way
 from sacm_mm.studies.whole import whole_model
 
 STUDIES = list_studies()
@@ -115,6 +118,18 @@ def test_a_network_may_have_its_own_learning_rate():
     assert about['networks'][own.name]['lr'] == 5e-4 and 'lr' not in about['networks']['mit-b0']
     set_lr(about['recipe'], 5e-4)
     assert config_diff(about['recipe'], recipe_of(cfg)) == []
+
+
+def test_a_latency_is_that_of_the_fastest_way():
+    study = load_study('cifar10_cls', 'laptop')
+    costs = measure_costs(study, [study.networks['sa-convmixer']], rounds=2)
+    (network,) = costs['networks'].values()
+    ways = network['ways_ms']
+    installed = {name for name in RUNTIMES if find_spec(name) and find_spec('onnxscript')}
+    assert set(ways) == {'PyTorch', 'kernels'} | installed
+    assert network['latency_ms'] == min(ways.values())
+    assert fastest_way(network) == min(ways, key=ways.get)
+    assert fastest_way({'latency_ms': 3.0}) == ''  # as older versions measured it
 
 
 def test_learning_rates_belong_to_a_budget():

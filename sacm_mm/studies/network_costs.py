@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from mmengine.registry import MODELS, DefaultScope
-from torch import nn
+from torch import Tensor, nn
 
 from sacm_mm.benchmark.complexity import count, count_config, used_model
 from sacm_mm.benchmark.measure import interleave
@@ -59,31 +59,31 @@ def measure_costs(
     A network's latency is that of its fastest way: PyTorch, our kernels, OpenVINO, ONNX Runtime.
     """
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    calls: dict[str, Callable] = {}
+    models: dict[str, nn.Module] = {}
     costs: dict[str, dict[str, Any]] = {}
-    with tempfile.TemporaryDirectory() as files:
-        for network in networks:
-            try:
-                cfg = study.expand(network, 0)
-                costs[network.name] = count_config(cfg, study.size)
-                model = _built(cfg).to(device)
-                ways = _ways(model, study.size)
-                if device == 'cpu' and study.budget != 'tiny':  # exporting takes its time
-                    file = Path(files, f'{network.name}.onnx')
-                    ways |= _runtimes(model, study.size, file)
-            except UserError:  # training it says why
-                continue
-            calls |= {f'{network.name} {way}': call for way, call in ways.items()}
-        timings = interleave(calls, rounds)
-    for call_name, timing in sorted(timings.items(), key=lambda timed: -timed[1].median):
-        name, way = call_name.split()
-        # the fastest comes last, and stays
-        costs[name] |= {
-            'latency_ms': round(timing.median * 1e3, 2),
-            'latency_lower_ms': round(timing.lower * 1e3, 2),
-            'latency_upper_ms': round(timing.upper * 1e3, 2),
-        }
-        costs[name].setdefault('ways_ms', {})[way] = round(timing.median * 1e3, 2)
+    for network in networks:
+        with suppress(UserError):  # training it says why
+            cfg = study.expand(network, 0)
+            costs[network.name] = {**count_config(cfg, study.size), 'ways_ms': {}}
+            models[network.name] = _built(cfg).to(device)
+    image = torch.randn(1, 3, *study.size, device=device)
+    ways: dict[str, Callable[[nn.Module], Callable | None]] = {'PyTorch': partial(_plain, image)}
+    if device == 'cpu':
+        ways['kernels'] = partial(_by_kernels, image)
+        if study.budget != 'tiny':  # exporting takes its time
+            ways |= {name: partial(_by_runtime, name, image) for name in RUNTIMES}
+    for way, build in ways.items():
+        # one way after the other: threads of a runtime stay busy after a call, and delay the next
+        calls = {name: call for name, model in models.items() if (call := build(model))}
+        for name, timing in interleave(calls, rounds).items():
+            milliseconds = round(timing.median * 1e3, 2)
+            costs[name]['ways_ms'][way] = milliseconds
+            if milliseconds == min(costs[name]['ways_ms'].values()):
+                costs[name] |= {
+                    'latency_ms': milliseconds,
+                    'latency_lower_ms': round(timing.lower * 1e3, 2),
+                    'latency_upper_ms': round(timing.upper * 1e3, 2),
+                }
     return {
         'size': list(study.size),
         'rounds': rounds,
@@ -168,35 +168,28 @@ def _built(cfg: Mapping) -> nn.Module:
     return model.eval()
 
 
-def _ways(model: nn.Module, size: Sequence[int]) -> dict[str, Callable[[], Any]]:
-    """Build the ways to run a model here, from a picture to outputs of its size."""
-    image = torch.randn(1, 3, *size, device=next(model.parameters()).device)
+def _plain(image: Tensor, model: nn.Module) -> Callable[[], Any]:
+    network = Outputs(model)
 
-    def run(network: nn.Module) -> Callable[[], Any]:
-        def call() -> Any:
-            with torch.no_grad():
-                return network(image)
+    def call() -> Any:
+        with torch.no_grad():
+            return network(image)
 
-        return call
+    return call
 
-    ways = {'PyTorch': run(Outputs(model))}
+
+def _by_kernels(image: Tensor, model: nn.Module) -> Callable[[], Any] | None:
     fast = accelerate(copy.deepcopy(model))
-    if fast_parts(fast):
-        ways['kernels'] = run(Outputs(fast))
-    return ways
+    return _plain(image, fast) if fast_parts(fast) else None
 
 
-def _runtimes(model: nn.Module, size: Sequence[int], file: Path) -> dict[str, Callable[[], Any]]:
-    """Build the same for the runtimes that are installed, from a file for this size alone."""
-    image = torch.randn(1, 3, *size)
-    if not find_spec('onnxscript'):
-        return {}
-    with quiet():
+def _by_runtime(runtime: str, image: Tensor, model: nn.Module) -> Callable[[], Any] | None:
+    """Build the call of a runtime, of a file for this size alone; None if it is not installed."""
+    if not find_spec(runtime) or not find_spec('onnxscript'):
+        return None
+    with tempfile.TemporaryDirectory() as folder, quiet():
+        file = Path(folder, 'network.onnx')
         torch.onnx.export(
             Outputs(fold(model)), (image,), file, dynamo=True, external_data=False, verbose=False
         )
-    ways: dict[str, Callable[[], Any]] = {}
-    for runtime in RUNTIMES:
-        with suppress(UserError):  # it is not installed
-            ways[runtime] = partial(load_exported(file, runtime), image.numpy())
-    return ways
+        return partial(load_exported(file, runtime), image.numpy())

@@ -246,16 +246,15 @@ def study_table(root: Path, name: str) -> list[str]:
         lines.append(
             f'| {row["label"]} | {float(row["mean"]):.{digits}f}{spread} | '
             f'{_scaled(row["parameters"], 1e6, 2)} | {_scaled(row["macs"], 1e9, 2)} | '
-            f'{_scaled(row["latency_ms"], 1, 1)} |'
+            f'{_scaled(row["latency_ms"], 1, 1)} {row["fastest"]} |'
         )
     lines += ['', *_best_trades(study, rows)]
-    plot = next((p for p in ('macs', 'latency_ms', 'parameters')
-                 if (folder / f'pareto_{p}.webp').is_file()), None)  # fmt: skip
-    if plot:
-        lines += [
-            f'<img src="results/{name}/pareto_{plot}.webp" width="480" alt="{study["title"]}">'
-        ]
-        lines += ['']
+    for plot in ('macs', 'latency_ms'):
+        if (folder / f'pareto_{plot}.webp').is_file():
+            lines += [
+                f'<img src="results/{name}/pareto_{plot}.webp" width="480" alt="{study["title"]}">',
+                '',
+            ]
     lines += [
         f'Budget {study["budget"]}, {study["steps"]} steps a run; every run, its log and its '
         f'machine: [results/{name}](results/{name}/table.md).'
