@@ -124,6 +124,13 @@ def test_a_file_that_does_not_run_is_refused(tmp_path, pooling_model, monkeypatc
     assert not list(tmp_path.iterdir())
 
 
+def test_what_cannot_be_traced_is_refused_at_once(tmp_path):
+    cfg = load_config('csmixer_t_imagenet.py')
+    init_default_scope(cfg.default_scope)
+    with pytest.raises(UserError, match='CSMixer cannot be exported'):
+        export(MODELS.build(cfg.model), tmp_path / 'model.onnx')
+
+
 @pytest.mark.parametrize('size', [1, 3, (2, 5), (None, 3), 7])
 def test_adaptive_pooling_is_two_products(size):
     pool = torch.nn.AdaptiveAvgPool2d(size)

@@ -22,6 +22,7 @@ from sacm_mm.deploy.description import channels_of, describe, refuse_other_numbe
 from sacm_mm.deploy.network import Network
 from sacm_mm.deploy.runtimes import META, SUFFIXES, load_exported, openvino_core
 from sacm_mm.kernels.folding import fold, stride_stem
+from sacm_mm.models.backbones.cs_mixer import CSMixer
 
 OPSET = 18  # what ONNX Runtime and OpenVINO both take; GELU is fused from its parts
 SIZES = ((1, 64, 96), (2, 77, 50), (3, 131, 97))  # N, H, W of the check
@@ -52,6 +53,9 @@ def export(
     """
     out = Path(out)
     _check_out(out)
+    if any(isinstance(module, CSMixer) for module in model.modules()):
+        # with its groups padded to a multiple of 7, PyTorch's sums of sizes grow without end
+        raise UserError('CSMixer cannot be exported: tracing it for images of any size never ends')
     model = model.eval()
     meta = describe(model) | (meta or {}) | dict(end_to_end=end_to_end)
     if end_to_end:
