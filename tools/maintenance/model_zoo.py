@@ -246,7 +246,8 @@ def study_table(root: Path, name: str) -> list[str]:
         lines.append(
             f'| {row["label"]} | {float(row["mean"]):.{digits}f}{spread} | '
             f'{_scaled(row["parameters"], 1e6, 2)} | {_scaled(row["macs"], 1e9, 2)} | '
-            f'{_scaled(row["latency_ms"], 1, 1)} {row["fastest"]}'.rstrip() + ' |'
+            f'{_scaled(row["latency_ms"], 1, 1)} {row["fastest"]}'.rstrip()
+            + ' |'
         )
     lines += ['', *_best_trades(study, rows)]
     for plot in ('macs', 'latency_ms'):
