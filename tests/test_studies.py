@@ -2,16 +2,19 @@
 
 import re
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from itertools import islice
+from pathlib import Path
 
 import pytest
+import torch
 
 from sacm_mm import UserError, convert_stem
 from sacm_mm.core.configs import find_study, read_config
 from sacm_mm.deploy.runtimes import RUNTIMES
 from sacm_mm.studies.actions import list_studies
-from sacm_mm.studies.network_costs import measure_costs
+from sacm_mm.studies.network_costs import _by_runtime, _plain, _runs, measure_costs
 from sacm_mm.studies.recipe import config_diff, model_of, recipe_of, set_lr
 from sacm_mm.studies.records import study_record
 from sacm_mm.studies.runs import check_builds
@@ -130,6 +133,15 @@ def test_a_latency_is_that_of_the_fastest_way():
     assert network['latency_ms'] == min(ways.values())
     assert fastest_way(network) == min(ways, key=ways.get)
     assert fastest_way({'latency_ms': 3.0}) == ''  # as older versions measured it
+
+
+def test_a_network_that_no_way_runs_ends_no_study():
+    # after hours of training, an exporter's or a runtime's error of any kind
+    image, files = torch.zeros(1, 3, 8, 8), Path('/nowhere')
+    model = torch.nn.Linear(2, 2)
+    for build in (partial(_plain, image), partial(_by_runtime, 'onnxruntime', files, image)):
+        assert _runs(build, model) is None
+    assert _runs(lambda model: lambda: 3, model)() == 3
 
 
 def test_learning_rates_belong_to_a_budget():

@@ -67,26 +67,29 @@ def measure_costs(
             costs[network.name] = {**count_config(cfg, study.size), 'ways_ms': {}}
             models[network.name] = _built(cfg).to(device)
     image = torch.randn(1, 3, *study.size, device=device)
-    ways: dict[str, Callable[[nn.Module], Callable | None]] = {'PyTorch': partial(_plain, image)}
-    if device == 'cpu':
-        ways['kernels'] = partial(_by_kernels, image)
-        if study.budget != 'tiny':  # exporting takes its time
-            ways |= {name: partial(_by_runtime, name, image) for name in RUNTIMES}
-    for way, build in ways.items():
-        calls = {name: call for name, model in models.items() if (call := build(model))}
-        if way in RUNTIMES:  # their threads stay busy after a call, and would delay another's
-            timings = {name: interleave({'': call}, rounds)[''] for name, call in calls.items()}
-        else:
-            timings = interleave(calls, rounds)
-        for name, timing in timings.items():
-            milliseconds = round(timing.median * 1e3, 2)
-            costs[name]['ways_ms'][way] = milliseconds
-            if milliseconds == min(costs[name]['ways_ms'].values()):
-                costs[name] |= {
-                    'latency_ms': milliseconds,
-                    'latency_lower_ms': round(timing.lower * 1e3, 2),
-                    'latency_upper_ms': round(timing.upper * 1e3, 2),
-                }
+    with tempfile.TemporaryDirectory() as files:
+        ways: dict[str, Callable[[nn.Module], Callable | None]] = {
+            'PyTorch': partial(_plain, image)
+        }
+        if device == 'cpu':
+            ways['kernels'] = partial(_by_kernels, image)
+            if study.budget != 'tiny':  # exporting takes its time
+                ways |= {name: partial(_by_runtime, name, Path(files), image) for name in RUNTIMES}
+        for way, build in ways.items():
+            calls = {name: call for name, model in models.items() if (call := _runs(build, model))}
+            if way in RUNTIMES:  # their threads stay busy after a call, and would delay another's
+                timings = {name: interleave({'': call}, rounds)[''] for name, call in calls.items()}
+            else:
+                timings = interleave(calls, rounds)
+            for name, timing in timings.items():
+                milliseconds = round(timing.median * 1e3, 2)
+                costs[name]['ways_ms'][way] = milliseconds
+                if milliseconds == min(costs[name]['ways_ms'].values()):
+                    costs[name] |= {
+                        'latency_ms': milliseconds,
+                        'latency_lower_ms': round(timing.lower * 1e3, 2),
+                        'latency_upper_ms': round(timing.upper * 1e3, 2),
+                    }
     return {
         'size': list(study.size),
         'rounds': rounds,
@@ -171,8 +174,22 @@ def _built(cfg: Mapping) -> nn.Module:
     return model.eval()
 
 
+def _runs(build: Callable[[nn.Module], Callable | None], model: nn.Module) -> Callable | None:
+    """Build a call that runs; not every network does in every way, and none may end a study."""
+    try:
+        call = build(model)
+        if call:
+            call()
+    except Exception:  # exporters and runtimes have no common one
+        return None
+    return call
+
+
 def _plain(image: Tensor, model: nn.Module) -> Callable[[], Any]:
-    network = Outputs(model)
+    try:
+        network: Callable = Outputs(model)
+    except UserError:  # a detector
+        network = partial(model, mode='tensor')
 
     def call() -> Any:
         with torch.no_grad():
@@ -186,13 +203,17 @@ def _by_kernels(image: Tensor, model: nn.Module) -> Callable[[], Any] | None:
     return _plain(image, fast) if fast_parts(fast) else None
 
 
-def _by_runtime(runtime: str, image: Tensor, model: nn.Module) -> Callable[[], Any] | None:
+def _by_runtime(
+    runtime: str, files: Path, image: Tensor, model: nn.Module
+) -> Callable[[], Any] | None:
     """Build the call of a runtime, of a file for this size alone; None if it is not installed."""
     if not find_spec(runtime) or not find_spec('onnxscript'):
         return None
-    with tempfile.TemporaryDirectory() as folder, quiet():
-        file = Path(folder, 'network.onnx')
-        torch.onnx.export(
-            Outputs(fold(model)), (image,), file, dynamo=True, external_data=False, verbose=False
-        )
-        return partial(load_exported(file, runtime), image.numpy())
+    file = files / f'{id(model)}.onnx'
+    if not file.is_file():
+        with quiet():
+            torch.onnx.export(
+                Outputs(fold(model)), (image,), file, dynamo=True, external_data=False,
+                verbose=False,
+            )  # fmt: skip
+    return partial(load_exported(file, runtime), image.numpy())
