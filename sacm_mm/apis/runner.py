@@ -34,6 +34,7 @@ from sacm_mm.apis.checks import (
 from sacm_mm.apis.console import quiet_console, summary
 from sacm_mm.apis.find_model import check_weights_of
 from sacm_mm.apis.starting import Start
+from sacm_mm.core.allocator import keep_freed_blocks
 from sacm_mm.core.checkpoints import load_checkpoint, load_safely, state_dict_of
 from sacm_mm.core.configs import join_preprocessor
 from sacm_mm.core.errors import UserError
@@ -116,6 +117,7 @@ def prepare_run(
         UserError: The work dir cannot be written, or the config is a fragment.
     """
     os.environ.setdefault('LOCAL_RANK', '0')
+    keep_freed_blocks()
     check_kinds(cfg)
     if cfg.get('launcher') not in (None, *LAUNCHERS):  # the flag decides, but a typo is said
         raise UserError(f"'launcher' of the config is {cfg.launcher!r}: there is {LAUNCHERS}")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from sacm_mm.core.allocator import release_freed_blocks
+
 _STATUS = Path('/proc/self/status')
-_M_MMAP_THRESHOLD = -3  # of malloc.h
 _CLEAR_REFS = Path('/proc/self/clear_refs')
 
 
@@ -84,7 +83,7 @@ def resident() -> int | None:
 
     None where the kernel does not do that.
     """
-    _release_freed()
+    release_freed_blocks()
     try:
         _CLEAR_REFS.write_text('5')  # sets the peak to what is resident now
     except OSError:
@@ -92,35 +91,9 @@ def resident() -> int | None:
     return _status('VmRSS')
 
 
-@contextmanager
-def exact_counting() -> Iterator[None]:
-    """Hand every freed block of this process back at once.
-
-    Then resident pages are those in use, and a peak of them is exact; without it glibc keeps some
-    blocks and not others. It is slow: nothing may be timed inside.
-    """
-    _map_from(2**16)
-    try:
-        yield
-    finally:
-        _map_from(2**25)  # the most that glibc comes to by itself
-
-
-def _map_from(size: int) -> None:
-    """Let blocks from that many bytes on be mapped by themselves."""
-    with suppress(OSError, AttributeError):  # no glibc
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, size)
-
-
 def peak_resident() -> int:
     """Return the most bytes that were resident since ``resident`` was called."""
     return _status('VmHWM')
-
-
-def _release_freed() -> None:
-    """Hand freed memory back to the system: a call that reuses it would seem to need none."""
-    with suppress(OSError, AttributeError):  # no glibc
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _status(field: str) -> int:

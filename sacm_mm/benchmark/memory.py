@@ -57,11 +57,11 @@ def main() -> None:
 
     import torch
 
-    from sacm_mm.benchmark.measure import exact_counting
+    from sacm_mm.core.allocator import hand_back_freed_blocks
 
     torch.set_num_threads(what['threads'])
     count = {'needed': _needed, 'called': _called}[what['kind']]
-    with exact_counting():
+    with hand_back_freed_blocks():
         found = [count(name, Setting(**setting)) for name, setting in what['points']]
     print(json.dumps(found))
 

@@ -12,6 +12,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import nn
 
+from sacm_mm.core.allocator import keep_freed_blocks
 from sacm_mm.engine.memory_format import FORMATS, fastest_format
 from sacm_mm.kernels.accelerating import accelerate, fast_parts
 from sacm_mm.models.backbones.sa_convmixer import SAConvMixer
@@ -32,6 +33,7 @@ class FastTrainingHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Prepare the model and log what is on."""
+        keep_freed_blocks()
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         accelerate(model, training=True)
         picked = ['kernels'] if fast_parts(model) else []
