@@ -106,6 +106,7 @@ def test_means_and_spreads(kept):
     conv = next(row for row in results.networks if row.name == 'conv')
     assert (conv.mean, conv.spread) == (52.0, 2.0)
     assert conv.minutes == 0.5 * 40 / 60  # the kept runs' iterations, and their number
+    assert conv.last_fall == pytest.approx(100 * (2.25 - 2.0) / 2.25)  # logged at each quarter
     assert [row.name for row in results.best_first()] == [
         'conv', 'pixel-unshuffle', 'conv-glorot',
     ]  # fmt: skip
@@ -222,7 +223,7 @@ def test_the_page_loads_nothing_and_shows_labels_as_they_are(kept):
     assert page.count('<script>') == 1 and '&lt;script&gt;alert(1)' in page
     assert '<script>' not in table and '![' not in table
     lines = [line for line in table.splitlines() if line.startswith('|')]
-    assert {line.count('|') - line.count('\\|') for line in lines} == {9}
+    assert {line.count('|') - line.count('\\|') for line in lines} == {10}
 
 
 def damaged(text):

@@ -83,6 +83,17 @@ class NetworkResult:
         """Mean time of training."""
         return fmean(run.seconds for run in self.runs) / 60
 
+    @property
+    def last_fall(self) -> float | None:
+        """Per cent that the training loss fell from the fourth fifth of the steps to the last.
+
+        It says how far from converged a network is: one that still falls would go on learning. None
+        where a run did not log it.
+        """
+        falls = [_last_fall(run.curves.get('loss')) for run in self.runs]
+        known = [fall for fall in falls if fall is not None]
+        return fmean(known) if len(known) == len(falls) else None
+
 
 @dataclass(frozen=True)
 class StudyResults:
@@ -162,6 +173,17 @@ def read_study(folder: Path) -> dict[str, Any]:
         if not isinstance(entry, dict) or not {'label', 'backbone'} <= entry.keys():
             raise UserError(f"'{folder / STUDY}' is damaged: networks.{name} is {entry!r}")
     return study
+
+
+def _last_fall(loss: Curve | None) -> float | None:
+    if loss is None:
+        return None
+    steps = max(loss.points)
+    fourth = [value for step, value in loss.points.items() if 0.6 < step / steps <= 0.8]
+    last = [value for step, value in loss.points.items() if 0.8 < step / steps]
+    if not fourth or fmean(fourth) <= 0:
+        return None
+    return 100 * (1 - fmean(last) / fmean(fourth))
 
 
 def _summarise(

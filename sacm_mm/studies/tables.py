@@ -40,6 +40,7 @@ def _csv_row(results: StudyResults, network: NetworkResult) -> dict[str, Any]:
         'spread': '' if network.spread is None else f'{network.spread:.4f}',
         'seeds': ' '.join(str(r.seed) for r in network.runs),
         'train_minutes': f'{network.minutes:.2f}',
+        'last_fall_percent': '' if network.last_fall is None else f'{network.last_fall:.2f}',
         'budget': results.study['budget'],
     }
 
@@ -84,6 +85,7 @@ def columns(results: StudyResults) -> list[tuple[str, str]]:
         ('activations, M', 'numbers that convolutions and matrix products write'),
         ('latency, ms', 'one image, float32, median of the fastest way'),
         ('training, min', 'a run: the median iteration, times their number'),
+        ('loss falls, %', 'training loss, from the fourth fifth of the steps to the last'),
     ]
 
 
@@ -100,6 +102,7 @@ def cells(results: StudyResults, network: NetworkResult) -> list[tuple[str, floa
         _scaled(costs.get('activations'), 1e6, 1),
         ('', '') if latency is None else (f'{latency:.1f} {fastest_way(costs)}'.strip(), latency),
         (f'{network.minutes:.1f}', network.minutes),
+        _scaled(network.last_fall, 1, 1),
     ]
 
 
