@@ -180,7 +180,7 @@ def _last_fall(loss: Curve | None) -> float | None:
         return None
     steps = max(loss.points)
     fourth = [value for step, value in loss.points.items() if 0.6 < step / steps <= 0.8]
-    last = [value for step, value in loss.points.items() if 0.8 < step / steps]
+    last = [value for step, value in loss.points.items() if step / steps > 0.8]
     if not fourth or fmean(fourth) <= 0:
         return None
     return 100 * (1 - fmean(last) / fmean(fourth))
