@@ -91,12 +91,15 @@ def test_killed_in_the_middle_it_ends_with_the_same_table(camvid_root, tmp_path)
             first = runs / 'stem_camvid/tiny/conv/seed0/done.json'
             finished = first.stat().st_mtime_ns
             assert not (second.parent / 'done.json').exists()
+            resumed = start(*arguments, '--no-costs', env=env)
+            out = resumed.communicate(timeout=300)[0]
+            assert resumed.returncode == 0, out
+            assert 'goes on' in out and first.stat().st_mtime_ns == finished
+            assert 'resumed' in (second.parent / 'run.log').read_text().lower()
+            assert not (runs / 'stem_camvid/tiny/costs.json').exists()
         process = start(*arguments, env=env)
         out = process.communicate(timeout=300)[0]
         assert process.returncode == 0, out
-        if name == 'killed':
-            assert 'goes on' in out and first.stat().st_mtime_ns == finished
-            assert 'resumed' in (second.parent / 'run.log').read_text().lower()
         report = start('report', 'stem_camvid', '--budget', 'tiny', '--runs', runs, env=env)
         assert report.wait(timeout=120) == 0, report.stdout.read()
         tables[name] = figures(runs / 'stem_camvid/tiny/report/table.csv')

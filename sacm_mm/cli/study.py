@@ -24,6 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='DEVICE',
         help='cpu, cuda:0, ...: the jobs are spread over them',
     )
+    run.add_argument(
+        '--no-costs',
+        action='store_true',
+        help='leave latencies and other costs to a later call, on the machine that counts',
+    )
     report = verbs.add_parser('report', help='gather its runs: tables, plots, one page')
     _add_study(report)
     report.add_argument(
@@ -76,7 +81,9 @@ def _run(args: argparse.Namespace) -> None:
     from sacm_mm.studies.study import load_study
 
     study = load_study(args.study, args.budget)
-    run_study(study, args.networks, args.seeds, args.jobs, args.devices, args.runs)
+    run_study(
+        study, args.networks, args.seeds, args.jobs, args.devices, args.runs, not args.no_costs
+    )
     print(f'sacm study report {study.call_name} --budget {study.budget}')
 
 

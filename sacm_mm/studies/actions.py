@@ -31,6 +31,7 @@ def run_study(
     jobs: int = 1,
     devices: Sequence[str] = (),
     root: Path = WORK_DIRS,
+    costs: bool = True,
 ) -> list[Run]:
     """Train and test what is not done, then measure what the networks cost.
 
@@ -41,6 +42,7 @@ def run_study(
         jobs: Runs at a time.
         devices: Devices that the jobs are spread over, such as ``('cuda:0', 'cuda:1')``.
         root: Folder of the runs of all studies.
+        costs: Measure costs; a later call can do it, on the machine whose latencies count.
 
     Raises:
         UserError: There is no such network, or runs failed: the others are done.
@@ -55,7 +57,8 @@ def run_study(
     runs = plan_runs(study, networks, seeds, root)
     with RunsProgress(runs) as progress:
         failed = train_all(runs, jobs, devices, progress)
-    keep_costs(study, choose_networks(study, networks), root)
+    if costs:
+        keep_costs(study, choose_networks(study, networks), root)
     if failed:
         names = ', '.join(run.name for run in failed)
         raise UserError(f'{len(failed)} of {len(runs)} runs failed ({names}); the others are done')
