@@ -57,7 +57,8 @@ def test_iterations(run_tool, tmp_path, data, options):
     resumed.mkdir()
     shutil.copy2(straight / 'iter_3.pth', resumed)
     done = run_tool('train', CAMVID, '--work-dir', resumed, '--resume', '--cfg-options', *options)
-    assert done.code == 0
+    assert done.code == 0 and 'resumed epoch: 0, iter: 3' in done.out + done.err
+    assert 'env variable' not in done.out + done.err  # the config shows it
     assert_same(straight / 'iter_6.pth', resumed / 'iter_6.pth')
 
 

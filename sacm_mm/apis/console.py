@@ -13,12 +13,14 @@ from torch import nn
 
 _LOUD = ('sacm_mm', 'mmengine.hooks.logger_hook', 'mmengine.hooks.early_stopping_hook')
 _RESULTS = '.evaluation.'  # the hosts' metrics print their tables
+_SHOWN = 'resumed epoch'  # where a run goes on
 # for the file only, or nothing that a user could mend
 _NOISE = (
     'sacm_mm stamp',
     '"FileClient" will be deprecated',
     '"HardDiskBackend" is the alias',
     'The prefix is not',
+    'Fast sampler-level resume is unavailable',
 )
 
 
@@ -30,9 +32,10 @@ def quiet_console(logger: MMLogger) -> None:
 
 
 def _is_loud(record: logging.LogRecord) -> bool:
-    if record.getMessage().startswith(_NOISE):
+    message = record.getMessage()
+    if message.startswith(_NOISE):
         return False
-    if record.levelno >= logging.WARNING:
+    if record.levelno >= logging.WARNING or message.startswith(_SHOWN):
         return True
     speaker = _speaker()
     return speaker.startswith(_LOUD) or _RESULTS in speaker

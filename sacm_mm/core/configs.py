@@ -6,9 +6,11 @@ import argparse
 import difflib
 import importlib
 import inspect
+import logging
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from pprint import pformat
 from typing import TYPE_CHECKING, Any
@@ -205,7 +207,25 @@ def read_config(path: str | Path) -> Config:
 def _read(path: Path, variables: Mapping[str, Any]) -> Config:
     from mmengine.config import Config
 
-    return _plain(read_with(path, variables) if variables else Config.fromfile(path))
+    with _silent_on_variables():
+        return _plain(read_with(path, variables) if variables else Config.fromfile(path))
+
+
+@contextmanager
+def _silent_on_variables() -> Iterator[None]:
+    """Keep mmengine from saying, of each base anew, that it put in an environment variable."""
+    from mmengine.logging import MMLogger
+
+    logger = MMLogger.get_current_instance()
+    logger.addFilter(_is_no_variable)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_no_variable)
+
+
+def _is_no_variable(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith('Using env variable')
 
 
 def _plain(cfg: Config) -> Config:
