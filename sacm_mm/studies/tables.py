@@ -84,8 +84,8 @@ def columns(results: StudyResults) -> list[tuple[str, str]]:
         ('GMACs', f'one image of {height}x{width}'),
         ('activations, M', 'numbers that convolutions and matrix products write'),
         ('latency, ms', 'one image, float32, median of the fastest way'),
-        ('training, min', 'a run: the median iteration, times their number'),
-        ('loss falls, %', 'training loss, from the fourth fifth of the steps to the last'),
+        ('training, min', 'a run: median iteration, times their number'),
+        ('loss falls, %', 'of training, from the fourth fifth of the steps to the last'),
     ]
 
 
