@@ -53,6 +53,7 @@ def test_what_is_saved_last_is_changed_averages_too(camvid_root, tmp_path):
             'max_iters=3', 'train_cfg.val_interval=3',
         ),
     )  # fmt: skip
+    cfg.model.decode_head.loss_decode = dict(type='CrossEntropyLoss', class_weight=weights)
     cfg.custom_hooks = [
         dict(type='EMAHook'),
         dict(type='sacm_mm.KeepBiasesHook'),
@@ -77,6 +78,13 @@ def test_weights_that_do_not_fit_are_refused():
     runner.model.decode_head = PixelShuffleHead(in_channels=8, upscale_factor=2, num_classes=11)
     with pytest.raises(UserError, match=r'weights for 2 classes.*predicts 11'):
         ReweighClassesHook([1.0, 2.0]).before_train(runner)
+    loss = dict(type='CrossEntropyLoss', class_weight=[2.0, 1.0])
+    runner.model.decode_head = PixelShuffleHead(
+        in_channels=8, upscale_factor=2, num_classes=2, loss_decode=loss
+    )
+    with pytest.raises(UserError, match=r"give it that loss's class_weight, not \[1.0, 2.0\]"):
+        ReweighClassesHook([1.0, 2.0]).before_train(runner)
+    ReweighClassesHook([2.0, 1.0]).before_train(runner)
     runner.model.decode_head = PixelShuffleHead(
         in_channels=8, upscale_factor=2, num_classes=2, act_norm=True
     )

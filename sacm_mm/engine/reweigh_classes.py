@@ -8,7 +8,7 @@ from mmengine.hooks import EMAHook, Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from torch import Tensor
+from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.registry import HOOKS
@@ -30,7 +30,8 @@ class ReweighClassesHook(Hook):
         share: Of their logarithms, from 0 (leaves all as it is) to 1 (as if there were none).
 
     Raises:
-        UserError: These are no weights, or the head has another number of classes.
+        UserError: These are no weights, or not those of the head's loss, or the head has another
+            number of classes.
     """
 
     priority = 'LOW'  # after what averages the weights, before what saves them
@@ -41,11 +42,19 @@ class ReweighClassesHook(Hook):
                 'ReweighClassesHook: class_weight is one positive number for each class, and '
                 'share is from 0 to 1'
             )
+        self.class_weight = list(class_weight)
         self.shift = -share * torch.tensor(class_weight).log()
 
     def before_train(self, runner: Runner) -> None:
         """Look whether the weights fit, before time is spent."""
         _classifier(runner.model, len(self.shift))
+        losses = _losses(runner.model)
+        trained_with = [list(getattr(loss, 'class_weight', None) or ()) for loss in losses]
+        if self.class_weight not in trained_with:
+            raise UserError(
+                'ReweighClassesHook takes back the weights of decode_head.loss_decode: give it '
+                f"that loss's class_weight, not {self.class_weight}"
+            )
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
@@ -65,8 +74,17 @@ def lower_biases(classifier: Any, shift: Tensor) -> None:
     bias += shift.repeat_interleave(len(bias) // len(shift)).to(bias)
 
 
+def _head(model: Any) -> Any:
+    return getattr(model.module if is_model_wrapper(model) else model, 'decode_head', None)
+
+
+def _losses(model: Any) -> list[Any]:
+    losses = _head(model).loss_decode
+    return list(losses) if isinstance(losses, nn.ModuleList) else [losses]
+
+
 def _classifier(model: Any, classes: int) -> Any:
-    head: Any = getattr(model.module if is_model_wrapper(model) else model, 'decode_head', None)
+    head = _head(model)
     classifier = getattr(head, 'conv_seg', None)
     if len(getattr(head, 'act_norm', ())):
         raise UserError(
