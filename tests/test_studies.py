@@ -86,11 +86,24 @@ def test_whole_models_have_the_studys_classes_and_recipe():
         assert recipe_of(cfg) == recipe_of(study.expand(study.networks['sa-convmixer'], 0))
         text = str(cfg.model)
         assert 'SyncBN' not in text and 'OHEM' not in text and 'Pretrained' not in text
+        assert 'momentum' not in text  # Fast-SCNN's fits 160000 steps
         assert cfg.model.decode_head.num_classes == 11
         loss = cfg.model.decode_head.loss_decode
         assert loss.class_weight == study.cfg.model.decode_head.loss_decode.class_weight
         assert cfg.model.data_preprocessor == study.cfg.model.data_preprocessor
         assert cfg.model.test_cfg == study.cfg.model.test_cfg
+
+
+@pytest.mark.parametrize(('budget', 'fits'), [('laptop', False), ('medium', True)])
+def test_norms_that_average_over_too_much_of_a_run_are_refused(budget, fits):
+    study = load_study('camvid_seg', budget)
+    cfg = study.expand(study.networks['resnet18'], 0)
+    cfg.model.backbone.norm_cfg = dict(type='BN', momentum=0.01)
+    if fits:
+        check_builds(cfg)
+    else:
+        with pytest.raises(UserError, match=r'over 100 steps, too many for a run of 300; set mom'):
+            check_builds(cfg)
 
 
 def test_auxiliary_losses_keep_their_share():

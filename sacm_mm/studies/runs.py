@@ -19,6 +19,8 @@ from sacm_mm.studies.recipe import config_diff, model_of, recipe_of
 from sacm_mm.studies.study import Network, Study
 
 WORK_DIRS = Path('work_dirs/studies')
+_MOMENTUM = 0.1  # PyTorch's: statistics average over ten steps
+_AVERAGES = 20  # how often a run has to renew them where they average over more
 
 
 @dataclass(frozen=True)
@@ -136,11 +138,23 @@ def check_builds(cfg: Mapping) -> None:
     """Build the model once, without weights.
 
     Raises:
-        UserError: It does not build; the reason is the host's.
+        UserError: It does not build, for a reason of the host's, or its norms average their
+            statistics over too much of a run: it would be tested with those of other weights.
     """
+    from torch.nn.modules.batchnorm import _BatchNorm
+
     from sacm_mm.swap.dry_run import build_part
 
-    build_part(cfg['model'], cfg['default_scope'])
+    model = build_part(cfg['model'], cfg['default_scope'])
+    momenta = [norm.momentum for norm in model.modules() if isinstance(norm, _BatchNorm)]
+    slowest = min((momentum for momentum in momenta if momentum), default=1.0)
+    steps = cfg['train_cfg']['max_iters']
+    if slowest < _MOMENTUM and steps * slowest < _AVERAGES:
+        raise UserError(
+            f'its norms have a momentum of {slowest}: their statistics average over '
+            f'{1 / slowest:.0f} steps, too many for a run of {steps}; set momentum={_MOMENTUM} in '
+            'its norm_cfg'
+        )
 
 
 def all_runs(

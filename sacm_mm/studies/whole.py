@@ -20,7 +20,9 @@ def whole_model(name: str, model: Mapping[str, Any]) -> dict[str, Any]:
 
     Body, heads and auxiliary heads are the stock ones. Classes, the loss of every head that
     predicts them (with the stock weight), normalisation of the images and the way it is tested are
-    the study's; pixels are not sampled; norms are ``BN``, which ``SyncBN`` is on one device.
+    the study's; pixels are not sampled; norms are ``BN``, which ``SyncBN`` is on one device, with
+    PyTorch's momentum: statistics that average over a hundred steps are not those of the weights
+    where a run has a few hundred.
 
     Args:
         name: ``mmseg:`` and a file of mmsegmentation's ``_base_/models``, as in ``mmseg:cgnet``.
@@ -64,4 +66,6 @@ def _fit(head: dict[str, Any], classes: int, loss: Mapping[str, Any]) -> None:
 
 
 def _plain_norm(part: dict) -> dict:
-    return part | {'type': 'BN'} if part.get('type') == 'SyncBN' else part
+    if part.get('type') not in ('BN', 'SyncBN'):
+        return part
+    return {key: value for key, value in part.items() if key != 'momentum'} | {'type': 'BN'}
