@@ -232,3 +232,12 @@ def test_what_the_host_has_defaults_for_may_be_left_out(camvid_root, tmp_path):
         cfg.pop(key, None)
     runner = train_from_python(cfg, work_dir=tmp_path)
     assert runner.iter == runner.max_iters
+
+
+def test_norms_that_lag_behind_the_weights_are_said(run_tool, tmp_path, camvid_root, monkeypatch):
+    monkeypatch.setenv('SACM_DATA', str(camvid_root))
+    momentum = ['model.backbone.norm_cfg.type=BN', 'model.backbone.norm_cfg.momentum=0.01']
+    options = [*TINY_CAMVID, *momentum, 'train_cfg.max_iters=2', 'train_cfg.val_interval=2']
+    done = run_tool('train', CAMVID, '--work-dir', tmp_path, '--cfg-options', *options)
+    assert done.code == 0
+    assert 'average over 100 steps, too many for a run of 2' in done.out + done.err

@@ -41,6 +41,7 @@ from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import atomic_write, check_writable
 from sacm_mm.core.machine import stamp_line
 from sacm_mm.core.random_numbers import random_state, set_random_state
+from sacm_mm.models.norm_momentum import lagging_norms
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 
@@ -199,6 +200,8 @@ def build_runner(
         set_random_state(drawn)
     for line in (*summary(cfg, inner, datasets), stamp_line()):
         runner.logger.info(line)
+    if trains and (lagging := lagging_norms(inner, _steps(cfg, len(datasets['train_dataloader'])))):
+        runner.logger.warning(f'Of the model, {lagging}')
     if trains and is_distributed() and _averages_apart(inner):
         runner.logger.warning(
             'The batch norms of this model average the pictures of each process alone: for those '
@@ -206,6 +209,12 @@ def build_runner(
             'enough'
         )
     return runner
+
+
+def _steps(cfg: Config, pictures: int) -> int | None:
+    steps, epochs = cfg.train_cfg.get('max_iters'), cfg.train_cfg.get('max_epochs')
+    batch = cfg.train_dataloader.get('batch_size')
+    return epochs * pictures // batch if epochs and batch else steps
 
 
 def _averages_apart(model: torch.nn.Module) -> bool:

@@ -19,8 +19,6 @@ from sacm_mm.studies.recipe import config_diff, model_of, recipe_of
 from sacm_mm.studies.study import Network, Study
 
 WORK_DIRS = Path('work_dirs/studies')
-_MOMENTUM = 0.1  # PyTorch's: statistics average over ten steps
-_AVERAGES = 20  # how often a run has to renew them where they average over more
 
 
 @dataclass(frozen=True)
@@ -141,20 +139,13 @@ def check_builds(cfg: Mapping) -> None:
         UserError: It does not build, for a reason of the host's, or its norms average their
             statistics over too much of a run: it would be tested with those of other weights.
     """
-    from torch.nn.modules.batchnorm import _BatchNorm
-
+    from sacm_mm.models.norm_momentum import lagging_norms
     from sacm_mm.swap.dry_run import build_part
 
     model = build_part(cfg['model'], cfg['default_scope'])
-    momenta = [norm.momentum for norm in model.modules() if isinstance(norm, _BatchNorm)]
-    slowest = min((momentum for momentum in momenta if momentum), default=1.0)
-    steps = cfg['train_cfg']['max_iters']
-    if slowest < _MOMENTUM and steps * slowest < _AVERAGES:
-        raise UserError(
-            f'its norms have a momentum of {slowest}: their statistics average over '
-            f'{1 / slowest:.0f} steps, too many for a run of {steps}; set momentum={_MOMENTUM} in '
-            'its norm_cfg'
-        )
+    lagging = lagging_norms(model, cfg['train_cfg']['max_iters'])
+    if lagging:
+        raise UserError(lagging)
 
 
 def all_runs(

@@ -1,0 +1,29 @@
+"""Whether the running statistics of a model's norms keep up with a training."""
+
+from __future__ import annotations
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+_MOMENTUM = 0.1  # PyTorch's: statistics average over ten steps
+_AVERAGES = 20  # how often a run has to renew those that average over more
+
+
+def lagging_norms(model: nn.Module, steps: int | None) -> str:
+    """Say why batch norms would be tested with the statistics of earlier weights, else nothing.
+
+    Fast-SCNN has a momentum of 0.01, which fits the 160000 steps that it was made for: after 300 it
+    predicts one class.
+
+    Args:
+        model: The model.
+        steps: Of its training; None where that is not known.
+    """
+    momenta = [norm.momentum for norm in model.modules() if isinstance(norm, _BatchNorm)]
+    slowest = min((momentum for momentum in momenta if momentum), default=1.0)
+    if steps is None or slowest >= _MOMENTUM or steps * slowest >= _AVERAGES:
+        return ''
+    return (
+        f'its norms have a momentum of {slowest}: their statistics average over {1 / slowest:.0f} '
+        f'steps, too many for a run of {steps}; set momentum={_MOMENTUM} in its norm_cfg'
+    )
