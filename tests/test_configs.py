@@ -22,7 +22,6 @@ LARGER = (
     'sacm_imagenet_ema', 'csmixer_t_cityscapes', 'csmixer_t_ade20k', 'sacm_voc_aug', 'sacm_ade20k',
     'convmlp_s_ade20k', 'sacm_cityscapes_512x1024', 'csmixer_nyu', 'csmixer_camvid_light',
     'convmlp_nyu', 'sacm_camvid_gpu_all', 'sacm_camvid_gpu_more', 'sacm_nyu_gpu_more',
-    'sacm_cifar10_more', 'sacm_cifar10_small_windows',
 )  # fmt: skip
 
 
