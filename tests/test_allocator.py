@@ -7,7 +7,6 @@ import pytest
 
 STEPS = """
 import resource
-import sys
 
 import torch
 

@@ -112,7 +112,7 @@ class _Runner(Runner):
 def prepare_run(
     cfg: Config, work_dir: str | Path | None, launcher: str, start: Start | None = None
 ) -> None:
-    """Set the work dir and the launcher, and note what is in the work dir.
+    """Set the work dir, the launcher and the allocator, and note what is in the work dir.
 
     Raises:
         UserError: The work dir cannot be written, or the config is a fragment.

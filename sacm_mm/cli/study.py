@@ -81,9 +81,8 @@ def _run(args: argparse.Namespace) -> None:
     from sacm_mm.studies.study import load_study
 
     study = load_study(args.study, args.budget)
-    run_study(
-        study, args.networks, args.seeds, args.jobs, args.devices, args.runs, not args.no_costs
-    )
+    costs = not args.no_costs
+    run_study(study, args.networks, args.seeds, args.jobs, args.devices, args.runs, costs=costs)
     print(f'sacm study report {study.call_name} --budget {study.budget}')
 
 

@@ -13,7 +13,7 @@ from sacm_mm import __version__
 from sacm_mm.convert import load
 from sacm_mm.convert.convmixer import to_convmixer
 from sacm_mm.core.checkpoints import read_weights
-from sacm_mm.core.configs import find_config, open_data_root
+from sacm_mm.core.configs import find_config, open_data_root, read_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable, write_bytes, write_text
 from sacm_mm.datasets.meta import model_meta
@@ -99,7 +99,7 @@ def _published_config(model_cfg: Mapping[str, Any]) -> Config | None:
         name = f'convmlp_{backbone["arch"]}_imagenet.py' if size == 1000 else None
     if name is None:
         return None
-    cfg = Config.fromfile(find_config(name))
+    cfg = read_config(find_config(name))
     max_depth = cfg.model.get('decode_head', {}).get('max_depth')
     cfg.model = model_cfg
     if max_depth:  # an unbounded head has it too: truth beyond it is invalid in training

@@ -33,7 +33,7 @@ class FastTrainingHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Prepare the model and log what is on."""
-        keep_freed_blocks()
+        keep_freed_blocks()  # the hosts' own tools have not asked for it yet
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         accelerate(model, training=True)
         picked = ['kernels'] if fast_parts(model) else []
