@@ -95,6 +95,13 @@ class ReplayedInfiniteSampler(MMEngineInfiniteSampler):
 class SeedStepsHook(Hook):
     """Seed each training step by the run's seed and the step: dropout and drop path resume too."""
 
+    priority = 'LOW'  # after hooks that switch the pipeline
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Seed a pipeline that was put in the place of the first, as by SwitchRecipeHook."""
+        if isinstance(runner.train_dataloader.sampler, (DefaultSampler, InfiniteSampler)):
+            seed_pipeline(runner.train_dataloader.dataset)
+
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Sequence | None = None
     ) -> None:
