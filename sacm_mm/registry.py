@@ -12,6 +12,7 @@ from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
+from mmengine.registry import OPTIMIZERS as MMENGINE_OPTIMIZERS
 from mmengine.registry import PARAM_SCHEDULERS as MMENGINE_PARAM_SCHEDULERS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS
@@ -36,5 +37,6 @@ TRANSFORMS = _child(MMENGINE_TRANSFORMS, 'datasets')
 METRICS = _child(MMENGINE_METRICS, 'evaluation')
 HOOKS = _child(MMENGINE_HOOKS, 'engine')
 OPTIM_WRAPPERS = _child(MMENGINE_OPTIM_WRAPPERS, 'engine')
+OPTIMIZERS = _child(MMENGINE_OPTIMIZERS, 'engine')
 PARAM_SCHEDULERS = _child(MMENGINE_PARAM_SCHEDULERS, 'engine')
 VISUALIZERS = _child(MMENGINE_VISUALIZERS, 'visualization/depth_visualizer.py')

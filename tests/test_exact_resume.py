@@ -79,14 +79,20 @@ def test_averaged_weights(run_tool, tmp_path, data):
 
 
 def test_epochs(run_tool, tmp_path, cifar_root, monkeypatch):
+    """Before and after the epoch in which SwitchRecipeHook puts another pipeline in place."""
     monkeypatch.setenv('SACM_DATA', str(cifar_root))
     options = [*TINY_CIFAR, 'train_cfg.max_epochs=3', 'train_cfg.val_interval=3']
     options += ['default_hooks.checkpoint.max_keep_ckpts=3']
-    straight, resumed = tmp_path / 'straight', tmp_path / 'resumed'
-    config = 'sacm_cifar10_light.py'
+    options += ['custom_hooks.2.schedule.0.action_epoch=2']
+    straight = tmp_path / 'straight'
+    config = 'sacm_cifar10_progressive.py'
     assert run_tool('train', config, '--work-dir', straight, '--cfg-options', *options).code == 0
-    resumed.mkdir()
-    shutil.copy2(straight / 'epoch_1.pth', resumed)
-    done = run_tool('train', config, '--work-dir', resumed, '--resume', '--cfg-options', *options)
-    assert done.code == 0
-    assert_same(straight / 'epoch_3.pth', resumed / 'epoch_3.pth')
+    for epoch in (1, 2):
+        resumed = tmp_path / f'resumed_{epoch}'
+        resumed.mkdir()
+        shutil.copy2(straight / f'epoch_{epoch}.pth', resumed)
+        done = run_tool(
+            'train', config, '--work-dir', resumed, '--resume', '--cfg-options', *options
+        )
+        assert done.code == 0
+        assert_same(straight / 'epoch_3.pth', resumed / 'epoch_3.pth')

@@ -12,6 +12,7 @@ from .exact_resume import (
 from .fast_testing import FastTestHook
 from .fast_training import FastTrainingHook
 from .keep_samples import KeepSamplesHook
+from .muon import Muon
 from .one_cycle import OneCycleLR
 from .optim_wrapper import BFloat16OptimWrapper
 from .picture_grid import PictureGridHook
@@ -33,6 +34,7 @@ __all__ = [
     'FastTrainingHook',
     'InfiniteSampler',
     'KeepSamplesHook',
+    'Muon',
     'OneCycleLR',
     'PictureGridHook',
     'ProgressBarHook',
