@@ -14,7 +14,7 @@ from sacm_mm import UserError, convert_stem
 from sacm_mm.core.configs import find_study, read_config
 from sacm_mm.deploy.runtimes import RUNTIMES
 from sacm_mm.studies.actions import list_studies
-from sacm_mm.studies.network_costs import _by_runtime, _plain, _runs, measure_costs
+from sacm_mm.studies.network_costs import _by_runtime, _exported, _plain, _runs, measure_costs
 from sacm_mm.studies.recipe import config_diff, model_of, recipe_of, set_lr
 from sacm_mm.studies.records import study_record
 from sacm_mm.studies.runs import check_builds

@@ -13,13 +13,14 @@ def lagging_norms(model: nn.Module, steps: int | None) -> str:
     """Say why batch norms would be tested with the statistics of earlier weights, else nothing.
 
     Fast-SCNN has a momentum of 0.01, which fits the 160000 steps that it was made for: after 300 it
-    predicts one class.
+    predicts one class. Norms that a model keeps as they are (``norm_eval``) do not lag.
 
     Args:
-        model: The model.
+        model: The model, which is put into training.
         steps: Of its training; None where that is not known.
     """
-    momenta = [norm.momentum for norm in model.modules() if isinstance(norm, _BatchNorm)]
+    norms = [norm for norm in model.train().modules() if isinstance(norm, _BatchNorm)]
+    momenta = [norm.momentum for norm in norms if norm.training]
     slowest = min((momentum for momentum in momenta if momentum), default=1.0)
     if steps is None or slowest >= _MOMENTUM or steps * slowest >= _AVERAGES:
         return ''
