@@ -94,11 +94,14 @@ def test_whole_models_have_the_studys_classes_and_recipe():
         assert cfg.model.test_cfg == study.cfg.model.test_cfg
 
 
-@pytest.mark.parametrize(('budget', 'fits'), [('laptop', False), ('medium', True)])
-def test_norms_that_average_over_too_much_of_a_run_are_refused(budget, fits):
+@pytest.mark.parametrize(
+    ('budget', 'kept', 'fits'),
+    [('laptop', False, False), ('laptop', True, True), ('medium', False, True)],
+)
+def test_norms_that_average_over_too_much_of_a_run_are_refused(budget, kept, fits):
     study = load_study('camvid_seg', budget)
     cfg = study.expand(study.networks['resnet18'], 0)
-    cfg.model.backbone.norm_cfg = dict(type='BN', momentum=0.01)
+    cfg.model.backbone.update(norm_cfg=dict(type='BN', momentum=0.01), norm_eval=kept)
     if fits:
         check_builds(cfg)
     else:
@@ -150,9 +153,9 @@ def test_a_latency_is_that_of_the_fastest_way():
 
 def test_a_network_that_no_way_runs_ends_no_study():
     # after hours of training, an exporter's or a runtime's error of any kind
-    image, files = torch.zeros(1, 3, 8, 8), Path('/nowhere')
-    model = torch.nn.Linear(2, 2)
-    for build in (partial(_plain, image), partial(_by_runtime, 'onnxruntime', files, image)):
+    image, model = torch.zeros(1, 3, 8, 8), torch.nn.Linear(2, 2)
+    exported = partial(_exported, image, Path('/nowhere'))
+    for build in (partial(_plain, image), partial(_by_runtime, 'onnxruntime', exported, image)):
         assert _runs(build, model) is None
     assert _runs(lambda model: lambda: 3, model)() == 3
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,8 @@ def measure_costs(
         if device == 'cpu':
             ways['kernels'] = partial(_by_kernels, image)
             if study.budget != 'tiny':  # exporting takes its time
-                ways |= {name: partial(_by_runtime, name, Path(files), image) for name in RUNTIMES}
+                exported = cache(partial(_exported, image, Path(files)))
+                ways |= {name: partial(_by_runtime, name, exported, image) for name in RUNTIMES}
         for way, build in ways.items():
             calls = {name: call for name, model in models.items() if (call := _runs(build, model))}
             if way in RUNTIMES:  # their threads stay busy after a call, and would delay another's
@@ -180,7 +181,7 @@ def _runs(build: Callable[[nn.Module], Callable | None], model: nn.Module) -> Ca
         call = build(model)
         if call:
             call()
-    except Exception:  # exporters and runtimes have no common one
+    except Exception:  # runtimes have no common one
         return None
     return call
 
@@ -204,16 +205,24 @@ def _by_kernels(image: Tensor, model: nn.Module) -> Callable[[], Any] | None:
 
 
 def _by_runtime(
-    runtime: str, files: Path, image: Tensor, model: nn.Module
+    runtime: str, exported: Callable[[nn.Module], Path | None], image: Tensor, model: nn.Module
 ) -> Callable[[], Any] | None:
-    """Build the call of a runtime, of a file for this size alone; None if it is not installed."""
+    """Build the call of a runtime; None if it is not installed, or the model is not exported."""
     if not find_spec(runtime) or not find_spec('onnxscript'):
         return None
-    file = files / f'{id(model)}.onnx'
-    if not file.is_file():
+    file = exported(model)
+    return partial(load_exported(file, runtime), image.numpy()) if file else None
+
+
+def _exported(image: Tensor, folder: Path, model: nn.Module) -> Path | None:
+    """Write a model for this size alone; None where it cannot be written."""
+    file = folder / f'{id(model)}.onnx'
+    try:
         with quiet():
             torch.onnx.export(
                 Outputs(fold(model)), (image,), file, dynamo=True, external_data=False,
                 verbose=False,
             )  # fmt: skip
-    return partial(load_exported(file, runtime), image.numpy())
+    except Exception:  # exporters have no common one
+        return None
+    return file
