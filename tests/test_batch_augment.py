@@ -164,12 +164,18 @@ def test_pictures_with_a_class_are_augmented_as_rgb():
     torch.testing.assert_close(plain['inputs'].flip(3), wanted)
 
 
+def _cifar10(root):
+    data = f'{root}/cifar10'
+    return load_config('sacm_cifar10_gpu_strong.py', (
+        f'data_root={data}', f'train_dataloader.dataset.dataset.data_root={data}',
+        'train_dataloader.batch_size=8', 'model.backbone.arch=d8-l1-k3-p4',
+        'model.head.in_channels=8',
+    ))  # fmt: skip
+
+
 def test_classes_stay_with_pictures_in_memory(cifar_root):
     init_default_scope('mmpretrain')
-    kept = InMemoryDataset(load_config('sacm_cifar10_gpu_strong.py', (
-        f'data_root={cifar_root}/cifar10',
-        f'train_dataloader.dataset.dataset.data_root={cifar_root}/cifar10',
-    )).train_dataloader.dataset.dataset)  # fmt: skip
+    kept = InMemoryDataset(_cifar10(cifar_root).train_dataloader.dataset.dataset)
     for index in (0, 1, 0):
         label = kept[index]['data_samples'].gt_label
         assert torch.equal(label, kept.dataset[index]['data_samples'].gt_label)
@@ -225,6 +231,14 @@ def test_loaders_with_workers_are_refused(camvid_root):
     kept = InMemoryDataset(_camvid(camvid_root))
     with pytest.raises(UserError, match='num_workers to 0'):
         next(iter(DataLoader(kept, num_workers=1, collate_fn=list)))
+
+
+def test_a_hook_that_switches_the_pipeline_is_refused(cifar_root, tmp_path):
+    cfg = _cifar10(cifar_root)
+    switch = dict(action_epoch=1, train_pipeline=[dict(type='PackInputs')])
+    cfg.custom_hooks.append(dict(type='SwitchRecipeHook', schedule=[switch]))
+    with pytest.raises(UserError, match='no hook can switch it'):
+        train(cfg, work_dir=tmp_path)
 
 
 def test_pictures_of_several_sizes_are_refused():

@@ -30,7 +30,8 @@ class InMemoryDataset:
 
     Raises:
         UserError: Its pipeline draws something, or it holds disparity, which ``BatchAugment`` would
-            zoom as depth; or, when a sample is taken, the loader has workers.
+            zoom as depth; when a sample is taken, the loader has workers; a hook gives it another
+            pipeline.
     """
 
     def __init__(self, dataset: dict) -> None:
@@ -55,6 +56,18 @@ class InMemoryDataset:
         if name == 'dataset':  # while it is unpickled
             raise AttributeError(name)
         return getattr(self.dataset, name)
+
+    @property
+    def pipeline(self) -> Any:
+        """The data set's; hooks such as SwitchRecipeHook would change it without any effect."""
+        return self.dataset.pipeline
+
+    @pipeline.setter
+    def pipeline(self, pipeline: Any) -> None:
+        raise UserError(
+            'the pictures of an InMemoryDataset were loaded by its first pipeline, so that no hook '
+            'can switch it: take the hook out, or the InMemoryDataset'
+        )
 
     def __getitem__(self, index: int) -> dict:
         """Return a sample whose tensors are shared, and whose fields can be replaced."""
