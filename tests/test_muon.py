@@ -87,7 +87,9 @@ def test_a_closure_is_called_once():
     assert not torch.equal(weight.detach(), torch.ones(4, 4))
 
 
-@pytest.mark.parametrize('wrong', [dict(matrix_lr=-1.0), dict(momentum=1.0), dict(momentum=-0.1)])
-def test_numbers_that_cannot_be_are_refused(wrong):
+@pytest.mark.parametrize(
+    'wrong', [dict(matrix_lr=-1.0), dict(momentum=1.0), dict(momentum=-0.1), dict(fused=True)]
+)
+def test_what_cannot_be_is_refused(wrong):
     with pytest.raises(UserError, match=next(iter(wrong))):
         Muon([nn.Parameter(torch.ones(4, 4))], **wrong)
