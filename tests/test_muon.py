@@ -87,9 +87,23 @@ def test_a_closure_is_called_once():
     assert not torch.equal(weight.detach(), torch.ones(4, 4))
 
 
-@pytest.mark.parametrize(
-    'wrong', [dict(matrix_lr=-1.0), dict(momentum=1.0), dict(momentum=-0.1), dict(fused=True)]
-)
-def test_what_cannot_be_is_refused(wrong):
+@pytest.mark.parametrize('fused', [False, True])
+def test_a_scaled_loss_makes_the_same_steps(fused):
+    plain, scaled = network(), network()
+    steps(plain, Muon(plain.parameters(), fused=fused), 0, 3)
+    optimizer = Muon(scaled.parameters(), fused=fused)
+    scaler = torch.amp.GradScaler('cpu', init_scale=1024.0)
+    for i in range(3):
+        torch.manual_seed(i)
+        optimizer.zero_grad()
+        scaler.scale(scaled(torch.randn(8, 3, 6, 6)).square().mean()).backward()
+        scaler.step(optimizer)
+        scaler.update(2.0 ** (i + 1))
+    for p, q in zip(plain.parameters(), scaled.parameters()):
+        torch.testing.assert_close(p, q)
+
+
+@pytest.mark.parametrize('wrong', [dict(matrix_lr=-1.0), dict(momentum=1.0), dict(momentum=-0.1)])
+def test_numbers_that_cannot_be_are_refused(wrong):
     with pytest.raises(UserError, match=next(iter(wrong))):
         Muon([nn.Parameter(torch.ones(4, 4))], **wrong)

@@ -34,8 +34,7 @@ class Muon(torch.optim.AdamW):
         **kwargs: ``torch.optim.AdamW``'s; ``weight_decay`` counts for all.
 
     Raises:
-        UserError: ``matrix_lr`` is negative, ``momentum`` is not between 0 and 1, or ``fused`` is
-            on.
+        UserError: ``matrix_lr`` is negative, or ``momentum`` is not between 0 and 1.
     """
 
     def __init__(
@@ -51,9 +50,9 @@ class Muon(torch.optim.AdamW):
                 f'Muon has matrix_lr={matrix_lr} and momentum={momentum}: the one must not be '
                 'negative, the other at least 0 and less than 1'
             )
-        if kwargs.get('fused'):  # a loss scaler would leave its scale on the gradients
-            raise UserError('Muon has no fused step: take fused out of its config')
         super().__init__(params, lr=lr, **kwargs)
+        # else a loss scaler leaves its scale on the gradients, for the fused step to take off
+        self._step_supports_amp_scaling = False
         self.matrix_lr, self.momentum = matrix_lr, momentum
 
     @torch.no_grad()
