@@ -66,21 +66,21 @@ class Muon(torch.optim.AdamW):
         for group in self.param_groups:
             for p in group['params']:
                 if p.grad is not None and _is_square(p):
-                    self._step_matrix(p, group)
+                    self._step_matrix(p, p.grad, group)
                     gradients[p], p.grad = p.grad, None
         super().step()
         for p, gradient in gradients.items():
             p.grad = gradient
         return loss
 
-    def _step_matrix(self, p: Tensor, group: dict[str, Any]) -> None:
+    def _step_matrix(self, p: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[p]
         if not state:
             # AdamW asks for a step of all that has a state, when it is loaded
             state['step'], state['momentum_buffer'] = torch.tensor(0.0), torch.zeros_like(p)
         state['step'] += 1
-        average = state['momentum_buffer'].mul_(self.momentum).add_(p.grad)
-        direction = p.grad.add(average, alpha=self.momentum)
+        average = state['momentum_buffer'].mul_(self.momentum).add_(gradient)
+        direction = gradient.add(average, alpha=self.momentum)
         rate = group['lr'] * self.matrix_lr
         p.mul_(1 - rate * group['weight_decay'])
         matrix = direction.flatten(1).float()
