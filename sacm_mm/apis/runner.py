@@ -86,7 +86,9 @@ class _Runner(Runner):
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """Build the host's logger: the file gets all, the console what a person reads."""
         self.start.wrote(self._log_dir)
-        logger = super().build_logger(*args, **kwargs)
+        # the host keeps loggers by config and second: of two runs in one, the second would write
+        # into the file of the first
+        logger = super().build_logger(*args, name=self._log_dir, **kwargs)
         quiet_console(logger)
         return logger
 
