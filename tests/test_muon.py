@@ -48,6 +48,14 @@ def test_what_is_not_square_is_stepped_by_adamw():
     assert unlike == ['3.weight']
 
 
+def test_depthwise_kernels_mix_no_channels():
+    ours, plain = (nn.Parameter(torch.ones(9, 1, 3, 3)) for _ in range(2))
+    for weight, kind in ((ours, Muon), (plain, torch.optim.AdamW)):
+        weight.grad = torch.arange(81.0).view(9, 1, 3, 3)
+        kind([weight], lr=0.1).step()
+    assert torch.equal(ours, plain)
+
+
 def test_a_matrix_moves_along_an_orthogonal_one_whatever_the_gradients_size():
     for scale in (1e-6, 1.0, 1e6):
         weight = nn.Parameter(torch.zeros(16, 16, 1, 1))

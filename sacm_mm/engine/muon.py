@@ -88,7 +88,8 @@ class Muon(torch.optim.AdamW):
 
 
 def _is_square(p: Tensor) -> bool:
-    return p.dim() >= 2 and p.shape[0] == p[0].numel() > 1
+    # depthwise kernels (25, 1, 5, 5) have 25 numbers for each of 25 channels, and mix none
+    return p.dim() >= 2 and p.shape[0] == p.shape[1] == p[0].numel() > 1
 
 
 def orthogonalized(matrix: Tensor) -> Tensor:
