@@ -21,7 +21,7 @@ def tested(trained, test, work, data):
     return work
 
 
-def test_a_run_is_recorded_with_what_it_was_made_of(trained, tested, tmp_path):
+def test_a_run_is_recorded_with_what_it_was_made_of(trained, tested, data, tmp_path):
     picture = tmp_path / 'grid.png'
     picture.write_bytes(b'png')
     out = tmp_path / 'results/run'
@@ -51,6 +51,10 @@ def test_a_run_is_recorded_with_what_it_was_made_of(trained, tested, tmp_path):
             'weights.pth',
         )
     }
+    for name in ('train.log', 'test_whole.log', 'config.py'):
+        text = (out / name).read_text()
+        assert 'data_root' in text
+        assert not [d for d in (trained, tested, data) if f'{d.parent}/' in text]
     with pytest.raises(UserError, match='not overwritten'):
         record_result(out, **arguments)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -83,16 +84,18 @@ def write_record(
         },
     }
     write_json(result, folder / 'result.json')
-    _keep_logs(starts, folder / 'train.log', compact)
+    data = Path(os.environ.get('SACM_DATA', 'data'))
+    places = [train_dir, *test_dirs.values(), *pictures, data]
+    _keep_logs(starts, folder / 'train.log', compact, places)
     for name, log in tests.items():
-        _keep_logs([log], folder / f'test_{name.replace(" ", "_")}.log', compact)
+        _keep_logs([log], folder / f'test_{name.replace(" ", "_")}.log', compact, places)
     lines = joined_scalars(log.parent / SCALARS for log in starts)
     write_text(''.join(f'{line}\n' for line in lines), folder / 'scalars.json')
     expanded = (train_log.parent / 'vis_data/config.py').read_text(encoding='utf-8')
     # the visualizer adds the first, with which a config does not load; a resumed run its place
     dropped = 'filename|work_dir' + ('|load_from|resume' if '\nresume = True' in expanded else '')
     config_text = open_data_root(re.sub(rf'^({dropped}) = .*\n', '', expanded, flags=re.M))
-    write_text(config_text, folder / 'config.py')
+    write_text(_without_places(config_text, places), folder / 'config.py')
     for picture in pictures:
         copy = shutil.copytree if picture.is_dir() else shutil.copy2
         copy(picture, folder / picture.name)
@@ -101,15 +104,21 @@ def write_record(
     return result
 
 
-def _keep_logs(logs: Sequence[Path], out: Path, compact: bool) -> None:
-    texts = [  # where the work dir was is a matter of that machine
-        log.read_text(encoding='utf-8').replace(f'{log.resolve().parents[2]}/', '') for log in logs
-    ]
+def _keep_logs(logs: Sequence[Path], out: Path, compact: bool, places: Sequence[Path]) -> None:
+    texts = [_without_places(log.read_text(encoding='utf-8'), places) for log in logs]
     if compact:
         lines = [line for text in texts for line in compact_log(text)]
         write_text('\n'.join(lines) + '\n', out)
     else:
         write_text(texts[-1], out)
+
+
+def _without_places(text: str, places: Sequence[Path]) -> str:
+    """Name folders from the one above them: where that was is a matter of that machine."""
+    above = {above.parent for place in places for above in (place.absolute(), place.resolve())}
+    for folder in sorted(map(str, above - {Path('/')}), key=len, reverse=True):
+        text = text.replace(f'{folder}/', '')
+    return text
 
 
 def _copy_weights(work_dir: Path, out: Path) -> None:
