@@ -151,13 +151,16 @@ def test_a_latency_is_that_of_the_fastest_way():
     assert fastest_way({'latency_ms': 3.0}) == ''  # as older versions measured it
 
 
-def test_a_network_that_no_way_runs_ends_no_study():
+def test_a_network_that_no_way_runs_ends_no_study(capsys):
     # after hours of training, an exporter's or a runtime's error of any kind
     image, model = torch.zeros(1, 3, 8, 8), torch.nn.Linear(2, 2)
     exported = partial(_exported, image, Path('/nowhere'))
     for build in (partial(_plain, image), partial(_by_runtime, 'onnxruntime', exported, image)):
-        assert _runs(build, model) is None
-    assert _runs(lambda model: lambda: 3, model)() == 3
+        assert _runs(build, model, 'linear by that') is None
+        line = capsys.readouterr().err
+        assert line.startswith('note: no latency of linear by that: ') and line.count('\n') == 1
+    assert _runs(lambda model: lambda: 3, model, 'linear')() == 3
+    assert not capsys.readouterr().err
 
 
 def test_learning_rates_belong_to_a_budget():

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from sacm_mm.benchmark.complexity import count, count_config, used_model
 from sacm_mm.benchmark.measure import interleave
 from sacm_mm.core.configs import find_config, find_study, read_config
-from sacm_mm.core.errors import UserError
+from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.core.files import write_json
 from sacm_mm.core.machine import stamp
 from sacm_mm.deploy.network import Network as Outputs
@@ -77,7 +77,11 @@ def measure_costs(
                 exported = cache(partial(_exported, image, Path(files)))
                 ways |= {name: partial(_by_runtime, name, exported, image) for name in RUNTIMES}
         for way, build in ways.items():
-            calls = {name: call for name, model in models.items() if (call := _runs(build, model))}
+            calls = {
+                name: call
+                for name, model in models.items()
+                if (call := _runs(build, model, f'{name} by {way}'))
+            }
             if way in RUNTIMES:  # their threads stay busy after a call, and would delay another's
                 timings = {name: interleave({'': call}, rounds)[''] for name, call in calls.items()}
             else:
@@ -175,13 +179,14 @@ def _built(cfg: Mapping) -> nn.Module:
     return model.eval()
 
 
-def _runs(build: Callable[[nn.Module], Callable | None], model: nn.Module) -> Callable | None:
-    """Build a call that runs; not every network does in every way, and none may end a study."""
+def _runs(build: Callable[[nn.Module], Callable | None], model: nn.Module, what: str) -> Any:
+    """Build a call that runs; where it does not, say why: nothing here may end a study."""
     try:
         call = build(model)
         if call:
             call()
-    except Exception:  # runtimes have no common one
+    except Exception as error:  # runtimes have no common one
+        print(f'note: no latency of {what}: {one_line(error, 200)}', file=sys.stderr)
         return None
     return call
 
@@ -205,17 +210,19 @@ def _by_kernels(image: Tensor, model: nn.Module) -> Callable[[], Any] | None:
 
 
 def _by_runtime(
-    runtime: str, exported: Callable[[nn.Module], Path | None], image: Tensor, model: nn.Module
+    runtime: str, exported: Callable[[nn.Module], Path | Exception], image: Tensor, model: nn.Module
 ) -> Callable[[], Any] | None:
-    """Build the call of a runtime; None if it is not installed, or the model is not exported."""
+    """Build the call of a runtime; None if it is not installed."""
     if not find_spec(runtime) or not find_spec('onnxscript'):
         return None
     file = exported(model)
-    return partial(load_exported(file, runtime), image.numpy()) if file else None
+    if isinstance(file, Exception):
+        raise file
+    return partial(load_exported(file, runtime), image.numpy())
 
 
-def _exported(image: Tensor, folder: Path, model: nn.Module) -> Path | None:
-    """Write a model for this size alone; None where it cannot be written."""
+def _exported(image: Tensor, folder: Path, model: nn.Module) -> Path | Exception:
+    """Write a model for this size alone; what cannot be written must not be tried per runtime."""
     file = folder / f'{id(model)}.onnx'
     try:
         with quiet():
@@ -223,6 +230,6 @@ def _exported(image: Tensor, folder: Path, model: nn.Module) -> Path | None:
                 Outputs(fold(model)), (image,), file, dynamo=True, external_data=False,
                 verbose=False,
             )  # fmt: skip
-    except Exception:  # exporters have no common one
-        return None
+    except Exception as error:  # exporters have no common one
+        return error
     return file
