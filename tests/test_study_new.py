@@ -26,6 +26,15 @@ def test_a_new_study(tmp_path, config, metric, steps):
         new_study(config, [OURS], path)
 
 
+def test_all_networks_of_a_new_study_have_adamw(tmp_path):
+    path = new_study('sacm_camvid_nano', [OURS, 'convmlp-s'], tmp_path / 'mine.py')
+    study = load_study(str(path))
+    for network in study.networks.values():
+        cfg = study.expand(network, 0)
+        optimizer = cfg.optim_wrapper.optimizer
+        assert optimizer.type == 'AdamW' and optimizer.lr == cfg.param_scheduler[0].eta_max == 1e-3
+
+
 def test_nothing_is_left_of_a_study_that_does_not_build(tmp_path):
     with pytest.raises(UserError, match='did you mean'):
         new_study('sacm_camvid_light', ['mmpretrain:resnet/19'], tmp_path / 'mine.py')

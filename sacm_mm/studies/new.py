@@ -14,6 +14,7 @@ from sacm_mm.core.files import atomic_write, refuse_overwrite
 from sacm_mm.studies.study import load_study
 
 _STEPS = 3000
+_LR = 1e-3
 # Of the evaluator: key of the figure, its name, its unit, whether higher is better.
 _METRICS = {
     'IoUMetric': ('mIoU', 'mIoU', '%', True),
@@ -25,7 +26,7 @@ _TEXT = """\
 _base_ = ['{base}']
 # Steps instead of epochs, an exact resume, and no look at validation data.
 train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters={steps}, val_interval={steps})
-param_scheduler = [
+{optim_wrapper}param_scheduler = [
     dict(
         type='OneCycleLR', eta_max={lr}, total_steps={steps}, pct_start=0.25, by_epoch=False
     )
@@ -65,6 +66,12 @@ budgets = dict(
     full=dict(steps={steps}),
     laptop=dict(steps=300),
     tiny=dict(steps=20),  # a look at the machinery
+)
+"""
+_ADAMW = """\
+# Muon is made for the square matrices of isotropic networks: others would have its rates without it
+optim_wrapper = dict(
+    optimizer=dict(_delete_=True, type='AdamW', lr={lr}, weight_decay=0.05)
 )
 """
 _VISUALIZERS = {'mmpretrain': 'UniversalVisualizer', 'mmseg': 'SegLocalVisualizer'}
@@ -111,11 +118,14 @@ def _text(path: Path, backbones: Sequence[str], out: Path) -> str:
     visualizer = (cfg.get('visualizer') or {}).get('type') or _VISUALIZERS.get(scope, 'Visualizer')
     base = Path(os.path.relpath(path.absolute(), out.absolute().parent)).as_posix()
     optimizer = (cfg.get('optim_wrapper') or {}).get('optimizer') or {}
+    is_muon = str(optimizer.get('type', '')).rpartition('.')[2] == 'Muon'
+    lr = _LR if is_muon else optimizer.get('lr', _LR)
     return _TEXT.format(
+        optim_wrapper=_ADAMW.format(lr=lr) if is_muon else '',
         config=path.name,
         base=base.replace("'", "\\'"),
         steps=_STEPS,
-        lr=optimizer.get('lr', 1e-3),
+        lr=lr,
         visualizer=visualizer,
         title=path.stem.replace("'", ''),
         metric=metric,
