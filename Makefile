@@ -22,7 +22,7 @@ SAMPLE_OPTIONS := \
 	max_iters=700
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train study test torture test-oldest docs check clean
+.PHONY: help setup train study test coverage torture test-oldest docs check clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [PYTHON=python3.11]'
@@ -67,8 +67,13 @@ study: setup ## train backbones side by side and report: on sample images, or ST
 	-$(BIN)/python tools/study.py run $(STUDIED) --budget $(BUDGET) --jobs $(JOBS)
 	$(BIN)/python tools/study.py report $(STUDIED) --budget $(BUDGET)
 
-test: setup ## run the quick tests; they have to cover most of the package
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=
+QUICK_TESTS := -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+test: setup ## run the quick tests
+	OMP_NUM_THREADS=1 $(BIN)/python $(QUICK_TESTS)
+
+coverage: setup ## run them in twice the time, and say what they cover: it has to be most
+	OMP_NUM_THREADS=1 $(BIN)/python $(QUICK_TESTS) --cov
 
 # Hours; single groups with ONLY="kills disks", other moments and inputs with SEED=1. A group that
 # has ended is not run again for the same commit.
@@ -85,7 +90,7 @@ test-oldest: ## run the quick tests with the oldest versions that requirements.t
 		$(PYTHON) tools/maintenance/oldest.py > $(OLDEST)/oldest.txt && \
 		$(OLDEST)/bin/python -m pip install -r $(OLDEST)/oldest.txt && \
 		$(OLDEST)/bin/python -m pip install --no-build-isolation --no-deps -e .; }
-	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python $(QUICK_TESTS)
 
 docs: setup ## build the site into build/docs; any warning fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
