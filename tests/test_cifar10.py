@@ -35,6 +35,15 @@ def test_class_folders_hold_the_same_as_the_archive(root):
         assert np.array_equal(found['img'], expected['img'])
 
 
+def test_every_tenth_training_picture_can_be_held_out(root):
+    train, rest, val = (
+        [sample['img'].tobytes() for sample in CIFAR10Dataset(data_root=str(root), split=split)]
+        for split in ('train', 'train_without_val', 'val')
+    )
+    assert val == train[::10] and len(val) > 1
+    assert sorted(val + rest) == sorted(train)
+
+
 def test_missing_data_names_the_command(tmp_path):
     with pytest.raises(UserError, match=r'make_sample_data\.py cifar10'):
         CIFAR10Dataset(data_root=str(tmp_path))

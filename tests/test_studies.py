@@ -173,15 +173,28 @@ def test_learning_rates_belong_to_a_budget():
     ]
 
 
-def test_learning_rates_are_tried_on_val():
+TRIED = {
+    'camvid_seg': ('data_prefix', [('train', 'trainannot'), ('val', 'valannot')]),
+    'nyu_depth': ('indices', [700, -95]),  # of 795
+    'cifar10_cls': ('split', ['train_without_val', 'val']),
+}
+
+
+@pytest.mark.parametrize('name', TRIED)
+def test_learning_rates_are_tried_on_pictures_that_are_neither_trained_on_nor_tests(name):
+    field, parts = TRIED[name]
     rates = set()
-    for budget in (
-        name for name in read_config(find_study('camvid_seg')).budgets if name.startswith('lr-')
-    ):
-        study = load_study('camvid_seg', budget)
-        assert study.cfg.test_dataloader.dataset.data_prefix.img_path == 'val'
+    for budget in (b for b in read_config(find_study(name)).budgets if b.startswith('lr-')):
+        study = load_study(name, budget)
+        train = study.cfg.train_dataloader.dataset
+        both = [train.get('dataset', train), study.cfg.test_dataloader.dataset]
+        held = [d[field] for d in both]
+        assert [tuple(h.values()) if field == 'data_prefix' else h for h in held] == parts
+        if field == 'indices':
+            assert both[0].data_prefix == both[1].data_prefix
         rates.add(study.cfg.optim_wrapper.optimizer.lr)
-        assert len(study.networks) >= 14
+        assert study.cfg.param_scheduler.eta_max == study.cfg.optim_wrapper.optimizer.lr
+        assert len(study.networks) >= 6
     assert len(rates) >= 3
 
 

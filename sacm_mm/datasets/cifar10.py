@@ -15,6 +15,8 @@ from sacm_mm.registry import DATASETS
 
 _ARCHIVE = 'cifar-10-batches-py'
 _BATCHES = {'train': [f'data_batch_{i}' for i in range(1, 6)], 'test': ['test_batch']}
+# every tenth training picture, for choices that the test pictures must not make
+_PARTS = {'train_without_val': False, 'val': True}
 _HOW_TO_GET = (
     f'unpack cifar-10-python.tar.gz there ({_ARCHIVE}/data_batch_1, ...) or put class folders '
     'there (train/airplane/*, ..., test/truck/*), set SACM_DATA to the folder that holds cifar10, '
@@ -36,7 +38,8 @@ class CIFAR10Dataset(BaseDataset):
 
     Args:
         data_root: Folder that holds either layout.
-        split: ``'train'`` or ``'test'``.
+        split: ``'train'`` or ``'test'``; ``'val'``, every tenth picture of the training split, and
+            ``'train_without_val'``, the others.
         **kwargs: ``mmpretrain.BaseDataset``'s.
 
     Raises:
@@ -46,23 +49,28 @@ class CIFAR10Dataset(BaseDataset):
     METAINFO = {'classes': CIFAR10_CATEGORIES}
 
     def __init__(self, data_root: str, split: str = 'train', **kwargs) -> None:
-        if split not in _BATCHES:
-            raise UserError(f"split '{split}' of CIFAR-10 does not exist: it has {[*_BATCHES]}")
+        if split not in {**_BATCHES, **_PARTS}:
+            known = [*_BATCHES, *_PARTS]
+            raise UserError(f"split '{split}' of CIFAR-10 does not exist: it has {known}")
         self.split = split
         super().__init__(ann_file='', data_root=data_root, **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """Read all images and their labels, 0 to 9."""
+        if self.split not in _PARTS:
+            return self._read(self.split)
+        samples = self._read('train')
+        return [s for i, s in enumerate(samples) if (i % 10 == 0) is _PARTS[self.split]]
+
+    def _read(self, split: str) -> list[dict]:
         root = Path(self.data_root)
-        if (root / self.split).is_dir():
-            return self._read_folders(root / self.split)
+        if (root / split).is_dir():
+            return self._read_folders(root / split)
         if (root / _ARCHIVE).is_dir():
             return [
-                sample
-                for name in _BATCHES[self.split]
-                for sample in _read_batch(root / _ARCHIVE / name)
+                sample for name in _BATCHES[split] for sample in _read_batch(root / _ARCHIVE / name)
             ]
-        raise UserError(f"data folder '{root / self.split}' does not exist: {_HOW_TO_GET}")
+        raise UserError(f"data folder '{root / split}' does not exist: {_HOW_TO_GET}")
 
     def _read_folders(self, folder: Path) -> list[dict]:
         classes = self.metainfo['classes']

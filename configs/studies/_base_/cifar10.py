@@ -14,25 +14,33 @@ model = dict(backbone=dict(arch='d256-l8-k5-p2'))
 optim_wrapper = dict(optimizer=dict(weight_decay=0.01))
 train_dataloader = dict(sampler=dict(type='sacm_mm.ReplayedInfiniteSampler'))
 val_dataloader = None
+short = {
+    'model.backbone.arch': 'd256-l8-k5-p4',  # a quarter of the tokens
+    'train_dataloader.dataset.pipeline': short_pipeline,
+}
 budgets = dict(
     full=dict(steps=39000),  # 100 epochs
-    # 15 epochs, a quarter of the tokens: at most 45 minutes on two cores
-    medium={
-        'steps': 5850,
-        'model.backbone.arch': 'd256-l8-k5-p4',
-        'train_dataloader.dataset.pipeline': short_pipeline,
+    # 15 epochs: half an hour to an hour and a half of a CPU core
+    medium=dict(short, steps=5850),
+    # the laptop's, tested on every tenth training picture, which the others are without: which
+    # learning rate is a network's best
+    **{
+        f'lr-{lr}': {
+            **short,
+            'steps': 390,
+            'optim_wrapper.optimizer.lr': lr,
+            'param_scheduler.eta_max': lr,
+            'train_dataloader.dataset.split': 'train_without_val',
+            'test_dataloader.dataset.split': 'val',
+        }
+        for lr in (1e-3, 2e-3, 4e-3)
     },
-    # one epoch, a quarter of the tokens: about two minutes on two cores
-    laptop={
-        'steps': 390,
-        'model.backbone.arch': 'd256-l8-k5-p4',
-        'train_dataloader.dataset.pipeline': short_pipeline,
-    },
+    # one epoch: two to six minutes of a CPU core
+    laptop=dict(short, steps=390),
     # for a look at the machinery, on generated data
     tiny={
+        **short,
         'steps': 40,
-        'model.backbone.arch': 'd256-l8-k5-p4',
-        'train_dataloader.dataset.pipeline': short_pipeline,
         'train_dataloader.batch_size': 16,
         'train_dataloader.num_workers': 1,
         'test_dataloader.num_workers': 1,
