@@ -9,9 +9,11 @@ _base_ = [
 ]
 model = dict(
     data_preprocessor=dict(type='sacm_mm.SegDataPreProcessor', augment={{_base_.augment}}),
-    backbone=dict(arch='d128-l12-k5-p8-dil1248'),
+    # from the last block alone depth was not learned: that came to be constant
+    backbone=dict(arch='d128-l12-k5-p8-dil1248', out_indices=(2, 5, 8, 11)),
     decode_head=dict(
-        in_channels=128,
+        in_channels=[128] * 4,
+        in_index=[0, 1, 2, 3],
         upscale_factor=8,
         loss_decode=[
             dict(type='sacm_mm.SiLogLoss', lambd=0.5),
