@@ -20,6 +20,7 @@ from sacm_mm.core.configs import config_folder, find_config, load_config, read_c
 from sacm_mm.core.files import lock_folder
 from sacm_mm.engine import optim_wrapper
 from sacm_mm.engine.optim_wrapper import BFloat16OptimWrapper
+from sacm_mm.models.batch_norms import constant_channels
 
 
 @pytest.fixture
@@ -250,3 +251,28 @@ def test_norms_that_lag_behind_the_weights_are_said(run_tool, tmp_path, camvid_r
     done = run_tool('train', CAMVID, '--work-dir', tmp_path, '--cfg-options', *options)
     assert done.code == 0
     assert 'average over 100 steps, too many for a run of 2' in done.out + done.err
+
+
+def test_channels_that_are_lost_are_said():
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.BatchNorm2d(4))
+    assert constant_channels(model) == ''
+    model[1].running_var[:2] = 0
+    assert constant_channels(model) == ''  # half
+    model[1].running_var[2] = 1e-12
+    assert '3 of 4 channels of 1 have come to be constant' in constant_channels(model)
+
+
+def test_a_training_ends_with_what_it_has_lost(run_tool, tmp_path, camvid_root, monkeypatch):
+    monkeypatch.setenv('SACM_DATA', str(camvid_root))
+    initial = dict(type='Constant', layer='Conv2d', val=0.0, bias=-1e4)  # for a GELU that gives 0
+    norm = dict(type='BN', momentum=1.0)
+    options = [
+        f'model.backbone.{name}.{key}={value}'
+        for name, values in (('init_cfg', initial), ('norm_cfg', norm))
+        for key, value in values.items()
+    ]
+    done = run_tool(
+        'train', CAMVID, '--work-dir', tmp_path, '--cfg-options', *TINY_CAMVID, *options
+    )
+    assert done.code == 0
+    assert '16 of 16 channels of backbone.' in done.out + done.err

@@ -41,7 +41,7 @@ from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import atomic_write, check_writable
 from sacm_mm.core.machine import stamp_line
 from sacm_mm.core.random_numbers import random_state, set_random_state
-from sacm_mm.models.norm_momentum import lagging_norms
+from sacm_mm.models.batch_norms import lagging_norms
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 

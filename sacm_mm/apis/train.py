@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from sacm_mm.apis.extras import add_extras, use_fold
 from sacm_mm.apis.fast import use_amp, use_fast
 from sacm_mm.apis.find_model import own_config
-from sacm_mm.apis.runner import build_runner, prepare_run
+from sacm_mm.apis.runner import build_runner, get_model, prepare_run
 from sacm_mm.apis.starting import Start, starting
 from sacm_mm.core.checkpoints import checkpoints_in, find_checkpoint
 from sacm_mm.core.configs import load_config
 from sacm_mm.core.errors import UserError, causes
 from sacm_mm.core.files import lock_folder, remove_leftovers
+from sacm_mm.models.batch_norms import constant_channels
 
 _PATIENCE_S = 10.0  # the loaders' workers of a killed run hold its folder for some seconds
 
@@ -129,6 +130,8 @@ def _run(runner: Runner) -> None:
                 'where the last batch is smaller'
             ) from error
         raise
+    if constant := constant_channels(get_model(runner)):
+        runner.logger.warning(f'Of the trained model, {constant}')
 
 
 def _is_work_dir(path: Path) -> bool:

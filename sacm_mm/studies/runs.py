@@ -139,7 +139,7 @@ def check_builds(cfg: Mapping) -> None:
         UserError: It does not build, for a reason of the host's, or its norms average their
             statistics over too much of a run: it would be tested with those of other weights.
     """
-    from sacm_mm.models.norm_momentum import lagging_norms
+    from sacm_mm.models.batch_norms import lagging_norms
     from sacm_mm.swap.dry_run import build_part
 
     model = build_part(cfg['model'], cfg['default_scope'])

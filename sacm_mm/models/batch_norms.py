@@ -1,4 +1,4 @@
-"""Whether the running statistics of a model's norms keep up with a training."""
+"""What the running statistics of a model's norms say of its training."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 _MOMENTUM = 0.1  # PyTorch's: statistics average over ten steps
 _AVERAGES = 20  # how often a run has to renew those that average over more
+_CONSTANT = 1e-8  # variance of a channel that says the same everywhere
 
 
 def lagging_norms(model: nn.Module, steps: int | None) -> str:
@@ -28,3 +29,25 @@ def lagging_norms(model: nn.Module, steps: int | None) -> str:
         f'its norms have a momentum of {slowest}: their statistics average over {1 / slowest:.0f} '
         f'steps, too many for a run of {steps}; set momentum={_MOMENTUM} in its norm_cfg'
     )
+
+
+def constant_channels(model: nn.Module) -> str:
+    """Say in which batch norm most channels have come to be constant, else nothing.
+
+    Where all inputs of a GELU or ReLU are negative, its channel learns no more. The one token of
+    another picture that is not is then scaled up by 1 / sqrt(eps): patches of the largest depth.
+
+    Args:
+        model: A model that has been trained.
+    """
+    share, said = 0.5, ''
+    for name, norm in model.named_modules():
+        if isinstance(norm, _BatchNorm) and norm.running_var is not None:
+            constant = int((norm.running_var < _CONSTANT).sum())
+            if constant / norm.num_features > share:
+                share = constant / norm.num_features
+                said = (
+                    f'{constant} of {norm.num_features} channels of {name} have come to be '
+                    'constant: the network has lost them, and can be far off on other pictures'
+                )
+    return said
