@@ -8,12 +8,11 @@ _base_ = [
 ]
 silog = dict(type='sacm_mm.SiLogLoss', lambd=0.5)
 gradient = dict(type='sacm_mm.DepthGradientLoss', loss_weight=0.1)
-four = dict(in_channels=[128] * 4, in_index=[0, 1, 2, 3])  # sacm_nyu_nano.py says why
 model = dict(
     data_preprocessor=dict(type='sacm_mm.SegDataPreProcessor', augment={{_base_.augment}}),
-    backbone=dict(arch='d128-l12-k5-p8-dil1248', out_indices=(2, 5, 8, 11)),
-    decode_head=dict(upscale_factor=8, **four),
-    depth_head=dict(upscale_factor=8, loss_decode=[silog, gradient], **four),
+    backbone=dict(arch='d128-l12-k5-p8'),
+    decode_head=dict(in_channels=128, upscale_factor=8),
+    depth_head=dict(in_channels=128, upscale_factor=8, loss_decode=[silog, gradient]),
 )
 labels = dict(seg_map_path='labels40/train')
 train_dataloader = dict(dataset=dict(dataset=dict(data_prefix=labels)))
