@@ -16,7 +16,7 @@ from sacm_mm.registry import DATASETS
 _ARCHIVE = 'cifar-10-batches-py'
 _BATCHES = {'train': [f'data_batch_{i}' for i in range(1, 6)], 'test': ['test_batch']}
 # every tenth training picture, for choices that the test pictures must not make
-_PARTS = {'train_without_val': False, 'val': True}
+_PARTS = ('train_without_val', 'val')
 _HOW_TO_GET = (
     f'unpack cifar-10-python.tar.gz there ({_ARCHIVE}/data_batch_1, ...) or put class folders '
     'there (train/airplane/*, ..., test/truck/*), set SACM_DATA to the folder that holds cifar10, '
@@ -49,18 +49,19 @@ class CIFAR10Dataset(BaseDataset):
     METAINFO = {'classes': CIFAR10_CATEGORIES}
 
     def __init__(self, data_root: str, split: str = 'train', **kwargs) -> None:
-        if split not in {**_BATCHES, **_PARTS}:
-            known = [*_BATCHES, *_PARTS]
+        known = [*_BATCHES, *_PARTS]
+        if split not in known:
             raise UserError(f"split '{split}' of CIFAR-10 does not exist: it has {known}")
         self.split = split
         super().__init__(ann_file='', data_root=data_root, **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """Read all images and their labels, 0 to 9."""
-        if self.split not in _PARTS:
-            return self._read(self.split)
-        samples = self._read('train')
-        return [s for i, s in enumerate(samples) if (i % 10 == 0) is _PARTS[self.split]]
+        if self.split == 'val':
+            return self._read('train')[::10]
+        if self.split == 'train_without_val':
+            return [sample for i, sample in enumerate(self._read('train')) if i % 10]
+        return self._read(self.split)
 
     def _read(self, split: str) -> list[dict]:
         root = Path(self.data_root)
