@@ -1,5 +1,6 @@
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 from conftest import CAMVID
@@ -7,7 +8,7 @@ from conftest import CAMVID
 from sacm_mm import UserError
 from sacm_mm.core.files import publish_folder
 from sacm_mm.core.machine import commit_of
-from sacm_mm.core.run_record import write_record
+from sacm_mm.core.run_record import _without_places, write_record
 
 
 def record_result(out, **what):
@@ -57,6 +58,13 @@ def test_a_run_is_recorded_with_what_it_was_made_of(trained, tested, data, tmp_p
         assert not [d for d in (trained, tested, data) if f'{d.parent}/' in text]
     with pytest.raises(UserError, match='not overwritten'):
         record_result(out, **arguments)
+
+
+def test_only_whole_paths_lose_their_place():
+    text = "data_root='/tmp/data/camvid' /var/tmp/other /tmp/run/iter_4.pth /tmpfs/x"
+    places = [Path('/tmp/run'), Path('/tmp/data')]
+    kept = "data_root='data/camvid' /var/tmp/other run/iter_4.pth /tmpfs/x"
+    assert _without_places(text, places) == kept
 
 
 def test_nothing_is_left_of_a_record_that_fails(trained, tested, tmp_path):

@@ -115,9 +115,10 @@ def _keep_logs(logs: Sequence[Path], out: Path, compact: bool, places: Sequence[
 
 def _without_places(text: str, places: Sequence[Path]) -> str:
     """Name folders from the one above them: where that was is a matter of that machine."""
-    above = {above.parent for place in places for above in (place.absolute(), place.resolve())}
+    above = {path.parent for place in places for path in (place.absolute(), place.resolve())}
     for folder in sorted(map(str, above - {Path('/')}), key=len, reverse=True):
-        text = text.replace(f'{folder}/', '')
+        # '/tmp' is not a part of '/var/tmp'
+        text = re.sub(rf'(?<![\w.-]){re.escape(folder)}/', '', text)
     return text
 
 
