@@ -1,5 +1,5 @@
-# SA-ConvMixer 128/12/5/8 on NYU Depth v2 at 240x320: 40 epochs in half an
-# hour of a CPU core (--fast).
+# SA-ConvMixer 128/12/5/8 on NYU Depth v2 at 240x320: 40 epochs in half an hour of a CPU core
+# (--fast).
 _base_ = [
     './_base_/models/sa_convmixer_depth.py',
     './_base_/datasets/nyu_windows.py',
@@ -10,7 +10,7 @@ _base_ = [
 model = dict(
     data_preprocessor=dict(type='sacm_mm.SegDataPreProcessor', augment={{_base_.augment}}),
     # no dilations: windows of 20 rows of patches are too low for kernels that reach over 33, and on
-    # whole pictures such a network predicts stripes
+    # whole pictures such a network predicts stripes (results/nyu_windows)
     backbone=dict(arch='d128-l12-k5-p8'),
     decode_head=dict(
         in_channels=128,

@@ -1,5 +1,5 @@
-# SA-ConvMixer 128/12/5/8 for 39 classes on NYU Depth v2 at 240x320: 40
-# epochs in an hour of a CPU core (--fast).
+# SA-ConvMixer 128/12/5/8 for 39 classes on NYU Depth v2 at 240x320: 40 epochs in an hour of a CPU
+# core (--fast).
 _base_ = [
     './_base_/models/sa_convmixer_seg.py',
     './_base_/datasets/nyu_windows.py',
