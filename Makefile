@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Tests are rewritten by pytest before they run, which is to be done once.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Touched last, so an interrupted set-up is done again.
 STAMP := .venv/setup.stamp
 

@@ -74,7 +74,7 @@ def test_it_learns_to_guess():
     pictures = pictures.repeat_interleave(16, 3) + 0.1 * torch.rand(8, 3, SIZE, SIZE)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-2)
     losses = []
-    for _ in range(40):
+    for _ in range(20):
         loss = model.loss(pictures, [])['loss']
         optimizer.zero_grad()
         loss.backward()
