@@ -171,6 +171,10 @@ def test_learning_rates_belong_to_a_budget():
         "budgets.tiny.lr names 'resnet81', which is no network: it is resnet18?",
         'budgets.tiny.lr.mit-b0 is 1, not a number such as 1e-3',
     ]
+    cfg['budgets']['tiny']['lr'] = -1e-3
+    assert mistakes_in(cfg) == ["budgets.tiny.lr is -0.001, not 1e-3 or {'resnet18': 1e-3}"]
+    cfg['budgets']['tiny']['lr'] = 1e-3
+    assert mistakes_in(cfg) == []
 
 
 TRIED = {

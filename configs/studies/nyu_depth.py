@@ -66,8 +66,7 @@ budgets = dict(
         f'lr-{lr}': {
             **small,
             'steps': 1000,
-            'optim_wrapper.optimizer.lr': lr,
-            'param_scheduler.eta_max': lr,
+            'lr': lr,
             'train_dataloader.dataset.indices': 700,
             'test_dataloader.dataset.indices': -95,
             'test_dataloader.dataset.data_prefix': dict(

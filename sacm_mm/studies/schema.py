@@ -61,6 +61,10 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
+def _is_rate(value: Any) -> bool:
+    return isinstance(value, float) and value > 0
+
+
 def _are_seeds(value: Any) -> bool:
     return _is_list(value) and len(value) > 0 and all(type(seed) is int for seed in value)
 
@@ -134,14 +138,16 @@ def _check_budget(name: str, changes: Any, networks: Mapping) -> list[str]:
         found.append(f'budgets.{name}.size is {changes["size"]!r}, not (height, width) in pixels')
     rates = changes.get('lr', {})
     if not isinstance(rates, Mapping):
-        return [*found, f"budgets.{name}.lr is {rates!r}, not {{'resnet18': 1e-3}}"]
+        if not _is_rate(rates):
+            found.append(f"budgets.{name}.lr is {rates!r}, not 1e-3 or {{'resnet18': 1e-3}}")
+        return found
     for network, rate in rates.items():
         if network not in networks:
             found.append(
                 f"budgets.{name}.lr names '{network}', which is no network: "
                 f'{_nearest(network, networks)}'
             )
-        if not isinstance(rate, float) or rate <= 0:
+        if not _is_rate(rate):
             found.append(f'budgets.{name}.lr.{network} is {rate!r}, not a number such as 1e-3')
     return found
 

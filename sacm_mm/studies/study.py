@@ -163,6 +163,9 @@ def load_study(name: str, budget: str | None = None) -> Study:
     changes = dict(budgets[budget])
     rates = changes.pop('lr', {})
     cfg, size = _with_budget(path, changes)
+    if isinstance(rates, float):  # one for all
+        set_lr(cfg, rates)
+        rates = {}
     networks = {
         name: Network(
             name,

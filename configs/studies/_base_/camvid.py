@@ -41,8 +41,7 @@ budgets = dict(
             'steps': 300,
             **in_memory,
             'model.data_preprocessor.augment': dict(augment, crop_size=(192, 192)),
-            'optim_wrapper.optimizer.lr': lr,
-            'param_scheduler.eta_max': lr,
+            'lr': lr,
             'test_dataloader.dataset.data_prefix': dict(img_path='val', seg_map_path='valannot'),
         }
         for lr in (1e-3, 2e-3, 4e-3)

@@ -28,8 +28,7 @@ budgets = dict(
         f'lr-{lr}': {
             **short,
             'steps': 390,
-            'optim_wrapper.optimizer.lr': lr,
-            'param_scheduler.eta_max': lr,
+            'lr': lr,
             'train_dataloader.dataset.split': 'train_without_val',
             'test_dataloader.dataset.split': 'val',
         }
