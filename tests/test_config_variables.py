@@ -29,6 +29,25 @@ def test_sizes_follow_their_names():
     assert cfg.crop_size == (96, 128)
 
 
+def test_parts_of_a_variable_are_followed_too():
+    before = load_config('sacm_nyu_nano.py')
+    assert before.augment.crop_size == (160, 240)
+    for options in (
+        ['augment.crop_size=(120,160)'],
+        {'augment': {'crop_size': (120, 160)}},
+        {'augment': {**before.augment, 'crop_size': (120, 160), '_delete_': True}},
+    ):
+        cfg = load_config('sacm_nyu_nano.py', options)
+        assert cfg.augment.crop_size == (120, 160)
+        assert cfg.model.data_preprocessor.augment == cfg.augment
+        assert (
+            cfg.augment.pop('crop_size')
+            and {**cfg.augment, 'crop_size': (160, 240)} == before.augment
+        )
+    train = steps_of(load_config('sacm_voc.py', ['train_pipeline.2.scale=(640,160)']))
+    assert train['RandomResize'].scale == (640, 160)
+
+
 def test_all_else_stays():
     before = load_config('sacm_camvid_fpn.py')
     same = load_config('sacm_camvid_fpn.py', {'crop_size': before.crop_size})
@@ -42,8 +61,11 @@ def test_all_else_stays():
 def test_it_works_together_with_dotted_options_in_any_place(tmp_path):
     (tmp_path / 'base.py').write_text(BASE)
     (tmp_path / 'child.py').write_text("_base_ = ['./base.py']\nsize = 5\npart = dict(y=size)\n")
-    cfg = load_config(str(tmp_path / 'child.py'), ['size=7', 'part.z=1'])
+    cfg = load_config(str(tmp_path / 'child.py'), ['part.z=1', 'size=7'])
     assert (cfg.size, cfg.x, cfg.part.y, cfg.part.z, cfg.name) == (7, 7, 7, 1, 'base.py')
+    (tmp_path / 'made.py').write_text('a = dict(x=1)\nb = dict(a=a)\nmodel = dict(b=b)\n')
+    cfg = load_config(str(tmp_path / 'made.py'), ['b.y=3', 'a.x=2'])
+    assert cfg.model.b == dict(a=dict(x=2), y=3)
 
 
 def test_a_value_that_the_config_cannot_use_is_said_in_one_line():
@@ -57,6 +79,8 @@ def test_a_variable_that_nothing_is_made_from_is_refused(tmp_path):
     path = str(tmp_path / 'written.py')
     with pytest.raises(UserError, match="is made from its 'crop_size'"):
         load_config(path, ['crop_size=(64,64)'])
+    with pytest.raises(UserError, match="is made from its 'train_pipeline'"):
+        load_config(path, ['train_pipeline.2.scale=(640,160)'])
     assert load_config(path, ['crop_size=(320,320)', 'resume=True']).resume
 
 
@@ -70,5 +94,11 @@ def test_a_name_that_nothing_reads_is_refused(option, near):
 
 def test_it_works_on_stock_configs():
     name = 'mmseg:fcn/fcn_r18-d8_4xb2-80k_cityscapes-512x1024.py'
-    cfg = load_config(name, ['crop_size=(64,64)'])
+    cfg = load_config(
+        name,
+        ['crop_size=(64,64)', 'norm_cfg.type=BN', 'optimizer.lr=1', 'data_preprocessor.pad_val=9'],
+    )
     assert steps_of(cfg)['RandomCrop'].crop_size == (64, 64)
+    assert cfg.model.backbone.norm_cfg.type == cfg.model.decode_head.norm_cfg.type == 'BN'
+    assert cfg.optim_wrapper.optimizer.lr == 1
+    assert (cfg.model.data_preprocessor.pad_val, cfg.model.data_preprocessor.size) == (9, (64, 64))

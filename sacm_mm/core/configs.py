@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import difflib
 import importlib
 import inspect
@@ -110,7 +111,8 @@ def load_config(name: str, options: Sequence[str] | Mapping[str, Any] = ()) -> C
     Args:
         name: Path or name.
         options: ``KEY=VALUE`` texts, or values by key. A key is dotted (``train_cfg.max_iters``),
-            or a variable of the config (``crop_size``): all that was made from it follows.
+            or a variable of the config (``crop_size``, ``augment.zoom``): all that was made from it
+            follows.
 
     Raises:
         UserError: There is no such config, it does not parse, or an option is malformed.
@@ -120,9 +122,15 @@ def load_config(name: str, options: Sequence[str] | Mapping[str, Any] = ()) -> C
     cfg = read_config(path)
     try:
         _check_known(changes, cfg, path)
-        variables = {k: v for k, v in changes.items() if k in cfg and not isinstance(v, Mapping)}
+        before, variables = cfg, _plain_variables(changes, cfg)
         if variables:
-            before, cfg = cfg, _read(path, variables)
+            cfg = _read(path, variables)
+        for root, inner in _changed_inside(changes, cfg).items():
+            changed = copy.deepcopy(cfg)
+            changed.merge_from_dict(inner)
+            variables[root] = changed.to_dict()[root]
+            cfg = _read(path, variables)
+        if variables:
             _check_followed(before, cfg, variables, path)
         cfg.merge_from_dict(dict(changes))
     except UserError:
@@ -150,11 +158,37 @@ _READ = {
 }  # fmt: skip
 
 
-def _check_known(changes: Mapping[str, Any], cfg: Config, path: Path) -> None:
-    """Refuse a name that nothing reads: a mistyped one would do nothing, and not say so."""
+def _plain_variables(changes: Mapping[str, Any], cfg: Config) -> dict[str, Any]:
+    return {k: v for k, v in changes.items() if k in cfg and not isinstance(v, Mapping)}
+
+
+def _changed_inside(changes: Mapping[str, Any], cfg: Config) -> dict[str, dict[str, Any]]:
+    """Group the changes inside of variables, by their names in the order of the config.
+
+    What a variable is made from stands before it.
+    """
+    read = _names_read(cfg)
+    inner: dict[str, dict[str, Any]] = {root: {} for root in cfg if root not in read}
+    for key, value in changes.items():
+        root = key.partition('.')[0]
+        if root in inner and (root != key or isinstance(value, Mapping)):
+            inner[root][key] = value
+    return {root: found for root, found in inner.items() if found}
+
+
+def _names_read(cfg: Config) -> set[str]:
     from mmengine.runner import Runner
 
-    known = {*cfg, *_READ, *inspect.signature(Runner.__init__).parameters}
+    read = {*inspect.signature(Runner.__init__).parameters, *_READ}
+    model = cfg.get('model')
+    if isinstance(model, Mapping) and 'data_preprocessor' in model:
+        read.remove('data_preprocessor')  # the model's own is taken, which the other may be part of
+    return read
+
+
+def _check_known(changes: Mapping[str, Any], cfg: Config, path: Path) -> None:
+    """Refuse a name that nothing reads: a mistyped one would do nothing, and not say so."""
+    known = {*cfg, *_names_read(cfg)}
     for key in changes:
         name = key.partition('.')[0]
         if name not in known:
@@ -166,9 +200,7 @@ def _check_followed(
     before: Config, after: Config, variables: Mapping[str, Any], path: Path
 ) -> None:
     """Refuse another value for what nothing is made from: it would do nothing, and not say so."""
-    from mmengine.runner import Runner
-
-    read = {*inspect.signature(Runner.__init__).parameters, *_READ}
+    read = _names_read(before)
     plain = [key for key in variables if key not in read and before[key] != after[key]]
     if plain and all(before.get(key) == after[key] for key in after if key not in variables):
         raise UserError(
