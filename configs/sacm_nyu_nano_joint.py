@@ -19,7 +19,7 @@ train_dataloader = dict(dataset=dict(dataset=dict(data_prefix=labels)))
 val_dataloader = dict(dataset=dict(data_prefix=dict(seg_map_path='labels40/test')))
 test_dataloader = val_dataloader
 optim_wrapper = dict(optimizer=dict(lr=3e-3))
-max_iters = 6000
+max_iters = 5000
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 depth = dict(type='sacm_mm.DepthMetric', protocol='nyu_eigen', edges=True)
 val_evaluator = [dict(type='IoUMetric', iou_metrics=['mIoU']), depth]

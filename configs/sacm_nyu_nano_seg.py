@@ -1,4 +1,4 @@
-# SA-ConvMixer 192/12/5/8 for 39 classes on NYU Depth v2 at 120x160: 60 epochs in three quarters of
+# SA-ConvMixer 192/12/5/8 for 39 classes on NYU Depth v2 at 120x160: 50 epochs in three quarters of
 # an hour of a CPU core (--fast).
 _base_ = [
     './_base_/models/sa_convmixer_seg.py',
@@ -18,5 +18,5 @@ train_dataloader = dict(dataset=dict(dataset=dict(data_prefix=labels)))
 val_dataloader = dict(dataset=dict(data_prefix=dict(seg_map_path='labels40/test')))
 test_dataloader = val_dataloader
 optim_wrapper = dict(optimizer=dict(lr=3e-3))
-max_iters = 6000
+max_iters = 5000
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
