@@ -1,3 +1,20 @@
+augment = dict(
+    crop_size=(
+        120,
+        160,
+    ),
+    degree=3.0,
+    grey=0.1,
+    noise=0.03,
+    type='sacm_mm.BatchAugment',
+    zoom=(
+        1.0,
+        1.2,
+    ))
+crop_size = (
+    480,
+    640,
+)
 custom_hooks = [
     dict(type='sacm_mm.ProgressBarHook'),
     dict(type='sacm_mm.FastTrainingHook'),
@@ -10,27 +27,54 @@ data_root = '{{$SACM_DATA:data}}/nyu'
 default_hooks = dict(
     checkpoint=dict(
         by_epoch=False,
-        interval=2000,
+        interval=500,
         max_keep_ckpts=2,
         type='sacm_mm.CheckpointHook'),
+    finite=dict(type='sacm_mm.StopOnNonFiniteHook'),
     logger=dict(interval=50, log_metric_by_epoch=False, type='LoggerHook'),
     param_scheduler=dict(type='ParamSchedulerHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    seed_steps=dict(type='sacm_mm.SeedStepsHook'),
+    signals=dict(type='sacm_mm.StopOnSignalHook'),
     timer=dict(type='IterTimerHook'),
-    visualization=dict(type='SegVisualizationHook'))
+    visualization=dict(type='sacm_mm.SegVisualizationHook'))
 default_scope = 'mmseg'
+depth = dict(edges=True, protocol='nyu_eigen', type='sacm_mm.DepthMetric')
 env_cfg = dict(
     cudnn_benchmark=True,
     dist_cfg=dict(backend='nccl'),
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0))
+flips = [
+    dict(direction='horizontal', prob=0.0, type='RandomFlip'),
+    dict(direction='horizontal', prob=1.0, type='RandomFlip'),
+]
+gradient = dict(loss_weight=0.1, type='sacm_mm.DepthGradientLoss')
+image = dict(type='LoadImageFromFile')
+labels = dict(seg_map_path='labels40/train')
 launcher = 'none'
 load_from = None
 log_level = 'INFO'
 log_processor = dict(by_epoch=False)
-max_iters = 3000
+max_iters = 5000
 model = dict(
-    backbone=dict(arch='d256-l12-k5-p8', type='sacm_mm.SAConvMixer'),
+    backbone=dict(
+        arch='d192-l12-k5-p8',
+        norm_cfg=dict(eps=0.001, type='BN'),
+        type='sacm_mm.SAConvMixer'),
     data_preprocessor=dict(
+        augment=dict(
+            crop_size=(
+                120,
+                160,
+            ),
+            degree=3.0,
+            grey=0.1,
+            noise=0.03,
+            type='sacm_mm.BatchAugment',
+            zoom=(
+                1.0,
+                1.2,
+            )),
         bgr_to_rgb=True,
         mean=[
             123.675,
@@ -43,15 +87,18 @@ model = dict(
             57.12,
             57.375,
         ],
-        type='SegDataPreProcessor'),
+        type='sacm_mm.SegDataPreProcessor'),
     decode_head=dict(
-        in_channels=256,
+        in_channels=192,
         num_classes=39,
         type='sacm_mm.PixelShuffleHead',
         upscale_factor=8),
     depth_head=dict(
-        in_channels=256,
-        loss_decode=dict(lambd=0.5, type='sacm_mm.SiLogLoss'),
+        in_channels=192,
+        loss_decode=[
+            dict(lambd=0.5, type='sacm_mm.SiLogLoss'),
+            dict(loss_weight=0.1, type='sacm_mm.DepthGradientLoss'),
+        ],
         max_depth=10.0,
         type='sacm_mm.PixelShuffleDepthHead',
         upscale_factor=8),
@@ -62,15 +109,22 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=1.0),
     optimizer=dict(fused=True, lr=0.003, type='AdamW', weight_decay=0.05),
     paramwise_cfg=dict(bias_decay_mult=0.0, norm_decay_mult=0.0),
-    type='sacm_mm.BFloat16OptimWrapper')
+    type='OptimWrapper')
+pack = dict(type='PackSegInputs')
 param_scheduler = dict(
-    by_epoch=False,
-    eta_max=0.003,
-    pct_start=0.25,
-    total_steps=700,
-    type='OneCycleLR')
+    by_epoch=False, pct_start=0.25, type='sacm_mm.OneCycleLR')
 randomness = dict(seed=0)
+resize = dict(
+    keep_ratio=True, scale=(
+        160,
+        120,
+    ), type='Resize')
 resume = False
+scale = (
+    160,
+    120,
+)
+silog = dict(lambd=0.5, type='sacm_mm.SiLogLoss')
 test_cfg = dict(type='TestLoop')
 test_dataloader = dict(
     batch_size=1,
@@ -83,8 +137,8 @@ test_dataloader = dict(
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(keep_ratio=True, scale=(
-                320,
-                240,
+                160,
+                120,
             ), type='Resize'),
             dict(type='LoadAnnotations'),
             dict(
@@ -100,56 +154,58 @@ test_evaluator = [
     dict(iou_metrics=[
         'mIoU',
     ], type='IoUMetric'),
-    dict(protocol='nyu_eigen', type='sacm_mm.DepthMetric'),
+    dict(edges=True, protocol='nyu_eigen', type='sacm_mm.DepthMetric'),
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(keep_ratio=True, scale=(
-        320,
-        240,
+        160,
+        120,
     ), type='Resize'),
     dict(type='LoadAnnotations'),
     dict(depth_rescale_factor=0.001, type='sacm_mm.LoadDepthAnnotation'),
     dict(type='PackSegInputs'),
 ]
-train_cfg = dict(max_iters=700, type='IterBasedTrainLoop', val_interval=100000)
+train_cfg = dict(
+    max_iters=5000, type='IterBasedTrainLoop', val_interval=100000)
 train_dataloader = dict(
     batch_size=8,
     dataset=dict(
-        data_prefix=dict(
-            depth_map_path='annotations/train',
-            img_path='images/train',
-            seg_map_path='labels40/train'),
-        data_root='{{$SACM_DATA:data}}/nyu',
-        pipeline=[
-            dict(type='LoadImageFromFile'),
-            dict(type='LoadAnnotations'),
-            dict(
-                depth_rescale_factor=0.001,
-                type='sacm_mm.LoadDepthAnnotation'),
-            dict(keep_ratio=True, scale=(
-                320,
-                240,
-            ), type='Resize'),
-            dict(prob=0.5, type='RandomFlip'),
-            dict(type='PhotoMetricDistortion'),
-            dict(type='PackSegInputs'),
-        ],
-        type='sacm_mm.NYUDataset'),
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(shuffle=True, type='InfiniteSampler'))
+        dataset=dict(
+            data_prefix=dict(
+                depth_map_path='annotations/train',
+                img_path='images/train',
+                seg_map_path='labels40/train'),
+            data_root='{{$SACM_DATA:data}}/nyu',
+            pipeline=[
+                dict(type='LoadImageFromFile'),
+                dict(type='LoadAnnotations'),
+                dict(
+                    depth_rescale_factor=0.001,
+                    type='sacm_mm.LoadDepthAnnotation'),
+                dict(keep_ratio=True, scale=(
+                    160,
+                    120,
+                ), type='Resize'),
+                dict(type='PackSegInputs'),
+            ],
+            type='sacm_mm.NYUDataset'),
+        type='sacm_mm.InMemoryDataset'),
+    num_workers=0,
+    sampler=dict(shuffle=True, type='sacm_mm.InfiniteSampler'))
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
     dict(depth_rescale_factor=0.001, type='sacm_mm.LoadDepthAnnotation'),
     dict(keep_ratio=True, scale=(
-        320,
-        240,
+        160,
+        120,
     ), type='Resize'),
-    dict(prob=0.5, type='RandomFlip'),
-    dict(type='PhotoMetricDistortion'),
     dict(type='PackSegInputs'),
+]
+truth = [
+    dict(type='LoadAnnotations'),
+    dict(depth_rescale_factor=0.001, type='sacm_mm.LoadDepthAnnotation'),
 ]
 tta_model = dict(type='sacm_mm.DenseTTAModel')
 tta_pipeline = [
@@ -158,8 +214,8 @@ tta_pipeline = [
         transforms=[
             [
                 dict(keep_ratio=True, scale=(
-                    320,
-                    240,
+                    160,
+                    120,
                 ), type='Resize'),
             ],
             [
@@ -192,8 +248,8 @@ val_dataloader = dict(
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(keep_ratio=True, scale=(
-                320,
-                240,
+                160,
+                120,
             ), type='Resize'),
             dict(type='LoadAnnotations'),
             dict(
@@ -209,7 +265,28 @@ val_evaluator = [
     dict(iou_metrics=[
         'mIoU',
     ], type='IoUMetric'),
-    dict(protocol='nyu_eigen', type='sacm_mm.DepthMetric'),
+    dict(edges=True, protocol='nyu_eigen', type='sacm_mm.DepthMetric'),
+]
+views = [
+    [
+        dict(keep_ratio=True, scale=(
+            160,
+            120,
+        ), type='Resize'),
+    ],
+    [
+        dict(direction='horizontal', prob=0.0, type='RandomFlip'),
+        dict(direction='horizontal', prob=1.0, type='RandomFlip'),
+    ],
+    [
+        dict(type='LoadAnnotations'),
+    ],
+    [
+        dict(depth_rescale_factor=0.001, type='sacm_mm.LoadDepthAnnotation'),
+    ],
+    [
+        dict(type='PackSegInputs'),
+    ],
 ]
 visualizer = dict(
     name='visualizer',
@@ -218,3 +295,7 @@ visualizer = dict(
         dict(type='LocalVisBackend'),
         dict(type='TensorboardVisBackend'),
     ])
+zoom = (
+    1,
+    1.5,
+)
