@@ -17,7 +17,9 @@ from PIL import Image
 from sacm_mm.core.configs import find_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets import LoadImageFromFile, LoadPicture
+from sacm_mm.datasets.dataset_file import read_dataset_file
 from sacm_mm.own_data.class_names import read_names
+from sacm_mm.own_data.ready_config import config_text, template_values
 from sacm_mm.own_data.samples import Sample
 from sacm_mm.own_data.sources import prepare_source
 from sacm_mm.own_data.splitting import SplitWishes, split_samples
@@ -358,6 +360,20 @@ def test_16_bits_are_not_cut_to_8_without_a_word(suffix, tmp_path):
             LoadImageFromFile(color_type=kind)(dict(img_path=path))
     loaded = LoadPicture(channels=1)(dict(img_path=path))['img']
     assert loaded.dtype == np.float32 and (loaded[..., 0] == pixels).all()
+
+
+@pytest.mark.parametrize(
+    ('size', 'patch'), [((120, 90), 4), ((160, 120), 8), ((1920, 1080), 8), ((640, 480), 16)]
+)
+def test_depth_on_cpus_has_few_tokens(tmp_path, size, patch):
+    done = prepare_source('depth', own_sources.depth(tmp_path), tmp_path / 'mine', unit='mm')
+    content = read_dataset_file(done.folder)
+    content['pictures']['size']['median'] = list(size)
+    values = template_values(content, 'mine', '')
+    if not values['gpu']:
+        assert values['patch'] == patch
+        assert 15 <= min(values['scale']) / patch <= 30
+        assert f"arch='d256-l12-k5-p{patch}'" in config_text(values)
 
 
 def test_folder_stands_for_its_config(tmp_path, monkeypatch):
