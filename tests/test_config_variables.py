@@ -31,18 +31,18 @@ def test_sizes_follow_their_names():
 
 def test_parts_of_a_variable_are_followed_too():
     before = load_config('sacm_nyu_nano.py')
-    assert before.augment.crop_size == (160, 240)
+    assert before.augment.crop_size == (120, 160)
     for options in (
-        ['augment.crop_size=(120,160)'],
-        {'augment': {'crop_size': (120, 160)}},
-        {'augment': {**before.augment, 'crop_size': (120, 160), '_delete_': True}},
+        ['augment.crop_size=(96,128)'],
+        {'augment': {'crop_size': (96, 128)}},
+        {'augment': {**before.augment, 'crop_size': (96, 128), '_delete_': True}},
     ):
         cfg = load_config('sacm_nyu_nano.py', options)
-        assert cfg.augment.crop_size == (120, 160)
+        assert cfg.augment.crop_size == (96, 128)
         assert cfg.model.data_preprocessor.augment == cfg.augment
         assert (
             cfg.augment.pop('crop_size')
-            and {**cfg.augment, 'crop_size': (160, 240)} == before.augment
+            and {**cfg.augment, 'crop_size': (120, 160)} == before.augment
         )
     train = steps_of(load_config('sacm_voc.py', ['train_pipeline.2.scale=(640,160)']))
     assert train['RandomResize'].scale == (640, 160)
