@@ -98,11 +98,11 @@ def test_files_compute_what_the_model_does(tmp_path, name, end_to_end, suffix):
 
 @pytest.fixture
 def pooling_model():
-    """A tiny segmentor whose head pools to 3x3, as UPerNet's and PSPNet's do."""
+    """A tiny segmentor whose head pools to 2x2, 3x3 and 6x6, as UPerNet's and PSPNet's do."""
     cfg = load_config('sacm_camvid_light.py', TINY['sacm_camvid_light.py'])
     cfg.model.decode_head = dict(
         type='PSPHead', in_channels=cfg.model.decode_head.in_channels, channels=8, num_classes=11,
-        pool_scales=(1, 3), norm_cfg=dict(type='BN'),
+        pool_scales=(1, 2, 3, 6), norm_cfg=dict(type='BN'),
         loss_decode=dict(type='CrossEntropyLoss'),
     )  # fmt: skip
     init_default_scope(cfg.default_scope)
