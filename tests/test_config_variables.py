@@ -68,6 +68,24 @@ def test_it_works_together_with_dotted_options_in_any_place(tmp_path):
     assert cfg.model.b == dict(a=dict(x=2), y=3)
 
 
+def test_each_file_keeps_what_else_it_gave_a_variable(tmp_path):
+    (tmp_path / 'base.py').write_text('a = dict(x=1, y=1)\nsteps = [1]\nmodel = dict(b=a)\n')
+    (tmp_path / 'child.py').write_text(
+        "_base_ = './base.py'\na = dict(y=2)\nsteps = [1, dict(z=1)]\n"
+        'c = {{_base_.a}}\ne = dict(a={{_base_.a}})\n'
+        'model = dict(c={{_base_.a}}, d=a, steps=steps)\n'
+    )
+    path = str(tmp_path / 'child.py')
+    cfg = load_config(path, ['a.x=5', 'steps.1.z=3'])
+    assert cfg.model.b == cfg.model.c == dict(x=5, y=1)
+    assert cfg.model.d == dict(x=5, y=2) and cfg.a == dict(x=5, y=2)
+    assert cfg.model.steps == [1, dict(z=3)]
+    with pytest.raises(UserError, match=r"'c' is another name for what a base has"):
+        load_config(path, ['c.x=5'])
+    with pytest.raises(UserError, match=r'e.a.x do not fit config'):
+        load_config(path, ['e.a.x=5'])
+
+
 def test_a_value_that_the_config_cannot_use_is_said_in_one_line():
     with pytest.raises(UserError, match=r'do not fit .*sacm_voc.py: .*not subscriptable'):
         load_config('sacm_voc.py', ['crop_size=64'])

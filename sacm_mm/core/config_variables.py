@@ -8,32 +8,62 @@ nothing. Here the assignment itself gets the new value, in the file and in its b
 from __future__ import annotations
 
 import ast
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sacm_mm.core.errors import UserError
+
 if TYPE_CHECKING:
     from mmengine.config import Config
 
 
-def read_with(path: Path, values: Mapping[str, Any]) -> Config:
+_CHANGED = "__import__('sacm_mm.core.config_variables', fromlist=['changed']).changed"
+
+
+def read_with(
+    path: Path, values: Mapping[str, Any], inside: Mapping[str, Mapping[str, Any]]
+) -> Config:
     """Read a config with other values for its variables.
 
     Args:
         path: The config.
         values: New values by name; names that it assigns nowhere are passed over.
+        inside: For other names, what changes in each value they are given, by dotted name.
     """
     from mmengine.config import Config
 
     with tempfile.TemporaryDirectory() as folder:
-        cfg = Config.fromfile(_copy(path, Path(folder), values))
+        cfg = Config.fromfile(_copy(path, Path(folder), values, inside))
     return Config(
         cfg._cfg_dict, cfg_text=cfg.text, filename=str(path), env_variables=cfg.env_variables
     )
 
 
-def _copy(path: Path, folder: Path, values: Mapping[str, Any]) -> Path:
+def changed(value: Any, name: str, inner: Mapping[str, Any]) -> Any:
+    """Change what one file gives a name; ``inner`` has the dotted names from that on.
+
+    Raises:
+        UserError: It is no more than a variable of the file's base, by another name.
+        TypeError: What is changed inside of is no dict, but a base's for instance.
+    """
+    from mmengine.config import Config
+
+    if isinstance(value, str):
+        raise UserError(f"'{name}' is another name for what a base has: change that one")
+    cfg = Config({name: value})
+    try:
+        cfg.merge_from_dict(dict(inner))
+    except KeyError:  # a list that is shorter in this file; the whole is merged once more
+        return value
+    return cfg.to_dict()[name]
+
+
+def _copy(
+    path: Path, folder: Path, values: Mapping[str, Any], inside: Mapping[str, Mapping[str, Any]]
+) -> Path:
     """Write a config and its bases with the new values, each into a folder of its own."""
     from mmengine.config import Config
 
@@ -48,12 +78,18 @@ def _copy(path: Path, folder: Path, values: Mapping[str, Any]) -> Path:
         if name == '_base_':
             bases = Config._get_base_files(str(target))  # evaluated: it may be made by code
             copies = [
-                base if '::' in base else str(_copy(path.parent / base, folder / str(i), values))
+                base
+                if '::' in base
+                else str(_copy(path.parent / base, folder / str(i), values, inside))
                 for i, base in enumerate(bases)
             ]
             replaced[node] = repr(copies)
         elif name in values:
             replaced[node] = repr(values[name])
+        elif name in inside:
+            source = ast.get_source_segment(text.decode(), node) or ''
+            if not re.fullmatch(rf'\{{\{{\s*_base_\.{name}\s*\}}\}}', source):  # changed there
+                replaced[node] = f'{_CHANGED}({source}, {name!r}, {inside[name]!r})'
     target.write_bytes(_replace(text, replaced))
     return target
 

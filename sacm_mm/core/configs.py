@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import copy
 import difflib
 import importlib
 import inspect
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from pprint import pformat
@@ -122,16 +121,11 @@ def load_config(name: str, options: Sequence[str] | Mapping[str, Any] = ()) -> C
     cfg = read_config(path)
     try:
         _check_known(changes, cfg, path)
-        before, variables = cfg, _plain_variables(changes, cfg)
-        if variables:
-            cfg = _read(path, variables)
-        for root, inner in _changed_inside(changes, cfg).items():
-            changed = copy.deepcopy(cfg)
-            changed.merge_from_dict(inner)
-            variables[root] = changed.to_dict()[root]
-            cfg = _read(path, variables)
-        if variables:
-            _check_followed(before, cfg, variables, path)
+        variables = {k: v for k, v in changes.items() if k in cfg and not isinstance(v, Mapping)}
+        inside = _changed_inside(changes, cfg)
+        if variables or inside:
+            before, cfg = cfg, _read(path, variables, inside)
+            _check_followed(before, cfg, {*variables, *inside}, path)
         cfg.merge_from_dict(dict(changes))
     except UserError:
         raise
@@ -158,22 +152,15 @@ _READ = {
 }  # fmt: skip
 
 
-def _plain_variables(changes: Mapping[str, Any], cfg: Config) -> dict[str, Any]:
-    return {k: v for k, v in changes.items() if k in cfg and not isinstance(v, Mapping)}
-
-
 def _changed_inside(changes: Mapping[str, Any], cfg: Config) -> dict[str, dict[str, Any]]:
-    """Group the changes inside of variables, by their names in the order of the config.
-
-    What a variable is made from stands before it.
-    """
-    read = _names_read(cfg)
-    inner: dict[str, dict[str, Any]] = {root: {} for root in cfg if root not in read}
+    """Group the changes inside of what a config names for itself, by that name."""
+    own = {*cfg} - _names_read(cfg)
+    inside: dict[str, dict[str, Any]] = {}
     for key, value in changes.items():
         root = key.partition('.')[0]
-        if root in inner and (root != key or isinstance(value, Mapping)):
-            inner[root][key] = value
-    return {root: found for root, found in inner.items() if found}
+        if root in own and (root != key or isinstance(value, Mapping)):
+            inside.setdefault(root, {})[key] = value
+    return inside
 
 
 def _names_read(cfg: Config) -> set[str]:
@@ -196,9 +183,7 @@ def _check_known(changes: Mapping[str, Any], cfg: Config, path: Path) -> None:
             raise UserError(f"config '{path}' has no '{name}': did you mean {' or '.join(near)}?")
 
 
-def _check_followed(
-    before: Config, after: Config, variables: Mapping[str, Any], path: Path
-) -> None:
+def _check_followed(before: Config, after: Config, variables: Iterable[str], path: Path) -> None:
     """Refuse another value for what nothing is made from: it would do nothing, and not say so."""
     read = _names_read(before)
     plain = [key for key in variables if key not in read and before[key] != after[key]]
@@ -229,18 +214,24 @@ def read_config(path: str | Path) -> Config:
     Types are names, in configs of pure Python (``read_base``) too, where they are classes.
     """
     try:
-        return _read(Path(path), {})
+        return _read(Path(path))
     except ImportError as error:
         raise UserError(_missing_import(Path(path), error)) from error
     except Exception as error:  # a config runs any code
         raise UserError(f"config '{path}' does not load: {one_line(error)}") from error
 
 
-def _read(path: Path, variables: Mapping[str, Any]) -> Config:
+def _read(
+    path: Path,
+    variables: Mapping[str, Any] | None = None,
+    inside: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Config:
     from mmengine.config import Config
 
     with _silent_on_variables():
-        return _plain(read_with(path, variables) if variables else Config.fromfile(path))
+        if variables or inside:
+            return _plain(read_with(path, variables or {}, inside or {}))
+        return _plain(Config.fromfile(path))
 
 
 @contextmanager
