@@ -102,6 +102,24 @@ def test_a_variable_that_nothing_is_made_from_is_refused(tmp_path):
     assert load_config(path, ['crop_size=(320,320)', 'resume=True']).resume
 
 
+def test_other_languages_refuse_what_they_cannot_follow(tmp_path):
+    (tmp_path / 'base.py').write_text(BASE + 'model = dict(size=size)\n')
+    lazy = 'from mmengine.config import read_base\nwith read_base():\n    from .base import *\n'
+    (tmp_path / 'lazy.py').write_text(lazy)
+    (tmp_path / 'plain.yaml').write_text('size: [4, 4]\nnorm: {eps: 1}\nmodel: {norm: {eps: 1}}')
+    for config, option in (
+        ('lazy.py', 'size=5'),
+        ('plain.yaml', 'size=5'),
+        ('plain.yaml', 'norm.eps=2'),
+    ):
+        with pytest.raises(UserError, match=f"is made from its '{option[:4].rstrip('=.')}'"):
+            load_config(str(tmp_path / config), [option])
+    cfg = load_config(str(tmp_path / 'plain.yaml'), ['model.norm.eps=2'])
+    assert (cfg.model.norm.eps, cfg.norm.eps) == (2, 1)
+    cfg = load_config(str(tmp_path / 'lazy.py'), ['size=(4,4)', 'model.size=5'])
+    assert cfg.to_dict() == {'size': (4, 4), 'model': {'size': 5}, 'x': (4, 4), 'name': cfg.name}
+
+
 @pytest.mark.parametrize(
     ('option', 'near'), [('crop_sze=64', 'crop_size'), ('modell.backbone.arch=x', 'model')]
 )

@@ -62,6 +62,8 @@ def test_config_that_does_not_load(train, work, data, tmp_path, text, culprit):
         ('train_cfg.val_interval=often', 'it must be a number'),
         ('train_dataloader.dataset.colour=red', "unexpected keyword argument 'colour'"),
         ('colour', "option 'colour' is not KEY=VALUE"),
+        ('model.backbone=dict(arch=d16-l2-k3-p4)', 'as in model.backbone.type='),
+        ("param_scheduler=[{'type': 'PolyLR'}]", 'as in param_scheduler.type='),
         ('model=3', "'model' of the config is 3: it must be a dict"),
         ('param_scheduler=5', "'param_scheduler' of the config is 5: it must be a dict or a list"),
         ('resume=maybe', "'resume' of the config is 'maybe': it must be True or False"),

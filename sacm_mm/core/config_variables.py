@@ -36,7 +36,10 @@ def read_with(
     from mmengine.config import Config
 
     with tempfile.TemporaryDirectory() as folder:
-        cfg = Config.fromfile(_copy(path, Path(folder), values, inside))
+        source = _copy(path, Path(folder), values, inside)
+        cfg = Config.fromfile(source)
+    if source == path:
+        return cfg
     return Config(
         cfg._cfg_dict, cfg_text=cfg.text, filename=str(path), env_variables=cfg.env_variables
     )
@@ -64,13 +67,16 @@ def changed(value: Any, name: str, inner: Mapping[str, Any]) -> Any:
 def _copy(
     path: Path, folder: Path, values: Mapping[str, Any], inside: Mapping[str, Mapping[str, Any]]
 ) -> Path:
-    """Write a config and its bases with the new values, each into a folder of its own."""
+    """Write a config and its bases with the new values, each into a folder of its own.
+
+    One in another language stays where it is.
+    """
     from mmengine.config import Config
 
     folder.mkdir(exist_ok=True)
     target = folder / path.name
     if path.suffix != '.py' or Config._is_lazy_import(str(path)):
-        return path  # another language, which has other ways to share values
+        return path  # it has other ways to share values
     Config._substitute_predefined_vars(str(path), str(target))
     text = target.read_bytes()
     replaced: dict[ast.expr, str] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import difflib
 import importlib
 import inspect
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mmengine.config import Config
 
 HOSTS = ('mmpretrain', 'mmseg', 'mmdet')
+_DICT = re.compile(r'[\[(\s]*(\{|dict\()')  # or a list of them
 
 
 def find_config(name: str) -> Path:
@@ -125,7 +127,7 @@ def load_config(name: str, options: Sequence[str] | Mapping[str, Any] = ()) -> C
         inside = _changed_inside(changes, cfg)
         if variables or inside:
             before, cfg = cfg, _read(path, variables, inside)
-            _check_followed(before, cfg, {*variables, *inside}, path)
+            _check_followed(before, cfg, changes, {*variables, *inside}, path)
         cfg.merge_from_dict(dict(changes))
     except UserError:
         raise
@@ -183,10 +185,14 @@ def _check_known(changes: Mapping[str, Any], cfg: Config, path: Path) -> None:
             raise UserError(f"config '{path}' has no '{name}': did you mean {' or '.join(near)}?")
 
 
-def _check_followed(before: Config, after: Config, variables: Iterable[str], path: Path) -> None:
+def _check_followed(
+    before: Config, after: Config, changes: Mapping[str, Any], variables: Iterable[str], path: Path
+) -> None:
     """Refuse another value for what nothing is made from: it would do nothing, and not say so."""
     read = _names_read(before)
-    plain = [key for key in variables if key not in read and before[key] != after[key]]
+    merged = copy.deepcopy(before)
+    merged.merge_from_dict(dict(changes))
+    plain = [key for key in variables if key not in read and before[key] != merged[key]]
     if plain and all(before.get(key) == after[key] for key in after if key not in variables):
         raise UserError(
             f"nothing in config '{path}' is made from its '{plain[0]}': change the settings "
@@ -200,6 +206,10 @@ def _parse(options: Sequence[str], path: Path) -> dict[str, Any]:
     malformed = [option for option in options if '=' not in option]
     if malformed:
         raise UserError(f"option '{malformed[0]}' is not KEY=VALUE")
+    for option in options:
+        key, _, value = option.partition('=')
+        if _DICT.match(value):  # the host would take it for words
+            raise UserError(f"option '{option}': name each key by a dot, as in {key}.type=...")
     parser = argparse.ArgumentParser(exit_on_error=False)  # the host's reading of values
     parser.add_argument('--cfg-options', nargs='*', action=DictAction, default={})
     try:
