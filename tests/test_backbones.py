@@ -31,7 +31,7 @@ def _segmentor(kind, cls):
     """The stock segmentor on four maps, in front of which an isotropic backbone has a pyramid."""
     cfg = dict(type=f'sacm_mm.{cls.__name__}', **cls.small, out_indices=MAPS)
     backbone = ROOT_MODELS.build(cfg)
-    neck, channels, strides = None, list(backbone.out_channels), list(backbone.strides)
+    neck, channels, strides = None, list(backbone.out_channels), list(backbone.out_strides)
     if len(set(strides)) == 1:
         neck = dict(type='sacm_mm.PixelShufflePyramid', in_channels=channels, in_stride=strides[0])
         channels, strides = [8, 12, 16, 20], [4, 8, 16, 32]
@@ -65,7 +65,7 @@ def test_every_published_arch_says_what_it_returns(cls):
             backbone = cls(arch, out_indices=MAPS).eval()
             maps = backbone(torch.zeros(1, 3, 192, 160))
         assert tuple(x.shape[1] for x in maps) == backbone.out_channels, arch
-        for x, stride in zip(maps, backbone.strides):
+        for x, stride in zip(maps, backbone.out_strides):
             assert x.shape[2:] == (math.ceil(192 / stride), math.ceil(160 / stride)), arch
 
 
@@ -78,7 +78,7 @@ def test_the_same_weights_take_every_size(cls):
             backbone.train(training).zero_grad()
             maps = backbone(image)
             assert isinstance(maps, tuple)
-            for x, channels, stride in zip(maps, backbone.out_channels, backbone.strides):
+            for x, channels, stride in zip(maps, backbone.out_channels, backbone.out_strides):
                 assert x.shape == (1, channels, math.ceil(h / stride), math.ceil(w / stride))
                 assert x.is_contiguous() and x.isfinite().all()
             sum((x * torch.randn_like(x)).mean() for x in maps).backward()
@@ -91,7 +91,7 @@ def test_the_same_weights_take_every_size(cls):
 @pytest.mark.parametrize('size', [(33, 47), (31, 5), (4, 4)])
 def test_odd_and_tiny_images(cls, size):
     backbone = _small(cls, out_indices=MAPS).eval()
-    for x, stride in zip(backbone(torch.randn(1, 3, *size)), backbone.strides):
+    for x, stride in zip(backbone(torch.randn(1, 3, *size)), backbone.out_strides):
         assert x.shape[2:] == tuple(math.ceil(side / stride) for side in size)
 
 
@@ -105,7 +105,7 @@ def test_out_indices_choose_the_same_maps(cls):
     maps = every(image)
     torch.testing.assert_close(some(image), (maps[-1], maps[1]))
     assert some.out_channels == (every.out_channels[-1], every.out_channels[1])
-    assert some.strides == (every.strides[-1], every.strides[1])
+    assert some.out_strides == (every.out_strides[-1], every.out_strides[1])
 
 
 @every_backbone

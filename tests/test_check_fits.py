@@ -165,3 +165,21 @@ def test_a_checkpoint_of_the_same_classes_in_another_order_is_refused():
     for fine in (_Named('dog', 'cat'), _Named('Hund', 'Katze'), _Named()):
         check_learned_classes(learned, 'w.pth', dict(test_dataloader=fine))
     check_learned_classes({}, None, dict(test_dataloader=_Named('cat', 'dog')))
+
+
+@pytest.mark.parametrize(
+    'backbone',
+    [
+        dict(type='mmpretrain.ResNet', depth=18),
+        dict(type='mmpretrain.RegNet', arch='regnetx_400mf'),
+        dict(type='mmpretrain.RepVGG', arch='A0'),
+    ],
+    ids=lambda backbone: backbone['type'],
+)
+def test_strides_of_a_hosts_stages_are_not_those_of_its_maps(backbone):
+    head = dict(type='sacm_mm.PixelShuffleDepthHead', in_channels=[8] * 4, in_index=[0, 1, 2, 3])
+    head.update(upscale_factor=4, min_depth=0.001, max_depth=10.0)
+    model = nn.Module()
+    model.backbone = MODELS.build({**backbone, 'out_indices': (0, 1, 2, 3)})
+    model.decode_head = MODELS.build(head)
+    check_fits(model, {})

@@ -39,7 +39,7 @@ class StairNet(StagedBackbone):
         width = read_arch(arch, _ARCHS)['width']
         widths = [width * 2**i for i in range(4)]
         self.out_channels = tuple(widths[i] for i in self.out_indices)
-        self.strides = tuple(4 * 2**i for i in self.out_indices)
+        self.out_strides = tuple(4 * 2**i for i in self.out_indices)
         self.stem = nn.Conv2d(in_channels, width, 7, stride=2, padding=3)
         before = [width, *widths[:-1]]
         self.stages = nn.ModuleList(

@@ -20,7 +20,7 @@ def test_any_stride_to_any_levels(in_stride):
     neck = PixelShufflePyramid(8, in_stride, CHANNELS, STRIDES)
     tokens = -(-size // in_stride)
     levels = neck([torch.randn(2, 8, tokens, tokens)])
-    assert (neck.out_channels, neck.strides) == (CHANNELS, STRIDES)
+    assert (neck.out_channels, neck.out_strides) == (CHANNELS, STRIDES)
     for level, channels, stride in zip(levels, CHANNELS, STRIDES):
         cells = -(-tokens * in_stride // stride)
         assert level.shape == (2, channels, cells, cells)

@@ -91,7 +91,7 @@ def test_every_published_name_builds(arch):
     dim, layers, kernel, patch = (int(part[1:]) for part in arch.split('-'))
     assert (backbone.embed_dims, backbone.depth) == (dim, layers)
     assert (backbone.kernel_size, backbone.patch_size) == (kernel, patch)
-    assert (backbone.out_channels, backbone.strides) == ((dim,), (patch,))
+    assert (backbone.out_channels, backbone.out_strides) == ((dim,), (patch,))
 
 
 def test_dict_arch_equals_its_name():

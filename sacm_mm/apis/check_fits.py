@@ -51,7 +51,7 @@ def check_fits(model: nn.Module, datasets: Mapping[str, Any]) -> None:
 def _check_patch(model: nn.Module) -> None:
     """Compare the heads' pixel shuffle with the stride of the map that it gets."""
     backbone = getattr(model, 'backbone', None)
-    strides = getattr(backbone, 'strides', None)
+    strides = getattr(backbone, 'out_strides', None)
     if getattr(model, 'neck', None) is not None or not strides:
         return
     for name, head in heads_of(model):

@@ -319,7 +319,7 @@ class Model:
         image = sample['img']
         result = self._empty(image)
         backbone = getattr(self.network, 'backbone', None)
-        stride = max(getattr(backbone, 'strides', None) or (32,))
+        stride = max(getattr(backbone, 'out_strides', None) or (32,))
         if overlap is None:
             reach = getattr(backbone, 'reach', None)
             # beside what is kept lie its own patch and one that the edge cuts

@@ -87,7 +87,7 @@ class Network(nn.Module):
         backbone = self.model.backbone
         if isinstance(head, PixelShuffleBase) and not self.model.with_neck:
             indices = (head.in_index,) if isinstance(head.in_index, int) else head.in_index
-            strides = getattr(backbone, 'strides', ())
+            strides = getattr(backbone, 'out_strides', ())
             if strides and all(strides[i] == head.upscale_factor for i in indices):
                 return maps[:, :, : size[0], : size[1]]
         return resize(maps, size, mode='bilinear', align_corners=head.align_corners)

@@ -136,13 +136,16 @@ def check_builds(cfg: Mapping) -> None:
     """Build the model once, without weights.
 
     Raises:
-        UserError: It does not build, for a reason of the host's, or its norms average their
-            statistics over too much of a run: it would be tested with those of other weights.
+        UserError: It does not build, for a reason of the host's, its parts do not fit, or its norms
+            average their statistics over too much of a run: it would be tested with those of other
+            weights.
     """
+    from sacm_mm.apis.check_fits import check_fits
     from sacm_mm.models.batch_norms import lagging_norms
     from sacm_mm.swap.dry_run import build_part
 
     model = build_part(cfg['model'], cfg['default_scope'])
+    check_fits(model, {})
     lagging = lagging_norms(model, cfg['train_cfg']['max_iters'])
     if lagging:
         raise UserError(lagging)

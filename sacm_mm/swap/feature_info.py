@@ -32,7 +32,7 @@ def feature_info(cfg: Mapping, scope: str = 'mmengine') -> tuple[FeatureInfo, nn
         UserError: It does not build, does not run, or gives something else than maps.
     """
     model = build_part(cfg, scope)
-    channels, strides = getattr(model, 'out_channels', None), getattr(model, 'strides', None)
+    channels, strides = getattr(model, 'out_channels', None), getattr(model, 'out_strides', None)
     if type(model).__module__.startswith('sacm_mm.') and channels and strides:
         return FeatureInfo(tuple(channels), tuple(strides)), model
     model.eval()

@@ -41,7 +41,7 @@ class FusedBackbone(nn.Module):
     def __init__(self, backbone: Any, dtype: torch.dtype) -> None:
         super().__init__()
         self.in_channels, self.patch_size = backbone.in_channels, backbone.patch_size
-        self.strides, self.out_channels = backbone.strides, backbone.out_channels
+        self.out_strides, self.out_channels = backbone.out_strides, backbone.out_channels
         self.out_indices, self.dtype = backbone.out_indices, dtype
         self.embed_dims = backbone.embed_dims
         gelu = is_gelu(backbone.stem.act)

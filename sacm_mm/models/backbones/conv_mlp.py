@@ -189,7 +189,7 @@ class ConvMLP(StagedBackbone):
 
     Attributes:
         out_channels: Channels of each returned map.
-        strides: Stride of each returned map, in pixels.
+        out_strides: Stride of each returned map, in pixels.
 
     Raises:
         UserError: The arch or an index is unknown; or, in ``forward``, the image has other
@@ -217,7 +217,7 @@ class ConvMLP(StagedBackbone):
         sizes = read_arch(arch, ARCHS)
         channels, dims, mlp_ratio = sizes['channels'], sizes['dims'], sizes['mlp_ratio']
         self.out_channels = tuple((channels, *dims)[i] for i in self.out_indices)
-        self.strides = tuple((4, 8, 16, 32)[i] for i in self.out_indices)
+        self.out_strides = tuple((4, 8, 16, 32)[i] for i in self.out_indices)
 
         norm_cfg = dict(norm_cfg)
         self.tokenizer = Tokenizer(in_channels, channels, norm_cfg)

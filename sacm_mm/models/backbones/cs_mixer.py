@@ -229,7 +229,7 @@ class CSMixer(StagedBackbone):
 
     Attributes:
         out_channels: Channels of each returned map.
-        strides: Stride of each returned map, in pixels.
+        out_strides: Stride of each returned map, in pixels.
 
     Raises:
         UserError: The arch or an index is unknown, or ``embed_dims`` is not a multiple of 8; or, in
@@ -259,7 +259,7 @@ class CSMixer(StagedBackbone):
             )
         dims = [sizes['embed_dims'] * 2**i for i in range(4)]
         self.out_channels = tuple(dims[i] for i in self.out_indices)
-        self.strides = tuple((4, 8, 16, 32)[i] for i in self.out_indices)
+        self.out_strides = tuple((4, 8, 16, 32)[i] for i in self.out_indices)
 
         self.stem = PatchEmbed(in_channels, dims[0])
         depths = sizes['depths']

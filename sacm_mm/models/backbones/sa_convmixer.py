@@ -237,7 +237,7 @@ class SAConvMixer(StagedBackbone):
 
     Attributes:
         out_channels: Channels of each returned map.
-        strides: Stride of each returned map, in pixels.
+        out_strides: Stride of each returned map, in pixels.
 
     Raises:
         UserError: The arch, an index or the embed is unknown; or, in ``forward``, the image has
@@ -267,7 +267,7 @@ class SAConvMixer(StagedBackbone):
         self.kernel_size = sizes['kernel_size']
         self.patch_size = sizes['patch_size']
         self.out_channels = (self.embed_dims,) * len(self.out_indices)
-        self.strides = (self.patch_size,) * len(self.out_indices)
+        self.out_strides = (self.patch_size,) * len(self.out_indices)
 
         norm_cfg, act_cfg = dict(norm_cfg), dict(act_cfg)
         self.stem = PatchEmbed(

@@ -30,7 +30,7 @@ class StagedBackbone(BaseModule):
         archs: The published architectures, by name.
         small: Arguments of a network that is quick to run, for tests and trials.
         out_channels: Channels of each returned map.
-        strides: Stride of each returned map, in pixels.
+        out_strides: Stride of each returned map, in pixels.
 
     Raises:
         UserError: An index or ``frozen_stages`` is out of range.
@@ -39,7 +39,7 @@ class StagedBackbone(BaseModule):
     archs: ClassVar[tuple[str, ...]]
     small: ClassVar[Mapping[str, Any]]
     out_channels: tuple[int, ...]
-    strides: tuple[int, ...]
+    out_strides: tuple[int, ...]
 
     def __init__(
         self,

@@ -74,7 +74,7 @@ class ForeignBackbone(BaseModule):
         wrong = [layout for layout in self.layouts if layout not in LAYOUTS]
         if wrong:
             raise UserError(f"unknown layout '{wrong[0]}': choose from {', '.join(LAYOUTS)}")
-        self.out_channels, self.strides = tuple(out_channels), tuple(strides)
+        self.out_channels, self.out_strides = tuple(out_channels), tuple(strides)
         self.out_indices, self.extra_tokens = tuple(out_indices), extra_tokens
         self.size_divisor, self.square = size_divisor, square
         self.image_size = tuple(image_size) if image_size else None
@@ -97,7 +97,7 @@ class ForeignBackbone(BaseModule):
         x = self._pad(x)
         tensors = [*tensors_of(self.tapped(self.network, x))]
         maps = []
-        for i, layout, stride in zip(self.out_indices, self.layouts, self.strides):
+        for i, layout, stride in zip(self.out_indices, self.layouts, self.out_strides):
             rows, columns = x.shape[2] // stride, x.shape[3] // stride
             y = to_map(tensors[i], layout, rows, columns, self.extra_tokens)
             if x.shape[2] > height or x.shape[3] > width:

@@ -120,7 +120,7 @@ class PixelShufflePyramid(BaseModule):
         self.num_inputs = len(sources)
         self.in_index = tuple(in_index)
         self.out_channels = tuple(c or sources[i] for c, i in zip(out_channels, self.in_index))
-        self.strides = tuple(
+        self.out_strides = tuple(
             stride if c else strides[i]
             for c, stride, i in zip(out_channels, out_strides, self.in_index)
         )
