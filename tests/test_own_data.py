@@ -18,6 +18,7 @@ from sacm_mm.core.configs import find_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets import LoadImageFromFile, LoadPicture
 from sacm_mm.datasets.dataset_file import read_dataset_file
+from sacm_mm.own_data.checking import check
 from sacm_mm.own_data.class_names import read_names
 from sacm_mm.own_data.ready_config import config_text, template_values
 from sacm_mm.own_data.samples import Sample
@@ -198,14 +199,26 @@ def test_group_keeps_recordings_together(tmp_path):
         save(made.photo, tmp_path / f'photos/drive{i // 4}_{i:03}.jpg')
         save(made.mask, tmp_path / f'masks/drive{i // 4}_{i:03}.png')
     paths = [tmp_path / 'photos', tmp_path / 'masks']
-    torn = prepare_source('folder', paths, tmp_path / 'torn')
-    (warning,) = (w for w in torn.warnings if '--group' in w)
-    assert 'recordings' in warning
-    whole = prepare_source('folder', paths, tmp_path / 'whole', group=r'(.*)_\d+')
-    assert not any('--group' in w for w in whole.warnings)
+    prepare_source('folder', paths, tmp_path / 'torn')
+    (warning,) = (f.line for f in check(tmp_path / 'torn').doubts if '--group' in f.fix)
+    assert ': those of drive0_, drive2_, drive3_ are in two parts' in warning
+    prepare_source('folder', paths, tmp_path / 'whole', group=r'(.*)_\d+')
+    assert not any('--group' in f.fix for f in check(tmp_path / 'whole').doubts)
     names = yaml.safe_load((tmp_path / 'whole/dataset.yaml').read_text())['names']
     drives = [{name.split('_')[0] for name in names[part]} for part in ('train', 'val', 'test')]
     assert not (drives[0] & drives[1] or drives[0] & drives[2] or drives[1] & drives[2])
+
+
+@pytest.mark.parametrize('apart', [False, True], ids=['torn', 'apart'])
+def test_pictures_that_look_like_those_before_them_are_doubted(tmp_path, apart):
+    made = scene(0)
+    for i in range(24):
+        part = ('train', 'val')[i >= 20] if apart else ('train', 'val')[i % 3 == 0]
+        save(np.roll(made.photo, i, 1), tmp_path / f'photos/{part}/{i:03}.jpg')
+        save(np.roll(made.mask, i, 1), tmp_path / f'masks/{part}/{i:03}.png')
+    prepare_source('folder', [tmp_path / 'photos', tmp_path / 'masks'], tmp_path / 'mine')
+    doubts = [finding.what for finding in check(tmp_path / 'mine').doubts]
+    assert any('look alike' in what for what in doubts) is not apart
 
 
 def test_ready_parts_are_kept(tmp_path):

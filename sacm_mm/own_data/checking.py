@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +16,10 @@ from sacm_mm.datasets import dataset_file
 from .findings import DOUBT, WRONG, ClassRow, Report
 from .looks import Look, look_at_all
 from .overlays import show_pictures
-from .samples import IGNORED, SPLITS, Category, count
-from .statistics import same_content
+from .pairing import without_split
+from .samples import IGNORED, SPLITS, Category, count, listed
+from .splitting import looks_like_video
+from .statistics import neighbours_alike, same_content
 
 _FEW = 20  # pictures; fewer teach little
 _RARE = 0.001  # share of the pixels
@@ -42,6 +45,8 @@ def check(folder: str | Path) -> Report:
     if good:
         _say_sizes(report, content, good)
         _say_twins(report, good)
+        if report.task != 'classification':
+            _say_torn_recordings(report, good)
     if classes:
         _say_classes(report, classes, good)
     if report.task == 'segmentation':
@@ -127,6 +132,29 @@ def _say_twins(report: Report, looks: Sequence[Look]) -> None:
         report.add(
             DOUBT, f"'{a}' and '{b}' are the same picture in two parts",
             'take one out, or figures are better than they are', [b for _, b in pairs],
+        )  # fmt: skip
+
+
+def _say_torn_recordings(report: Report, looks: Sequence[Look]) -> None:
+    seen = [(without_split(look.facts.name), look.part, look.facts) for look in looks if look.facts]
+    seen.sort(key=lambda one: one[0])
+    names, parts, facts = zip(*seen)
+    pattern = looks_like_video(names)
+    if pattern:
+        held = defaultdict(set)
+        for name, part in zip(names, parts):
+            if found := re.fullmatch(pattern, name):
+                held[found.group(1)].add(part)
+        several = [recording for recording in held if len(held[recording]) > 1]
+        torn = bool(several)
+        what = f'names look like frames of recordings: those of {listed(several)} are in two parts'
+    else:
+        torn = neighbours_alike(facts, parts)
+        what = 'pictures whose names follow each other look alike, and are in two parts'
+    if torn:
+        report.add(
+            DOUBT, what, 'frames of one recording in training and validation make figures better '
+            f"than they are; keep them together with --group '{pattern or '(.*)_.*'}'",
         )  # fmt: skip
 
 

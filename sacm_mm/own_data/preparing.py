@@ -14,8 +14,8 @@ from sacm_mm.datasets import dataset_file
 from .content import content_of, split_text, summary
 from .ready_config import config_text, template_values
 from .samples import SPLITS, Category, Sample, Source, count, listed
-from .splitting import SplitWishes, looks_like_video, split_samples
-from .statistics import Facts, common_form, neighbours_alike
+from .splitting import SplitWishes, split_samples
+from .statistics import common_form
 from .writing import Job, write_files
 
 
@@ -53,11 +53,10 @@ def prepare(job: Job) -> Prepared:
         values = template_values(content, job.out.name, job.command)
         kept = _write_config(config_text(values), folder, job.out, earlier.config_digest)
     config = job.out / f'{job.out.name}.py'
-    warnings = [*source.warnings, *_doubts(source, parts, facts, job)]
     lines = [*source.notes, *form.notes, *summary(content)]
     if kept:
         lines.append(f"'{config}' was edited and is kept; the new one is '{kept}'")
-    return Prepared(job.out, config, lines, warnings)
+    return Prepared(job.out, config, lines, source.warnings)
 
 
 @dataclass
@@ -139,20 +138,6 @@ def _write_config(text: str, folder: Path, out: Path, digest: str) -> str:
             return str(out / f'{out.name}.py.new')
     (folder / name).write_text(text, encoding='utf-8')
     return ''
-
-
-def _doubts(source: Source, parts: dict[str, str], facts: list[Facts], job: Job) -> list[str]:
-    warnings = []
-    random_split = not any(sample.split for sample in source.samples) and not job.split.group
-    if random_split and source.task != 'classification':
-        pattern = looks_like_video([sample.name for sample in source.samples])
-        if pattern or neighbours_alike(facts):
-            why = 'names look like frames of recordings' if pattern else 'neighbours look alike'
-            warnings.append(
-                f'{why}: frames of one recording in training and validation make figures better '
-                f"than they are; keep them together with --group '{pattern or '(.*)_.*'}'"
-            )
-    return warnings
 
 
 __all__ = ['Job', 'Prepared', 'count', 'prepare']

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -213,12 +214,18 @@ def same_content(facts: Sequence[Facts], parts: dict[str, str]) -> list[tuple[st
     return pairs
 
 
-def neighbours_alike(facts: Sequence[Facts]) -> bool:
-    """Tell whether pictures that follow each other look alike, as frames of a video do."""
-    if len(facts) < 12:
+def neighbours_alike(facts: Sequence[Facts], parts: Sequence[str]) -> bool:
+    """Tell whether pictures that follow each other look alike where the next part begins.
+
+    Args:
+        facts: Of pictures in the order of their names.
+        parts: Theirs.
+    """
+    ordered = np.stack([fact.thumb for fact in facts])
+    torn = [a != b for a, b in itertools.pairwise(parts)]
+    if len(facts) < 12 or sum(torn) < 3:
         return False
-    ordered = np.stack([f.thumb for f in sorted(facts, key=lambda f: f.name)])
-    near = np.abs(ordered[1:] - ordered[:-1]).mean((1, 2))
+    near = np.abs(ordered[1:] - ordered[:-1]).mean((1, 2))[torn]
     shuffled = ordered[np.random.default_rng(0).permutation(len(ordered))]
     far = np.abs(shuffled[1:] - shuffled[:-1]).mean((1, 2))
     return bool(np.median(near) < 0.6 * np.median(far))
