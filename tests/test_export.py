@@ -125,6 +125,27 @@ def test_a_file_that_does_not_run_is_refused(tmp_path, pooling_model, monkeypatc
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ('backbone', 'channels', 'stride'),
+    [
+        (dict(type='ResNetV1c', depth=18, stem_channels=8, base_channels=8), [8, 16, 32, 64], 4),
+        pytest.param(dict(type='sacm_mm.ConvMLP', arch='s'), [64, 128, 256, 512], 4,
+                     marks=pytest.mark.slow),
+        pytest.param(dict(type='ResNetV1c', depth=18, base_channels=8, stem_channels=8,
+                          out_indices=(0,), frozen_stages=-1), [8], 2, marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
+def test_pixel_shuffle_heads_of_pyramids_are_exported(tmp_path, backbone, channels, stride):
+    """At odd sizes what covers the image is cropped, and what does not is interpolated."""
+    cfg = load_config('sacm_camvid_light.py')
+    cfg.model.backbone = dict(out_indices=range(len(channels))) | backbone
+    cfg.model.decode_head.update(
+        in_channels=channels, in_index=[*range(len(channels))], upscale_factor=stride
+    )
+    init_default_scope(cfg.default_scope)
+    assert export(MODELS.build(cfg.model).eval(), tmp_path / 'model.pt2')['logits'] < 1e-4
+
+
 def test_what_cannot_be_traced_is_refused_at_once(tmp_path):
     cfg = load_config('csmixer_t_imagenet.py')
     init_default_scope(cfg.default_scope)

@@ -140,6 +140,7 @@ def _write(network: Network, meta: dict[str, Any], path: Path) -> None:
     dynamic = ({i: torch.export.Dim.DYNAMIC(min=least) for i, least in zip(places, (1, r, r))},)
     try:
         with torch.no_grad():
+            network.settle(_images(size, False, channels_of(network.model)) for size in SIZES)
             program = torch.export.export(
                 network,
                 (example,),

@@ -1,5 +1,6 @@
 """A host's model as one function of tensors, which is what export and other runtimes take."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -43,6 +44,7 @@ class Network(nn.Module):
             )
         self.model = model
         self.end_to_end = end_to_end
+        self._covering: dict[str, bool] = {}
         preprocessor = self.model.data_preprocessor
         if end_to_end and preprocessor._enable_normalize:
             self.register_buffer('mean', preprocessor.mean.clone())
@@ -63,11 +65,8 @@ class Network(nn.Module):
     def _dense(self, image: Tensor) -> dict[str, Tensor]:
         maps = self.model.extract_feat(image)
         outputs = {}
-        for name in ('decode_head', 'depth_head'):
-            head = getattr(self.model, name, None)
-            if head is None:
-                continue
-            out = self._at_size(head, head(maps), image)
+        for name, head in self._heads():
+            out = self._at_size(name, head, head(maps), image)
             if not self.is_depth(name):
                 outputs['logits'] = out
                 continue
@@ -76,19 +75,35 @@ class Network(nn.Module):
                 outputs['depth_scale'] = out[:, 1:].exp()
         return outputs
 
+    def _heads(self) -> list[tuple[str, nn.Module]]:
+        heads = [(name, getattr(self.model, name, None)) for name in ('decode_head', 'depth_head')]
+        return [(name, head) for name, head in heads if head is not None]
+
     def is_depth(self, name: str) -> bool:
         """Tell whether the model's head of that name predicts depth."""
         joint = hasattr(self.model, 'depth_head')
         return name == 'depth_head' or (isinstance(self.model, MMSegDepthEstimator) and not joint)
 
-    def _at_size(self, head: nn.Module, maps: Tensor, image: Tensor) -> Tensor:
+    def settle(self, images: Iterable[Tensor]) -> None:
+        """Decide for good whether maps are cropped to the image, for a trace cannot ask again.
+
+        Args:
+            images: As ``forward`` takes them when it is not end to end, of several sizes.
+        """
+        for image in images:
+            maps = self.model.extract_feat(image)
+            for name, head in self._heads():
+                if isinstance(head, PixelShuffleBase):
+                    covers = head.covers(head(maps), image.shape[2:])
+                    self._covering[name] = covers and self._covering.get(name, True)
+
+    def _at_size(self, name: str, head: Any, maps: Tensor, image: Tensor) -> Tensor:
         """Bring maps to the image's size: crop what padding to the patch added, or interpolate."""
         size = image.shape[2:]
-        backbone = self.model.backbone
-        if isinstance(head, PixelShuffleBase) and not self.model.with_neck:
-            indices = (head.in_index,) if isinstance(head.in_index, int) else head.in_index
-            strides = getattr(backbone, 'out_strides', ())
-            if strides and all(strides[i] == head.upscale_factor for i in indices):
+        if isinstance(head, PixelShuffleBase):
+            if name not in self._covering:
+                return head.at_size(maps, size)
+            if self._covering[name]:
                 return maps[:, :, : size[0], : size[1]]
         return resize(maps, size, mode='bilinear', align_corners=head.align_corners)
 

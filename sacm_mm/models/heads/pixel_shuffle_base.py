@@ -108,7 +108,7 @@ class PixelShuffleBase(BaseDecodeHead):
         # The host's own rule: a torch.Size marks a window of slide inference.
         if not isinstance(size, torch.Size):
             size = meta.get('pad_shape', size)
-        return self._at_size(seg_logits, size[:2])
+        return self.at_size(seg_logits, size[:2])
 
     def _sum_losses(self, compute: Callable[[nn.Module], Tensor]) -> dict[str, Tensor]:
         """Add up what ``compute`` gives for each of the losses, by their names."""
@@ -118,16 +118,18 @@ class PixelShuffleBase(BaseDecodeHead):
             losses[part.loss_name] = losses.get(part.loss_name, 0) + compute(part)
         return losses
 
-    def _at_size(self, maps: Tensor, size: Sequence[int]) -> Tensor:
+    def at_size(self, maps: Tensor, size: Sequence[int]) -> Tensor:
         """Crop maps to a size, and interpolate those that are not of it then."""
         maps = self._crop(maps, size)
         if tuple(maps.shape[2:]) == tuple(size):
             return maps  # the host would interpolate them to the size that they have
         return resize(maps, size, mode='bilinear', align_corners=self.align_corners)
 
-    def _crop(self, maps: Tensor, size: Sequence[int]) -> Tensor:
-        """Cut off what padding to the patch added: less than one patch on the right and below."""
+    def covers(self, maps: Tensor, size: Sequence[int]) -> bool:
+        """Tell whether maps are larger than a size by less than one patch, which is cropped."""
         excess = (maps.shape[2] - size[0], maps.shape[3] - size[1])
-        if all(0 <= e < self.upscale_factor for e in excess):
-            return maps[:, :, : size[0], : size[1]]
-        return maps
+        return all(0 <= e < self.upscale_factor for e in excess)
+
+    def _crop(self, maps: Tensor, size: Sequence[int]) -> Tensor:
+        """Cut off what padding to the patch added: on the right and below."""
+        return maps[:, :, : size[0], : size[1]] if self.covers(maps, size) else maps

@@ -108,7 +108,7 @@ class PixelShuffleDepthHead(PixelShuffleBase):
         left out and counted in ``images_without_depth``.
         """
         truth = torch.stack([sample.gt_depth_map.data for sample in batch_data_samples])
-        maps = self._at_size(seg_logits, truth.shape[-2:])
+        maps = self.at_size(seg_logits, truth.shape[-2:])
         valid = (truth >= self.min_depth) & (truth <= self.max_depth)  # false for NaN
         truth = torch.where(valid, truth, 0)
         losses = self._sum_losses(lambda loss: loss(maps[:, :1], truth))

@@ -20,7 +20,7 @@ class PixelShuffleHead(PixelShuffleBase):
         that size, and sorts the classes of each pixel for ``acc_seg``.
         """
         labels = self._stack_batch_gt(batch_data_samples)
-        logits = self._at_size(seg_logits, labels.shape[2:])
+        logits = self.at_size(seg_logits, labels.shape[2:])
         weight = self.sampler.sample(logits, labels) if self.sampler is not None else None
         labels = labels.squeeze(1)
         losses = self._sum_losses(
