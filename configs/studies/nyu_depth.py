@@ -17,6 +17,7 @@ model = dict(
 )
 train_dataloader = dict(sampler=dict(type='sacm_mm.ReplayedInfiniteSampler'))
 val_dataloader = None
+rates = (5e-4, 1e-3, 2e-3, 4e-3)
 study = dict(
     title='Backbones for depth on NYU Depth v2',
     about='795 training and 654 test images at 320x240 pixels (160x120 on a laptop), from scratch, '
@@ -44,7 +45,7 @@ study = dict(
                 ),
                 decode_head=own_head,
             ),
-            budgets=['full', 'medium', 'lr-0.001', 'lr-0.002', 'lr-0.004'],
+            budgets=['full', 'medium', *(f'lr-{lr}' for lr in rates)],
         ),
         'convmlp-s': dict(label='ConvMLP-S', backbone='convmlp-s'),
         'resnet18': dict(label='ResNet-18', backbone='mmpretrain:resnet/18'),
@@ -73,7 +74,7 @@ budgets = dict(
                 img_path='images/train', depth_map_path='annotations/train'
             ),
         }
-        for lr in (1e-3, 2e-3, 4e-3)
+        for lr in rates
     },
     # 10 epochs: three to ten minutes of a CPU core
     laptop=dict(small, steps=1000),
