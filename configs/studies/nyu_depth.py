@@ -21,8 +21,9 @@ rates = (5e-4, 1e-3, 2e-3, 4e-3)
 study = dict(
     title='Backbones for depth on NYU Depth v2',
     about='795 training and 654 test images at 320x240 pixels (160x120 on a laptop), from scratch, '
-    "the same recipe for all; Eigen's protocol, at the full 640x480. The pixel-shuffle depth head "
-    'reads the four maps of a pyramid, concatenated at stride 4; one row has the one map of its '
+    "the same recipe for all; Eigen's protocol, at the full 640x480. Learning rates are chosen on "
+    '95 of the training images, by training on the other 700. The pixel-shuffle depth head reads '
+    'the four maps of a pyramid, concatenated at stride 4; one row has the one map of its '
     'isotropic backbone, at stride 8.',
     metric='nyu_eigen/abs_rel',
     metric_name='abs rel',
