@@ -66,6 +66,9 @@ def test_it_works_together_with_dotted_options_in_any_place(tmp_path):
     (tmp_path / 'made.py').write_text('a = dict(x=1)\nb = dict(a=a)\nmodel = dict(b=b)\n')
     cfg = load_config(str(tmp_path / 'made.py'), ['b.y=3', 'a.x=2'])
     assert cfg.model.b == dict(a=dict(x=2), y=3)
+    (tmp_path / 'grown.py').write_text('n = 1\na = [dict(z=0)] * n\nmodel = dict(a=a)\n')
+    cfg = load_config(str(tmp_path / 'grown.py'), ['n=2', 'a.1.z=3'])
+    assert cfg.model.a[1] == dict(z=3)
 
 
 def test_each_file_keeps_what_else_it_gave_a_variable(tmp_path):

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from sacm_mm.apis.fast import optim_wrappers
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.dataset_file import read_dataset_file
-from sacm_mm.own_data.splitting import looks_like_video
+from sacm_mm.own_data.splitting import frames_by_recording
 
 _LOGGERS = {'tensorboard': 'Tensorboard', 'wandb': 'Wandb', 'mlflow': 'MLflow'}
 _BALANCED = ('sacm_mm.InfiniteSampler', 'sacm_mm.DefaultSampler')
@@ -98,7 +98,7 @@ def use_fold(cfg: Config, folds: int | None, fold: int | None) -> None:
     names = [
         name for part in ('train', 'val') for name in (content.get('names') or {}).get(part, ())
     ]
-    if not (content.get('split') or {}).get('group') and looks_like_video(names):
+    if not (content.get('split') or {}).get('group') and frames_by_recording(names):
         print(
             'note: names look like frames of recordings, which folds tear apart: figures will be '
             "better than they are; make the data anew with 'sacm data ... --group'"

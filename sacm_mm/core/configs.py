@@ -125,10 +125,12 @@ def load_config(name: str, options: Sequence[str] | Mapping[str, Any] = ()) -> C
         _check_known(changes, cfg, path)
         variables = {k: v for k, v in changes.items() if k in cfg and not isinstance(v, Mapping)}
         inside = _changed_inside(changes, cfg)
+        before = cfg
         if variables or inside:
-            before, cfg = cfg, _read(path, variables, inside)
-            _check_followed(before, cfg, changes, {*variables, *inside}, path)
+            cfg = _read(path, variables, inside)
+        followed = copy.deepcopy(cfg)
         cfg.merge_from_dict(dict(changes))
+        _check_followed(before, followed, cfg, {*variables, *inside}, path)
     except UserError:
         raise
     except Exception as error:  # values are handed to the config's own code
@@ -186,14 +188,12 @@ def _check_known(changes: Mapping[str, Any], cfg: Config, path: Path) -> None:
 
 
 def _check_followed(
-    before: Config, after: Config, changes: Mapping[str, Any], variables: Iterable[str], path: Path
+    before: Config, followed: Config, after: Config, variables: Iterable[str], path: Path
 ) -> None:
     """Refuse another value for what nothing is made from: it would do nothing, and not say so."""
     read = _names_read(before)
-    merged = copy.deepcopy(before)
-    merged.merge_from_dict(dict(changes))
-    plain = [key for key in variables if key not in read and before[key] != merged[key]]
-    if plain and all(before.get(key) == after[key] for key in after if key not in variables):
+    plain = [key for key in variables if key not in read and before[key] != after[key]]
+    if plain and all(before.get(key) == followed[key] for key in followed if key not in variables):
         raise UserError(
             f"nothing in config '{path}' is made from its '{plain[0]}': change the settings "
             'themselves, as in model.backbone.arch=...'

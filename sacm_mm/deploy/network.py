@@ -90,12 +90,14 @@ class Network(nn.Module):
         Args:
             images: As ``forward`` takes them when it is not end to end, of several sizes.
         """
+        heads = [(name, head) for name, head in self._heads() if isinstance(head, PixelShuffleBase)]
+        if not heads:
+            return
         for image in images:
             maps = self.model.extract_feat(image)
-            for name, head in self._heads():
-                if isinstance(head, PixelShuffleBase):
-                    covers = head.covers(head(maps), image.shape[2:])
-                    self._covering[name] = covers and self._covering.get(name, True)
+            for name, head in heads:
+                covers = head.covers(head(maps), image.shape[2:])
+                self._covering[name] = covers and self._covering.get(name, True)
 
     def _at_size(self, name: str, head: Any, maps: Tensor, image: Tensor) -> Tensor:
         """Bring maps to the image's size: crop what padding to the patch added, or interpolate."""

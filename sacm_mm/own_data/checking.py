@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from .looks import Look, look_at_all
 from .overlays import show_pictures
 from .pairing import without_split
 from .samples import IGNORED, SPLITS, Category, count, listed
-from .splitting import looks_like_video
+from .splitting import FRAME_GROUP, frames_by_recording
 from .statistics import neighbours_alike, same_content
 
 _FEW = 20  # pictures; fewer teach little
@@ -136,25 +135,21 @@ def _say_twins(report: Report, looks: Sequence[Look]) -> None:
 
 
 def _say_torn_recordings(report: Report, looks: Sequence[Look]) -> None:
-    seen = [(without_split(look.facts.name), look.part, look.facts) for look in looks if look.facts]
-    seen.sort(key=lambda one: one[0])
-    names, parts, facts = zip(*seen)
-    pattern = looks_like_video(names)
-    if pattern:
-        held = defaultdict(set)
-        for name, part in zip(names, parts):
-            if found := re.fullmatch(pattern, name):
-                held[found.group(1)].add(part)
-        several = [recording for recording in held if len(held[recording]) > 1]
-        torn = bool(several)
+    facts = [look.facts for look in looks if look.facts]
+    facts.sort(key=lambda fact: without_split(fact.name))
+    parts = {look.facts.name: look.part for look in looks if look.facts}
+    recordings = frames_by_recording([fact.name for fact in facts])
+    if recordings:
+        several = [key for key, names in recordings.items() if len({parts[n] for n in names}) > 1]
+        torn, group = bool(several), FRAME_GROUP
         what = f'names look like frames of recordings: those of {listed(several)} are in two parts'
     else:
-        torn = neighbours_alike(facts, parts)
+        torn, group = neighbours_alike(facts, parts), '(.*)_.*'
         what = 'pictures whose names follow each other look alike, and are in two parts'
     if torn:
         report.add(
             DOUBT, what, 'frames of one recording in training and validation make figures better '
-            f"than they are; keep them together with --group '{pattern or '(.*)_.*'}'",
+            f"than they are; keep them together with --group '{group}'",
         )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import itertools
 import math
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sacm_mm.core.errors import UserError
@@ -131,23 +131,24 @@ def _fill_empty(
                 parts[train[-1] if len(train) > 1 else spare[0]] = part
 
 
+FRAME_GROUP = r'(.*?)\d+\D*'  # for --group: a recording is what stands before the number
 _FRAME = re.compile(r'^(.*?)(\d+)\D*$')
 
 
-def looks_like_video(names: Sequence[str]) -> str | None:
-    """Tell whether names look like frames of recordings; return a pattern for ``--group``.
+def frames_by_recording(names: Collection[str]) -> dict[str, list[str]]:
+    """Group names that look like frames by their recordings; empty where they look like none.
 
     They do where several beginnings are each followed by at least three numbers in steps that are
     mostly the same.
     """
-    by_head: dict[str, list[int]] = defaultdict(list)
+    by_head: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for name in names:
         if found := _FRAME.match(without_split(name)):
-            by_head[found.group(1)].append(int(found.group(2)))
+            by_head[found.group(1)].append((int(found.group(2)), name))
     recordings = 0
     framed = 0
-    for numbers in by_head.values():
-        numbers.sort()
+    for frames in by_head.values():
+        numbers = sorted(number for number, _ in frames)
         steps = [b - a for a, b in itertools.pairwise(numbers)]
         if len(steps) < 2:
             continue
@@ -155,6 +156,6 @@ def looks_like_video(names: Sequence[str]) -> str | None:
         if steps.count(usual) >= 0.6 * len(steps):
             recordings += 1
             framed += len(numbers)
-    if recordings >= 2 and framed >= 0.7 * len(names):
-        return r'(.*?)\d+\D*'
-    return None
+    if recordings < 2 or framed < 0.7 * len(names):
+        return {}
+    return {head: [name for _, name in frames] for head, frames in by_head.items()}

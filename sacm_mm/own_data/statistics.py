@@ -214,17 +214,17 @@ def same_content(facts: Sequence[Facts], parts: dict[str, str]) -> list[tuple[st
     return pairs
 
 
-def neighbours_alike(facts: Sequence[Facts], parts: Sequence[str]) -> bool:
+def neighbours_alike(facts: Sequence[Facts], parts: dict[str, str]) -> bool:
     """Tell whether pictures that follow each other look alike where the next part begins.
 
     Args:
         facts: Of pictures in the order of their names.
-        parts: Theirs.
+        parts: Theirs, by name.
     """
-    ordered = np.stack([fact.thumb for fact in facts])
-    torn = [a != b for a, b in itertools.pairwise(parts)]
+    torn = [parts[a.name] != parts[b.name] for a, b in itertools.pairwise(facts)]
     if len(facts) < 12 or sum(torn) < 3:
         return False
+    ordered = np.stack([fact.thumb for fact in facts])
     near = np.abs(ordered[1:] - ordered[:-1]).mean((1, 2))[torn]
     shuffled = ordered[np.random.default_rng(0).permutation(len(ordered))]
     far = np.abs(shuffled[1:] - shuffled[:-1]).mean((1, 2))
