@@ -6,6 +6,7 @@ import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from kept_study import write_run, write_study
@@ -75,6 +76,21 @@ def test_rows_that_do_not_build_are_recorded_and_the_others_go_on(broken, tmp_pa
     write_run(study, out / 'runs/fine_seed0', 'fine', 0, 50.0)
     left_out = dict(load_results(out).left_out)
     assert 'did you mean' in left_out['missing_seed0'] and 'shuffled' in left_out['wrong_seed0']
+
+
+def test_rows_that_do_not_build_are_told_of_before_the_first_is_trained(broken, tmp_path):
+    study = load_study(broken, 'tiny')
+    runs = [Run(study, network, 0, tmp_path) for network in study.networks.values()]
+    told = []
+
+    def started(run):
+        told.append(run.network.name)
+        raise KeyboardInterrupt
+
+    watcher = SimpleNamespace(ended=lambda run, *_: told.append(run.network.name), started=started)
+    with suppress(KeyboardInterrupt):
+        train_all(runs, 1, [], watcher)
+    assert told == ['missing', 'wrong', 'fine']
 
 
 def test_a_folder_of_another_recipe_is_not_taken_up(tmp_path):

@@ -56,15 +56,16 @@ def train_all(
         failed.append(run)
         watcher.ended(run, None, reason)
 
-    def prepared() -> Iterator[Run]:
-        for run in runs:
-            if run.done:  # maybe by another process, while this one waited for the folder
-                continue
-            try:
-                run.prepare()
-            except UserError as error:
-                fail(run, str(error))
-                continue
+    def prepare(run: Run) -> bool:
+        try:
+            run.prepare()
+        except UserError as error:
+            fail(run, str(error))
+            return False
+        return True
+
+    def started(ready: Sequence[Run]) -> Iterator[Run]:
+        for run in ready:
             live.append(run)
             watcher.started(run)
             yield run
@@ -74,8 +75,11 @@ def train_all(
             watcher.moved(run, run.steps_done())
 
     with lock_folder(runs[0].folder.parents[1], _ORPHANS_S) as lock:
+        # some are done by another process, while this one waited; what does not fit is said of all
+        # before the first hour is spent
+        ready = [run for run in runs if not run.done and prepare(run)]
         work = _worker(jobs, devices, lock)
-        with closing(run_all(prepared(), work, jobs, tick)) as ended:
+        with closing(run_all(started(ready), work, jobs, tick)) as ended:
             for run, future in ended:
                 live.remove(run)
                 try:
