@@ -1,5 +1,6 @@
 """Broken sources: each answer names the file and the fix, and nothing is left half-written."""
 
+import html
 import json
 
 import numpy as np
@@ -564,9 +565,12 @@ def test_what_is_left_out_is_said(tmp_path):
     save(scene(78).mask, tmp_path / 'masks/orphan.png')
     (tmp_path / 'photos/._ghost.jpg').write_bytes(b'x')
     done = prepare_source('folder', paths, tmp_path / 'mine')
-    text = '\n'.join(done.warnings)
-    assert '1 picture has no mask and is left out: unlabelled.jpg' in text
-    assert '1 mask has no picture and is left out: orphan.png' in text
+    report = check(done.folder)
+    doubts = '\n'.join(finding.what for finding in report.doubts)
+    page = html.unescape(page_text(report))
+    for said in ('\n'.join(done.warnings), doubts, page):
+        assert '1 picture has no mask and is left out: unlabelled.jpg' in said
+        assert '1 mask has no picture and is left out: orphan.png' in said
 
 
 @pytest.fixture

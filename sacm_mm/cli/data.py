@@ -61,8 +61,6 @@ def run(args: argparse.Namespace) -> None:
     done = prepare_source(args.kind, args.paths, args.out, command=shown, **options)
     for line in done.lines:
         print(line)
-    for warning in done.warnings:
-        print(f'warning: {warning}')
     report = check(done.folder)
     write_page(report, done.folder / NAME)
     for finding in report.findings:

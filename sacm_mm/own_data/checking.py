@@ -23,6 +23,7 @@ from .statistics import neighbours_alike, same_content
 _FEW = 20  # pictures; fewer teach little
 _RARE = 0.001  # share of the pixels
 _MUCH_IGNORED = 0.5
+_SOURCE = "if that is not meant, mend the source and run 'sacm data' again"
 _NEAR_M, _FAR_M = 0.4, 200.0  # a median of depth that people photograph
 
 
@@ -38,6 +39,8 @@ def check(folder: str | Path) -> Report:
     report = Report(folder.name, content['task'], {}, origin=content.get('source') or {})
     looks = look_at_all(folder, content, classes)
     report.counts = {part: sum(look.part == part for look in looks) for part in SPLITS}
+    for warning in content.get('warnings') or ():
+        report.add(DOUBT, str(warning), _SOURCE)
     _say_problems(report, looks, folder)
     good = [look for look in looks if look.facts is not None]
     _say_parts(report, content, looks)

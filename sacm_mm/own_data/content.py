@@ -46,6 +46,7 @@ def content_of(
     content['split'] = split_text(job.split)
     content['source'] = job.origin
     content['found'] = source.notes + form.notes
+    content['warnings'] = source.warnings
     content['names'] = {
         part: sorted(name for name, other in parts.items() if other == part) for part in SPLITS
     }
