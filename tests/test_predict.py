@@ -123,8 +123,13 @@ def test_names_that_are_no_model(tmp_path):
         sacm_mm.load(tmp_path)
     with pytest.raises(UserError, match='is a config alone'):
         sacm_mm.load(CAMVID)
+    with pytest.raises(UserError, match=r"is a config alone.* its published model 'camvid_light'"):
+        sacm_mm.load('sacm_camvid_light')
     with pytest.raises(UserError, match='does not exist: did you mean'):
-        sacm_mm.load('sacm_camvd')
+        sacm_mm.load('sacm_camvd.py')
+    for name in ('camvid-light', 'runs/camvidlight'):
+        with pytest.raises(UserError, match=f"named '{name}': did you mean camvid_light"):
+            sacm_mm.load(name)
     torch.save({}, tmp_path / 'w.pth')
     with pytest.raises(UserError, match='no config beside'):
         sacm_mm.load(tmp_path / 'w.pth')

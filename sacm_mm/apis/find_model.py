@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from sacm_mm.core.checkpoints import check_weights, checkpoints_in, find_checkpoint
-from sacm_mm.core.configs import config_folder, load_config
+from sacm_mm.core.configs import config_folder, find_config, load_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.deploy.runtimes import is_exported, load_exported
 
@@ -49,10 +50,7 @@ def find_model(
             raise UserError(f"'{given}' is a file of weights already: name a config before it")
         return _load(_config_of(given), options), _weights(given)
     if checkpoint is None:
-        load_config(str(name), options)  # a name that is no config either gets its own message
-        raise UserError(
-            f"'{name}' is a config alone: name its weights after it, or a work dir in place of both"
-        )
+        raise UserError(_why_none(str(name), options))
     return _load(name, options), _weights(checkpoint)
 
 
@@ -82,10 +80,31 @@ def _weights(path: str | Path) -> str:
     return find_checkpoint(path, best=True)
 
 
+def _why_none(name: str, options: Sequence[str]) -> str:
+    """Say what a name is that has no weights, and which name may be meant."""
+    try:
+        path = find_config(name)
+    except UserError as error:
+        if name.endswith('.py'):
+            return str(error)
+        known = [folder.name for folder in _results().glob('*') if _is_whole(folder)]
+        near = difflib.get_close_matches(Path(name).name, known, n=3, cutoff=0.4)
+        hint = f'did you mean {", ".join(near)}?' if near else "name a folder of 'sacm train'"
+        return f"there is no folder, file, published model or config named '{name}': {hint}"
+    load_config(str(path), options)  # what is wrong with it comes first
+    published = path.stem.removeprefix('sacm_')
+    hint = f", or its published model '{published}'" if _published(published) else ''
+    return f"'{name}' is a config alone: name its weights after it, or a work dir{hint} instead"
+
+
 def _published(name: str) -> Path | None:
     """Find a folder of results in a clone."""
-    folder = config_folder().resolve().parent / 'results' / name
+    folder = _results() / name
     return folder if re.fullmatch(r'\w+', name) and _is_whole(folder) else None
+
+
+def _results() -> Path:
+    return config_folder().resolve().parent / 'results'
 
 
 def _is_whole(folder: Path) -> bool:
