@@ -152,7 +152,7 @@ def _draw_depth(figure: Figure, axes: np.ndarray, kept: Sequence[_Samples]) -> N
     # matplotlib's layout leaves no room for the label of a bar under so narrow margins
     figure.get_layout_engine().set(rect=(0, 0.02, 1, 0.98))  # type: ignore
     figure.colorbar(
-        axes[0, 0].images[0], ax=figure.axes, location='bottom', shrink=0.5, aspect=40,
+        axes[0, 0].images[0], ax=figure.axes, location='bottom', shrink=0.5, aspect=40, pad=0.01,
         label=style.label,
     )  # fmt: skip
 
