@@ -80,6 +80,35 @@ def deep(tmp_path):
     return Config(cfg.to_dict(), filename=cfg.filename), MODELS.build(cfg.model).eval(), tmp_path
 
 
+@pytest.mark.parametrize(('channels', 'dtype'), [(1, 'uint8'), (1, 'uint16'), (3, 'uint16')])
+def test_the_network_gets_of_an_array_what_it_gets_of_its_file(tmp_path, channels, dtype):
+    if channels == 3:
+        done = _sixteen_bits(tmp_path)
+    else:
+        paths = own_sources.folder_tiff(tmp_path, channels, dtype)
+        done = prepare_source('folder', paths, tmp_path / 'mine')
+    cfg = load_config(str(done.config), TINY)
+    init_default_scope('mmseg')
+    model = Model(MODELS.build(cfg.model).eval(), cfg, {})
+    colours = scene(0).photo.astype(dtype)
+    tifffile.imwrite(tmp_path / 'a.tif', colours, photometric='rgb')
+    of_file = model.prepare(str(tmp_path / 'a.tif')).sample['inputs']
+    of_array = model.prepare(np.ascontiguousarray(colours[..., ::-1])).sample['inputs']
+    assert (of_array.dtype, of_array.shape[0]) == (of_file.dtype, channels)
+    torch.testing.assert_close(of_array, of_file, rtol=0, atol=0)
+
+
+def test_grey_does_not_stand_for_many_channels(tmp_path):
+    done = prepare_source(
+        'folder', own_sources.folder_tiff(tmp_path, 5, 'uint8'), tmp_path / 'mine'
+    )
+    cfg = load_config(str(done.config), TINY)
+    init_default_scope('mmseg')
+    model = Model(MODELS.build(cfg.model).eval(), cfg, {})
+    with pytest.raises(UserError, match='the array has 1 channels, but the model takes 5'):
+        model.predict(np.zeros(SIZE, np.uint8))
+
+
 def test_a_network_of_16_bits_takes_and_shows_these(deep):
     cfg, network, root = deep
     file = root / 'photos/0.tif'

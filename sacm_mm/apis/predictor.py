@@ -21,7 +21,7 @@ from sacm_mm.apis.tiles import cut
 from sacm_mm.core.configs import test_pipeline
 from sacm_mm.core.errors import UserError, mistakes_named
 from sacm_mm.core.machine import choose_device
-from sacm_mm.datasets.picture_files import as_rgb, check_numbers
+from sacm_mm.datasets.picture_files import as_rgb, check_numbers, to_channels
 from sacm_mm.datasets.transforms import use_checked_loaders
 from sacm_mm.deploy.description import channels_of
 from sacm_mm.deploy.runtimes import is_exported
@@ -260,31 +260,29 @@ class Model:
         Raises:
             UserError: It cannot be read, or has other channels than the network takes.
         """
-        if isinstance(image, np.ndarray):
-            if image.ndim not in (2, 3) or not image.size:
-                raise UserError(f'the array is {image.shape}: give (H, W) or (H, W, C)')
-            check_numbers(image, self._dtype, 'the array')
-            if self._as_stored and image.shape[2:] == (3,):
-                image = image[..., ::-1]
-            size = image.shape[:2]
-            sample: dict[str, Any] = dict(img=image, img_shape=size, ori_shape=size, img_path=None)
-        else:
+        if not isinstance(image, np.ndarray):
             sample = self._load(dict(img_path=str(image), seg_fields=[]))
-        sample['img'] = self._with_channels(sample['img'], image)
-        return sample
+            sample['img'] = self._with_channels(sample['img'], f"'{image}'")
+            return sample
+        if image.ndim not in (2, 3) or not image.size:
+            raise UserError(f'the array is {image.shape}: give (H, W) or (H, W, C)')
+        check_numbers(image, self._dtype, 'the array')
+        if self._as_stored and image.shape[2:] == (3,):
+            image = image[..., ::-1]
+        image = self._with_channels(image, 'the array')
+        size = image.shape[:2]
+        sample = dict(img=image, img_shape=size, ori_shape=size, img_path=None)
+        return self._load(sample) if self._as_stored else sample
 
-    def _with_channels(self, image: np.ndarray, source: Source) -> np.ndarray:
+    def _with_channels(self, image: np.ndarray, name: str) -> np.ndarray:
         found, wanted = (1 if image.ndim == 2 else image.shape[2]), self.channels
         if found == wanted:
             return image
-        if found == 1:
-            return np.repeat(image.reshape(*image.shape[:2], 1), wanted, axis=2)
-        if wanted == 1 and found == 3:
-            import cv2
-
-            return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        name = 'the array' if isinstance(source, np.ndarray) else f"'{source}'"
-        raise UserError(f'{name} has {found} channels, but the model takes {wanted}')
+        if {found, wanted} != {1, 3}:
+            raise UserError(f'{name} has {found} channels, but the model takes {wanted}')
+        if found == 3 and not self._as_stored:
+            image = image[..., ::-1]
+        return to_channels(image.reshape(*image.shape[:2], found), wanted)
 
     def _collate(self, samples: list[dict]) -> Any:
         return default_collate(samples) if self._classifies else pseudo_collate(samples)
