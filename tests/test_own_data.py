@@ -14,10 +14,13 @@ from mmengine.optim import OptimWrapper
 from own_sources import COLOURS, NAMES, SIZE, build, save, scene
 from PIL import Image
 
+from sacm_mm.apis.predict import find_inputs
+from sacm_mm.apis.predictor import Model
 from sacm_mm.core.configs import find_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets import LoadImageFromFile, LoadPicture
 from sacm_mm.datasets.dataset_file import read_dataset_file
+from sacm_mm.datasets.picture_files import SUFFIXES, read_picture
 from sacm_mm.own_data.checking import check
 from sacm_mm.own_data.class_names import read_names
 from sacm_mm.own_data.ready_config import config_text, template_values
@@ -146,6 +149,35 @@ def test_any_channels_and_bits_train(channels, dtype, tmp_path):
     factor = {'uint8': 1, 'uint16': 200, 'float32': 0.01}[dtype]
     wanted = (scene(number).photo.mean(2) * factor).astype(dtype)  # the last channel, unscaled
     np.testing.assert_allclose(val[0]['inputs'][-1].numpy(), wanted, rtol=1e-5)
+
+
+def write_photo(pixels, path, kind):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if kind == '.npy':
+        np.save(path, pixels)
+    elif kind == 'rows.tif':  # which OpenCV takes for a page a row
+        tifffile.imwrite(path, pixels, photometric='minisblack')
+    else:
+        form = dict(format='JPEG') if kind == '.jfif' else {}
+        Image.fromarray(pixels).save(path, **form)
+
+
+@pytest.mark.parametrize('kind', [*SUFFIXES, 'rows.tif'])
+def test_every_kind_of_file_comes_to_the_network_and_is_predicted(kind, tmp_path):
+    """As it was when its statistics were counted."""
+    suffix = '.' + kind.rpartition('.')[2]
+    for i in range(6):
+        write_photo(scene(i).photo, tmp_path / f'photos/{i}{suffix}', kind)
+        save(scene(i).mask, tmp_path / f'masks/{i}.png')
+    done = prepare_source('folder', [tmp_path / 'photos', tmp_path / 'masks'], tmp_path / 'mine')
+    cfg, network, _, val = build(done.config)
+    sample = val[0]
+    wanted = read_picture(sample['data_samples'].img_path)
+    taken = network.data_preprocessor(pseudo_collate([sample]), False)['inputs'][0]
+    mean, std = (np.array(cfg.model.data_preprocessor[key]) for key in ('mean', 'std'))
+    np.testing.assert_allclose(taken.permute(1, 2, 0), (wanted - mean) / std, atol=0.05)
+    found, left_out = find_inputs(tmp_path / 'photos', None, Model(network, cfg, {}).suffixes)
+    assert (len(found), left_out) == (6, [])
 
 
 def test_sources_are_never_changed(tmp_path):

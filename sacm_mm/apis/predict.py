@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,7 @@ from sacm_mm.apis.predictor import Model
 from sacm_mm.apis.video import Track, camera_name, predict_camera, predict_video
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.core.files import check_writable
-
-IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
+from sacm_mm.datasets.picture_files import SUFFIXES
 
 
 def predict_files(
@@ -48,7 +47,7 @@ def predict_files(
     if str(source).isdigit() and not Path(source).exists():
         return _predict_camera(model, int(str(source)), out, wanted, tell, track)
     source = Path(source)
-    found, skipped = find_inputs(source, out)
+    found, skipped = find_inputs(source, out, model.suffixes)
     check_writable(out)
     writer = Writer(model, out, wanted, found)
     outcome = writer.outcome
@@ -75,7 +74,7 @@ def predict_files(
 def _predict_pictures(
     writer: Writer, source: Path, found: list[Path], tell: Callable[[str], None], track: Track
 ) -> None:
-    pictures = [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES]
+    pictures = [path for path in found if path.suffix.lower() not in VIDEO_SUFFIXES]
     wanted = writer.wanted
     stream: Any = predict_stream(
         writer.model, ((path, path) for path in pictures), wanted.batch, wanted.tile, wanted.overlap
@@ -128,12 +127,15 @@ def _skip(outcome: Outcome, path: Path, reason: str, tell: Callable[[str], None]
     tell(f'left out {printable(path)}: {reason}')
 
 
-def find_inputs(source: Path, out: Path | None = None) -> tuple[list[Path], list[tuple[Path, str]]]:
+def find_inputs(
+    source: Path, out: Path | None = None, suffixes: Sequence[str] = SUFFIXES
+) -> tuple[list[Path], list[tuple[Path, str]]]:
     """List what ``source`` names: one picture or video, or those of a folder and of those below.
 
     Args:
         source: The file or folder.
         out: A folder that is passed over.
+        suffixes: Of the pictures that the model takes.
 
     Returns:
         Files to predict, and those that are none, with the reason.
@@ -141,7 +143,7 @@ def find_inputs(source: Path, out: Path | None = None) -> tuple[list[Path], list
     Raises:
         UserError: It does not exist, is of no known kind, or the folder holds nothing.
     """
-    kinds = IMAGE_SUFFIXES + VIDEO_SUFFIXES
+    kinds = (*suffixes, *VIDEO_SUFFIXES)
     if not source.is_dir():
         if not source.exists():
             raise UserError(f"'{source}' does not exist: name an image, a folder or a video")
@@ -172,7 +174,7 @@ def find_inputs(source: Path, out: Path | None = None) -> tuple[list[Path], list
                 else:
                     found.append(path)
     if not found and not skipped:
-        raise UserError(f"no images in '{source}': it needs {' '.join(IMAGE_SUFFIXES)}")
+        raise UserError(f"no images in '{source}': it needs {' '.join(suffixes)}")
     return found, skipped
 
 

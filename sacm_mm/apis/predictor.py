@@ -21,7 +21,13 @@ from sacm_mm.apis.tiles import cut
 from sacm_mm.core.configs import test_pipeline
 from sacm_mm.core.errors import UserError, mistakes_named
 from sacm_mm.core.machine import choose_device
-from sacm_mm.datasets.picture_files import as_rgb, check_numbers, to_channels
+from sacm_mm.datasets.picture_files import (
+    PLAIN_SUFFIXES,
+    SUFFIXES,
+    as_rgb,
+    check_numbers,
+    to_channels,
+)
 from sacm_mm.datasets.transforms import use_checked_loaders
 from sacm_mm.deploy.description import channels_of
 from sacm_mm.deploy.runtimes import is_exported
@@ -140,6 +146,7 @@ class Model:
         names: Names of the classes.
         palette: RGB of each class.
         channels: Of the pictures that the network takes.
+        suffixes: Of the files that its loader reads.
     """
 
     def __init__(self, network: nn.Module, cfg: Config, meta: dict[str, Any]) -> None:
@@ -155,6 +162,7 @@ class Model:
         self._load = Compose(loaders)
         # the hosts' loader gives BGR of 8 bits; ours what is in the file, in its order
         self._as_stored = _kind(loaders[0]) == 'LoadPicture'
+        self.suffixes = SUFFIXES if self._as_stored else PLAIN_SUFFIXES
         self._dtype = loaders[0].get('dtype') if self._as_stored else 'uint8'
         rest = [part for part in pipeline if not _kind(part).startswith('Load')]
         self._prepare = Compose(rest)

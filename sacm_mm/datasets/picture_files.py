@@ -16,6 +16,8 @@ from sacm_mm.core.errors import UserError, one_line
 SUFFIXES = (
     '.bmp', '.gif', '.jfif', '.jpeg', '.jpg', '.npy', '.png', '.tif', '.tiff', '.webp'
 )  # fmt: skip
+# what the hosts' loaders read, with every version of OpenCV
+PLAIN_SUFFIXES = tuple(suffix for suffix in SUFFIXES if suffix not in ('.gif', '.npy'))
 _MAX_CHANNELS = 64
 _PNG = b'\x89PNG\r\n\x1a\n'
 

@@ -29,7 +29,7 @@ def content_of(
     content['counts'] = {part: counts.get(part, 0) for part in SPLITS}
     content['pictures'] = {
         'channels': form.channels, 'dtype': form.dtype, 'mean': mean, 'std': std,
-        'size': usual_size(facts),
+        'size': usual_size(facts), 'suffixes': sorted({fact.suffix for fact in facts}),
     }  # fmt: skip
     if source.task != 'depth':
         what = 'pixels' if source.task == 'segmentation' else 'pictures'

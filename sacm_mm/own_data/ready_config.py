@@ -14,6 +14,8 @@ import jinja2
 
 TEMPLATES = Path(__file__).parent / 'templates'
 _IMBALANCE = 10  # from this ratio of two classes' shares on, the loss is weighted
+# OpenCV, with which the hosts read, knows not all of these, and turns pages into rows
+_OURS = {'.gif', '.npy', '.tif', '.tiff'}
 _LONGEST = 1024  # pixels; larger pictures are made smaller
 _LONGEST_DEPTH = 640
 
@@ -28,7 +30,8 @@ def template_values(content: dict[str, Any], name: str, command: str) -> dict[st
     """
     pictures = content['pictures']
     channels = pictures['channels']
-    plain = channels == 3 and pictures['dtype'] == 'uint8'
+    plain = (channels, pictures['dtype']) == (3, 'uint8')
+    plain &= not _OURS & set(pictures['suffixes'])
     values: dict[str, Any] = {
         'task': content['task'], 'name': name, 'command': ' '.join(command.split()),
         'channels': channels, 'plain': plain, 'dtype': pictures['dtype'],
