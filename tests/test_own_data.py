@@ -21,6 +21,7 @@ from sacm_mm.core.errors import UserError
 from sacm_mm.datasets import LoadImageFromFile, LoadPicture
 from sacm_mm.datasets.dataset_file import read_dataset_file
 from sacm_mm.datasets.picture_files import SUFFIXES, read_picture
+from sacm_mm.deploy.samples import data_samples, decode
 from sacm_mm.own_data.checking import check
 from sacm_mm.own_data.class_names import read_names
 from sacm_mm.own_data.ready_config import config_text, template_values
@@ -178,6 +179,7 @@ def test_every_kind_of_file_comes_to_the_network_and_is_predicted(kind, tmp_path
     np.testing.assert_allclose(taken.permute(1, 2, 0), (wanted - mean) / std, atol=0.05)
     found, left_out = find_inputs(tmp_path / 'photos', None, Model(network, cfg, {}).suffixes)
     assert (len(found), left_out) == (6, [])
+    assert [decode(shown).shape for shown in data_samples(cfg, 1)] == [(*SIZE, 3)]
 
 
 def test_sources_are_never_changed(tmp_path):

@@ -14,6 +14,7 @@ from torch import nn
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable
+from sacm_mm.datasets.picture_files import as_rgb, read_picture
 from sacm_mm.deploy.page import Sample, write_page
 
 _LARGEST = 600_000  # bytes of a picture that is taken as it is
@@ -60,7 +61,7 @@ def read_sample(path: Path) -> Sample:
     content = path.read_bytes()
     if len(content) <= _LARGEST and path.suffix.lower() in _SUFFIXES:
         return Sample(path.name, content)
-    image = decode(Sample(path.name, content))
+    image = np.ascontiguousarray(as_rgb(read_picture(path))[..., ::-1])
     factor = min(1.0, 1024 / max(image.shape[:2]))
     size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
