@@ -13,6 +13,7 @@ import pytest
 import torch
 from conftest import CAMVID, TINY_CIFAR, call_tool
 from mmseg.apis import inference_model
+from PIL import Image
 
 import sacm_mm
 from sacm_mm import UserError
@@ -80,6 +81,24 @@ def test_lists_of_any_size_are_predicted_as_one_by_one(model):
     for picture, result in zip(pictures, results):
         assert result.image.shape == picture.shape
         assert (result.classes == model.predict(picture).classes).mean() > 0.999
+
+
+@pytest.mark.parametrize('mode', ['RGB', 'RGBA', 'L', 'LA', 'P', '1'])
+def test_a_picture_of_pillows_is_taken_as_its_file(model, mode, tmp_path):
+    path = tmp_path / 'photo.png'
+    exif = Image.Exif()
+    exif[274] = 6  # turned
+    Image.fromarray(photo()).convert(mode).save(path, exif=exif)
+    with Image.open(path) as opened:
+        taken = model.prepare(opened).sample['inputs']
+    torch.testing.assert_close(taken, model.prepare(path).sample['inputs'], rtol=0, atol=0)
+    assert taken.shape == (3, 64, 48)
+
+
+@pytest.mark.parametrize('thing', [None, 5, [None], torch.zeros(2, 8, 9)])
+def test_what_is_no_picture_is_refused(model, thing):
+    with pytest.raises(UserError, match='is no picture: give a path, an array'):
+        model.predict(thing)
 
 
 def test_drawing(model, tmp_path):

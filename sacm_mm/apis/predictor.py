@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, default_collate, pseudo_collate
 from mmengine.registry import init_default_scope
+from PIL import Image
 from torch import nn
 
 from sacm_mm.apis.find_model import find_model
@@ -26,6 +27,7 @@ from sacm_mm.datasets.picture_files import (
     SUFFIXES,
     as_rgb,
     check_numbers,
+    pixels_of,
     to_channels,
 )
 from sacm_mm.datasets.transforms import use_checked_loaders
@@ -34,7 +36,7 @@ from sacm_mm.deploy.runtimes import is_exported
 from sacm_mm.engine.fast_testing import check_dtype, made_fast
 from sacm_mm.visualization.depth import DepthStyle
 
-Source = str | Path | np.ndarray
+Source = str | Path | np.ndarray | Image.Image
 
 
 def load(
@@ -193,9 +195,9 @@ class Model:
         """Predict a picture, or several.
 
         Args:
-            images: A path or an array, (H, W, 3) BGR as OpenCV reads it, (H, W), or of the other
-                channels that the model is trained on, in its numbers; or a list of them, of any
-                sizes.
+            images: A path, a picture of Pillow's or an array, (H, W, 3) BGR as OpenCV reads it,
+                (H, W), or of the other channels that the model is trained on, in its numbers; or a
+                list of them, of any sizes.
             batch: Pictures of one size that go through the network together.
             tile: Predict parts of this many pixels a side, for pictures that are too large; at the
                 scale of the picture.
@@ -210,7 +212,7 @@ class Model:
         Raises:
             UserError: A picture cannot be read or does not fit the network.
         """
-        if isinstance(images, (str, Path, np.ndarray)):
+        if isinstance(images, Source) or not isinstance(images, Iterable):
             (result,) = self.predict(
                 [images], batch=1, tile=tile, overlap=overlap, keep_scores=keep_scores
             )
@@ -268,10 +270,15 @@ class Model:
         Raises:
             UserError: It cannot be read, or has other channels than the network takes.
         """
-        if not isinstance(image, np.ndarray):
+        if isinstance(image, (str, Path)):
             sample = self._load(dict(img_path=str(image), seg_fields=[]))
             sample['img'] = self._with_channels(sample['img'], f"'{image}'")
             return sample
+        if isinstance(image, Image.Image):
+            image = self._of_pillow(image)
+        if not isinstance(image, np.ndarray):
+            what = type(image).__name__
+            raise UserError(f"'{what}' is no picture: give a path, an array or one of Pillow's")
         if image.ndim not in (2, 3) or not image.size:
             raise UserError(f'the array is {image.shape}: give (H, W) or (H, W, C)')
         check_numbers(image, self._dtype, 'the array')
@@ -281,6 +288,13 @@ class Model:
         size = image.shape[:2]
         sample = dict(img=image, img_shape=size, ori_shape=size, img_path=None)
         return self._load(sample) if self._as_stored else sample
+
+    def _of_pillow(self, image: Image.Image) -> np.ndarray:
+        """Return a picture of Pillow's as OpenCV would read it; alpha that is no channel goes."""
+        pixels = pixels_of(image)
+        if pixels.shape[2] in (2, 4) and pixels.shape[2] != self.channels:
+            pixels = pixels[..., :-1]
+        return pixels[..., ::-1] if pixels.shape[2] == 3 else pixels
 
     def _with_channels(self, image: np.ndarray, name: str) -> np.ndarray:
         found, wanted = (1 if image.ndim == 2 else image.shape[2]), self.channels

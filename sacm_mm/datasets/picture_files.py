@@ -76,6 +76,11 @@ def read_picture(path: str | Path) -> np.ndarray:
         ) from error
 
 
+def pixels_of(image: Image.Image) -> np.ndarray:
+    """Return the pixels of a picture of Pillow's as ``read_picture`` does those of a file."""
+    return _channels_last(_as_known_type(_pixels_of(image)), 'S')
+
+
 def check_numbers(picture: np.ndarray, dtype: str | None, what: str) -> None:
     """Refuse numbers that a network turns into any class, without a word.
 
@@ -143,14 +148,18 @@ def turn_upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 def _read_plain(content: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(content)) as image:
         image.load()  # a truncated file is an error here; OpenCV would fill up with grey
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode == '1':
-            upright = upright.convert('L')
-        elif upright.mode == 'P':
-            upright = upright.convert('RGBA' if 'transparency' in upright.info else 'RGB')
-        elif upright.mode not in ('L', 'LA', 'RGB', 'RGBA', 'F') and upright.mode[0] != 'I':
-            upright = upright.convert('RGB')  # CMYK, YCbCr, ...
-        return np.asarray(upright)
+        return _pixels_of(image)
+
+
+def _pixels_of(image: Image.Image) -> np.ndarray:
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode == '1':
+        upright = upright.convert('L')
+    elif upright.mode == 'P':
+        upright = upright.convert('RGBA' if 'transparency' in upright.info else 'RGB')
+    elif upright.mode not in ('L', 'LA', 'RGB', 'RGBA', 'F') and upright.mode[0] != 'I':
+        upright = upright.convert('RGB')  # CMYK, YCbCr, ...
+    return np.asarray(upright)
 
 
 def _read_deep_png(content: bytes) -> np.ndarray:
