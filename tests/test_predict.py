@@ -320,6 +320,29 @@ def test_a_video_whose_header_does_not_say_how_long_it_is(model, tmp_path, monke
     assert len(names(tmp_path / 'two')) == 2
 
 
+@pytest.mark.parametrize('damage', ['cut', 'hole'])
+def test_a_video_that_breaks_off_is_not_called_done(run_tool, trained, tmp_path, damage):
+    whole, source = tmp_path / 'whole.avi', tmp_path / 'in/broken.avi'
+    writer = cv2.VideoWriter(str(whole), cv2.VideoWriter.fourcc(*'MJPG'), 5, (64, 48))
+    for i in range(20):
+        writer.write(photo(seed=i))
+    writer.release()
+    content = bytearray(whole.read_bytes())
+    half = len(content) // 2
+    if damage == 'cut':
+        del content[half:]
+    else:
+        content[half:] = bytes(len(content) - half)
+    source.parent.mkdir()
+    source.write_bytes(content)
+    assert run_tool('demo', whole, trained, '--out', tmp_path / 'fine').code == 0
+    alone = run_tool('demo', source, trained, '--out', tmp_path / 'one')
+    assert re.search(r"broken.avi' breaks off after [12]\.\d of 4\.0 seconds", alone.error)
+    assert names(tmp_path / 'one') == ['broken.mp4']
+    among = run_tool('demo', source.parent, trained, '--out', tmp_path / 'all')
+    assert (among.code, names(tmp_path / 'all')) == (3, ['broken.mp4'])
+
+
 def test_settings_that_do_not_fit(run_tool, trained, folder, tmp_path):
     for flags, culprit in (
         (('--save', 'pictures'), "knows no 'pictures'"),

@@ -28,13 +28,15 @@ def predict_video(writer: Writer, source: Path, track: Track) -> Iterator[Path]:
         What is written.
 
     Raises:
-        UserError: The video cannot be read, or cannot be written on this machine.
+        UserError: The video cannot be read, or cannot be written on this machine; or it breaks
+            off, after what there is of it is written.
     """
     capture = cv2.VideoCapture(str(source))
     try:
-        yield from predict_frames(
-            writer, source, _frames(capture, writer.wanted.frames), capture, track
-        )
+        frames = _Frames(capture, writer.wanted.frames)
+        yield from predict_frames(writer, source, iter(frames), capture, track)
+        if writer.wanted.frames is None:
+            frames.check_end(source)
     finally:
         capture.release()
 
@@ -45,7 +47,7 @@ def predict_camera(writer: Writer, number: int, track: Track) -> Iterator[Path]:
     if not capture.isOpened():
         raise UserError(f'there is no camera {number}: the first one is 0')
     try:
-        frames = _frames(capture, writer.wanted.frames)
+        frames = iter(_Frames(capture, writer.wanted.frames))
         yield from predict_frames(writer, camera_name(number), frames, capture, track, live=True)
     finally:
         capture.release()
@@ -136,14 +138,39 @@ def _recording(path: Path | None, rate: float) -> Iterator[Callable[[np.ndarray]
                 )
 
 
-def _frames(capture: Any, limit: int | None) -> Iterator[np.ndarray]:
-    count = 0
-    while limit is None or count < limit:
-        read, frame = capture.read()
-        if not read:
-            return
-        yield frame
-        count += 1
+class _Frames:
+    """Frames of a capture, and how far they go; ``limit`` ends them earlier."""
+
+    def __init__(self, capture: Any, limit: int | None) -> None:
+        self.capture, self.limit = capture, limit
+        self.seconds = 0.0  # when the last one is shown
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        count = 0
+        while self.limit is None or count < self.limit:
+            read, frame = self.capture.read()
+            if not read:
+                return
+            self.seconds = self.capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            yield frame
+            count += 1
+
+    def check_end(self, source: Path) -> None:
+        """Compare with the length that the header says, if it does.
+
+        OpenCV ends at a frame that is damaged as it does at the last one. Frames are not counted:
+        where they are not evenly spaced their number is a guess.
+
+        Raises:
+            UserError: More than a second and a twentieth are missing.
+        """
+        rate = self.capture.get(cv2.CAP_PROP_FPS)
+        length = self.capture.get(cv2.CAP_PROP_FRAME_COUNT) / rate if rate > 0 else 0.0
+        if length - self.seconds > max(1.0, length / 20):
+            raise UserError(
+                f"'{source}' breaks off after {self.seconds:.1f} of {length:.1f} seconds: what "
+                'could be read is written; mend or replace the video for the rest'
+            )
 
 
 def _note(writer: Writer, paths: list[Path]) -> None:
