@@ -61,7 +61,16 @@ small = {'size': (120, 160), 'scale': (160, 120)}
 budgets = dict(
     full=dict(steps=10000),  # 100 epochs
     # 40 epochs: half an hour to an hour of a CPU core; the best rates of the trials below
-    medium=dict(small, steps=4000, lr={'sa-convmixer': 1e-3, 'sa-convmixer-dil': 2e-3}),
+    medium=dict(
+        small,
+        steps=4000,
+        lr={
+            'sa-convmixer': 1e-3,
+            'sa-convmixer-dil': 2e-3,
+            'convmlp-s': 1e-3,
+            'resnet18': 2e-3,
+        },
+    ),
     # the laptop's, on 700 of the training pictures and tested on the other 95: which learning rate
     # is a network's best
     **{
