@@ -571,6 +571,8 @@ def test_what_is_left_out_is_said(tmp_path):
     for said in ('\n'.join(done.warnings), doubts, page):
         assert '1 picture has no mask and is left out: unlabelled.jpg' in said
         assert '1 mask has no picture and is left out: orphan.png' in said
+    for said in ('\n'.join(as_text(report)), page):
+        assert 'masks: 10 numbers in one channel' in said
 
 
 @pytest.fixture

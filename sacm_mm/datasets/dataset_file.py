@@ -26,6 +26,7 @@ _FORM: dict[str, Any] = {
     'depth': {'metric': bool, 'step': float},
     'source': {'kind': str},
     'split': {'shares': list, 'seed': int},
+    'found': list,
     'warnings': list,
     'names': {'train': list, 'val': list, 'test': list},
 }

@@ -37,6 +37,7 @@ def check(folder: str | Path) -> Report:
     content = dataset_file.read_dataset_file(folder)
     classes = dataset_file.categories(content, folder / dataset_file.NAME)
     report = Report(folder.name, content['task'], {}, origin=content.get('source') or {})
+    report.notes = [str(note) for note in content.get('found') or ()]
     looks = look_at_all(folder, content, classes)
     report.counts = {part: sum(look.part == part for look in looks) for part in SPLITS}
     for warning in content.get('warnings') or ():

@@ -66,6 +66,7 @@ class Report:
         pictures: Overlays to look at.
         rare: Overlays of the rarest classes.
         origin: Where it came from.
+        notes: How the source was read.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Report:
     pictures: list[Shown] = field(default_factory=list)
     rare: list[Shown] = field(default_factory=list)
     origin: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def wrong(self) -> list[Finding]:
@@ -97,6 +99,7 @@ def as_text(report: Report) -> list[str]:
     """Return a report as lines for a terminal."""
     counted = ', '.join(f'{number} {part}' for part, number in report.counts.items() if number)
     lines = [f'{report.name}: {report.task}, {counted}']
+    lines += [f'  {note}' for note in report.notes]
     lines += [f'  {name}: {value}' for name, value in report.facts]
     if report.classes:
         width = max(len(row.name) for row in report.classes)
