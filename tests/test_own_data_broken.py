@@ -648,6 +648,27 @@ def test_check_says_a_unit_that_is_off(tmp_path):
     assert 'off by a factor' in finding.fix
 
 
+def test_the_largest_number_of_16_bits_is_not_a_depth(tmp_path):
+    paths = own_sources.depth(tmp_path)
+    for path in paths[1].iterdir():
+        steps = np.array(Image.open(path))
+        steps[10:20] = 65535
+        Image.fromarray(steps).save(path)
+    prepare_source('depth', paths, tmp_path / 'mine', unit='mm')
+    for path in (tmp_path / 'mine/depth').rglob('*.png'):
+        assert (np.array(Image.open(path))[10:20] == 0).all()
+    assert not [f for f in check(tmp_path / 'mine').findings if 'largest' in f.what]
+
+
+def test_check_says_where_depth_ends_at_one_number(tmp_path):
+    paths = own_sources.depth(tmp_path)
+    for path in paths[1].iterdir():
+        Image.fromarray(np.minimum(np.array(Image.open(path)), 3000)).save(path)
+    prepare_source('depth', paths, tmp_path / 'mine', unit='mm')
+    (finding,) = (f for f in check(tmp_path / 'mine').doubts if 'largest depth, 3 m' in f.what)
+    assert 'write 0 there' in finding.fix
+
+
 def test_page_escapes_names(tmp_path):
     evil = '<script>alert(1)</script>&'
     paths = folder_numbers(tmp_path)

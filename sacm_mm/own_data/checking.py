@@ -23,6 +23,7 @@ from .statistics import neighbours_alike, same_content
 _FEW = 20  # pictures; fewer teach little
 _RARE = 0.001  # share of the pixels
 _MUCH_IGNORED = 0.5
+_MUCH_FARTHEST = 0.002
 _SOURCE = "if that is not meant, mend the source and run 'sacm data' again"
 _NEAR_M, _FAR_M = 0.4, 200.0  # a median of depth that people photograph
 
@@ -237,6 +238,13 @@ def _say_depth(report: Report, content: dict[str, Any], looks: Sequence[Look]) -
         report.add(
             DOUBT, f'the median depth is {median:.3g} m, which few cameras see',
             f"is the unit off by a factor? run 'sacm data' again with {factor}",
+        )  # fmt: skip
+    farthest = max(look.farthest[0] for look in looks)
+    share = sum(look.farthest[1] for look in looks if look.farthest[0] == farthest) / len(looks)
+    if share > _MUCH_FARTHEST:
+        report.add(
+            DOUBT, f'{share:.1%} of the pixels have the largest depth, {farthest:.4g} {unit}',
+            "if it stands for 'not measured', or for all that is farther, write 0 there",
         )  # fmt: skip
     if np.mean([r[3] for r in ranges]) < 0.05:
         report.add(DOUBT, 'less than 5 % of the pixels have a depth', 'training needs long')

@@ -28,6 +28,7 @@ class Look:
     truth: Path | None = None
     problem: tuple[str, str] | None = None
     depth_range: tuple[float, ...] = ()
+    farthest: tuple[float, float] = (0.0, 0.0)  # the largest depth, and its share of the pixels
     pixels: dict[int, int] = field(default_factory=dict)
 
 
@@ -121,4 +122,6 @@ def _read_depth(look: Look, classes: list[Category], content: dict[str, Any]) ->
     if steps.dtype == np.uint8:
         look.problem = (f"depth map '{look.truth}' has 8 bits", 'save it with 16 bits')
         return
-    look.depth_range = depth_quantiles(steps.astype(np.float32) * content['depth']['step'])
+    step = content['depth']['step']
+    look.depth_range = depth_quantiles(steps.astype(np.float32) * step)
+    look.farthest = (steps.max() * step, float(np.mean(steps == steps.max())))

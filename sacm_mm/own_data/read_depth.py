@@ -16,6 +16,7 @@ from .samples import Sample, Source
 _METRES = {'mm': 1e-3, 'cm': 1e-2, 'm': 1.0}
 _MOST_METRES = 600.0  # what 16 bits hold in centimetres, with room
 _LEAST_METRES = 1e-3
+_MOST_STEPS = 65535
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,9 @@ def read_depth(photos: Path, depths: Path, pattern: str | None = None) -> Source
 def read_depth_frame(path: Path, unit: DepthUnit) -> np.ndarray:
     """Read a depth frame (H, W), float32, metres, or pixels of disparity; 0 is invalid.
 
+    Not measured is what is 0, negative or not finite, and 65535 of 16 bits: cameras write it for
+    that, or for all that is farther.
+
     Raises:
         UserError: It cannot be read, has several channels or 8 bits, or its depths cannot be.
     """
@@ -123,6 +127,8 @@ def read_depth_frame(path: Path, unit: DepthUnit) -> np.ndarray:
             f"depth frame '{path}' has 8 bits, which are too few for depth: export 16 bits"
         )
     depth = unit.metres(picture[..., 0])
+    if picture.dtype == np.uint16:
+        depth[picture[..., 0] == _MOST_STEPS] = 0
     valid = depth[depth > 0]
     if unit.is_metric and valid.size:
         median = float(np.median(valid))

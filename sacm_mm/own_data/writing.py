@@ -169,7 +169,7 @@ def _depth_step(source: Source, job: Job) -> float:
         if sample.depth is not None:
             largest = max(largest, float(read_depth_frame(sample.depth, job.unit).max()))
     if largest == 0:
-        raise UserError('no depth frame holds a valid depth: 0 and nan are "not measured"')
+        raise UserError('no depth frame holds a valid depth: 0, nan and 65535 are "not measured"')
     if not job.unit.is_metric:
         return max(1 / 256, largest / 65535)
     for step in _STEPS:
