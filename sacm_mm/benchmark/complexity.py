@@ -71,7 +71,7 @@ def count(model: nn.Module, *shape: int, forward: Callable | None = None) -> Com
     """
     model = model.to('meta')
     model.eval()  # mmpretrain's returns None
-    with quiet(), _unfused_attention(), torch.no_grad(), torch.device('meta'):
+    with quiet(), torch.no_grad(), torch.device('meta'):
         image = torch.empty(shape)
         macs, activations = count_call(lambda: (forward or model)(image))
     return Complexity(sum(p.numel() for p in model.parameters()), macs, activations)
@@ -92,7 +92,7 @@ def count_call(function: Callable[[], Any]) -> tuple[int, int]:
 
     formulas = {op: counted(formula) for op, formula in flop_registry.items()}
     formulas.update({op: _interpolation(taps) for op, taps in _TAPS.items()})
-    with FlopCounterMode(display=False, custom_mapping=formulas) as counter:
+    with _unfused_attention(), FlopCounterMode(display=False, custom_mapping=formulas) as counter:
         function()
     return counter.get_total_flops() // 2, written
 
