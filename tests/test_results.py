@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-RESULTS = sorted((Path(__file__).resolve().parents[1] / 'results').glob('*/result.json'))
+from sacm_mm.studies.results import load_results
+from sacm_mm.studies.study import load_study
+
+RESULTS_FOLDER = Path(__file__).resolve().parents[1] / 'results'
+RESULTS = sorted(RESULTS_FOLDER.glob('*/result.json'))
 
 
 def test_there_are_results():
@@ -29,9 +33,29 @@ def test_a_result_has_what_made_it(path):
             assert f'{key}: {value:.4f}' in log or f'{key}: {value} ' in log, key
 
 
+def test_the_learning_rates_of_a_study_are_the_best_of_its_trials():
+    trials = [load_results(path.parent) for path in RESULTS_FOLDER.glob('lr_*/*/study.json')]
+    assert trials
+    for name in {trial.study['name'] for trial in trials}:
+        study = load_study(name, 'medium')
+        best = max if study.higher_is_better else min
+        same = [trial for trial in trials if trial.study['name'] == name]
+        assert len(same) >= 3
+        for network in study.networks.values():
+            figures = {
+                trial.study['recipe']['optim_wrapper']['optimizer']['lr']: result.mean
+                for trial in same
+                for result in trial.networks
+                if result.name == network.name
+            }
+            assert len(figures) == len(same), f'{network.name} has fewer trials than others'
+            assert network.lr == best(figures, key=figures.__getitem__), network.name
+
+
 def test_results_hold_no_path_of_a_machine():
-    root = Path(__file__).parents[1] / 'results'
-    texts = [p for p in root.rglob('*') if p.suffix in ('.csv', '.json', '.log', '.md', '.py')]
+    texts = [
+        p for p in RESULTS_FOLDER.rglob('*') if p.suffix in ('.csv', '.json', '.log', '.md', '.py')
+    ]
     place = re.compile(r'(?<![\w.])/(home|root|work|tmp|mnt|Users)/\S*')
     found = {p: m.group() for p in texts if (m := place.search(p.read_text(encoding='utf-8')))}
     assert len(texts) > 100 and not found

@@ -69,6 +69,9 @@ budgets = dict(
             'sa-convmixer-dil': 2e-3,
             'convmlp-s': 1e-3,
             'resnet18': 2e-3,
+            'convnext-atto': 4e-3,
+            'poolformer-s12': 4e-3,
+            'mit-b0': 5e-4,
         },
     ),
     # the laptop's, on 700 of the training pictures and tested on the other 95: which learning rate
