@@ -234,6 +234,7 @@ def test_the_whole_network_is_timed_in_every_runtime(run_tool, tmp_path):
     assert [row['dtype'] for row in rows[:5]] == ['float32'] * 4 + ['int8']
 
 
+@pytest.mark.slow
 def test_implementations_of_the_whole_network_compute_the_same(tmp_path):
     setting = Setting('d16-l2-k3-p4', 'forward', 33, 2, 'float32', 'cpu', whole=True)
     found = []
