@@ -166,7 +166,7 @@ class _Frames:
         """
         rate = self.capture.get(cv2.CAP_PROP_FPS)
         length = self.capture.get(cv2.CAP_PROP_FRAME_COUNT) / rate if rate > 0 else 0.0
-        if length - self.seconds > max(1.0, length / 20):
+        if 0 < self.seconds < length - max(1.0, length / 20):  # not every backend tells the time
             raise UserError(
                 f"'{source}' breaks off after {self.seconds:.1f} of {length:.1f} seconds: what "
                 'could be read is written; mend or replace the video for the rest'
