@@ -109,6 +109,7 @@ def pooling_model():
     return MODELS.build(cfg.model).eval()
 
 
+@pytest.mark.slow
 def test_heads_that_pool_are_exported_for_every_size(tmp_path, pooling_model):
     out = tmp_path / 'model.onnx'
     assert export(pooling_model, out)['logits'] < 1e-4  # at three sizes
