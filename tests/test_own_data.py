@@ -182,6 +182,15 @@ def test_every_kind_of_file_comes_to_the_network_and_is_predicted(kind, tmp_path
     assert [decode(shown).shape for shown in data_samples(cfg, 1)] == [(*SIZE, 3)]
 
 
+@pytest.mark.parametrize('suffix', ['.png', '.bmp', '.gif', '.tif'])
+def test_two_rows_of_colours_are_no_two_channels(suffix, tmp_path):
+    pixels = scene(0).photo[:2]
+    Image.fromarray(pixels).save(tmp_path / f'a{suffix}')
+    found = read_picture(tmp_path / f'a{suffix}')
+    assert found.shape == pixels.shape
+    assert suffix == '.gif' or (found == pixels).all()
+
+
 def test_sources_are_never_changed(tmp_path):
     paths = own_sources.folder_colours(tmp_path)
     before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in tmp_path.rglob('*') if p.is_file()}

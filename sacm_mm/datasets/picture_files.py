@@ -66,7 +66,9 @@ def read_picture(path: str | Path) -> np.ndarray:
             pixels = _read_deep_png(content)
         else:
             pixels = _read_plain(content)
-        return _channels_last(_as_known_type(pixels))
+        # decoders of pictures say which side is the channels
+        axes = '' if path.suffix.lower() == '.npy' else 'S'
+        return _channels_last(_as_known_type(pixels), axes)
     except UserError as error:
         raise UserError(f"cannot read picture '{path}': {error}") from error
     except Exception as error:  # each decoder has exceptions of its own
@@ -78,7 +80,7 @@ def read_picture(path: str | Path) -> np.ndarray:
 
 def pixels_of(image: Image.Image) -> np.ndarray:
     """Return the pixels of a picture of Pillow's as ``read_picture`` does those of a file."""
-    return _channels_last(_as_known_type(_pixels_of(image)), 'S')
+    return _channels_last(_as_known_type(_upright(image)), 'S')
 
 
 def check_numbers(picture: np.ndarray, dtype: str | None, what: str) -> None:
@@ -148,10 +150,10 @@ def turn_upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 def _read_plain(content: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(content)) as image:
         image.load()  # a truncated file is an error here; OpenCV would fill up with grey
-        return _pixels_of(image)
+        return _upright(image)
 
 
-def _pixels_of(image: Image.Image) -> np.ndarray:
+def _upright(image: Image.Image) -> np.ndarray:
     upright = ImageOps.exif_transpose(image)
     if upright.mode == '1':
         upright = upright.convert('L')
