@@ -269,6 +269,7 @@ def test_files_of_others_stay_and_own_ones_are_replaced(model, folder, tmp_path)
 def test_what_cannot_be_read_is_named_and_counted(run_tool, trained, folder, tmp_path):
     (folder / 'broken.png').write_bytes(b'no picture')
     (folder / 'empty.jpg').touch()
+    np.save(folder / 'array.npy', photo())  # our loader takes it, this model's does not
     (folder / '._a.jpg').write_bytes(b'left by another system')
     os.mkfifo(folder / 'pipe.png')
     half = cv2.imencode('.jpg', photo(200, 200))[1].tobytes()
@@ -280,10 +281,19 @@ def test_what_cannot_be_read_is_named_and_counted(run_tool, trained, folder, tmp
     done = run_tool('demo', folder, trained, '--out', out, '--batch', 4)
     assert done.code == 3, done.err
     left_out = [line for line in done.out.splitlines() if line.startswith('left out')]
-    for name in ('broken.png', 'empty.jpg', '._a.jpg', 'pipe.png', 'half.jpg', 'tiny.png', 'short'):
+    for name in (
+        'broken.png',
+        'empty.jpg',
+        '._a.jpg',
+        'pipe.png',
+        'half.jpg',
+        'tiny.png',
+        'short',
+        'array.npy',
+    ):
         assert sum(f'/{name}' in line.partition(': ')[0] for line in left_out) == 1, name
-    assert len(left_out) == 7
-    assert '7 inputs left out' in done.out.splitlines()[-1]
+    assert len(left_out) == 8
+    assert '8 inputs left out' in done.out.splitlines()[-1]
     assert len(list(out.rglob('*.png'))) == 6
 
 

@@ -167,8 +167,11 @@ def find_inputs(
         if passed == source.resolve():
             passed = None  # what would be replaced is found out later
         for path in (Path(folder, name) for name in sorted(names)):
-            if path.suffix.lower() in kinds:
+            suffix = path.suffix.lower()
+            if suffix in kinds or suffix in SUFFIXES:
                 reason = _unusable(path)
+                if suffix not in kinds:
+                    reason = reason or f"the loader in the model's config reads no {suffix}"
                 if reason:
                     skipped.append((path, reason))
                 else:
