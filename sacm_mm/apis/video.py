@@ -34,7 +34,7 @@ def predict_video(writer: Writer, source: Path, track: Track) -> Iterator[Path]:
     capture = cv2.VideoCapture(str(source))
     try:
         frames = _Frames(capture, writer.wanted.frames)
-        yield from predict_frames(writer, source, iter(frames), capture, track)
+        yield from predict_frames(writer, source, frames, capture, track)
         if writer.wanted.frames is None:
             frames.check_end(source)
     finally:
@@ -47,7 +47,7 @@ def predict_camera(writer: Writer, number: int, track: Track) -> Iterator[Path]:
     if not capture.isOpened():
         raise UserError(f'there is no camera {number}: the first one is 0')
     try:
-        frames = iter(_Frames(capture, writer.wanted.frames))
+        frames = _Frames(capture, writer.wanted.frames)
         yield from predict_frames(writer, camera_name(number), frames, capture, track, live=True)
     finally:
         capture.release()
@@ -61,7 +61,7 @@ def camera_name(number: int) -> Path:
 def predict_frames(
     writer: Writer,
     source: Path,
-    frames: Iterator[np.ndarray],
+    frames: Iterable[np.ndarray],
     capture: Any,
     track: Track,
     live: bool = False,

@@ -58,9 +58,8 @@ def read_sample(path: Path) -> Sample:
     Raises:
         UserError: It cannot be read.
     """
-    content = path.read_bytes()
-    if len(content) <= _LARGEST and path.suffix.lower() in _SUFFIXES:
-        return Sample(path.name, content)
+    if path.suffix.lower() in _SUFFIXES and path.stat().st_size <= _LARGEST:
+        return Sample(path.name, path.read_bytes())
     image = np.ascontiguousarray(as_rgb(read_picture(path))[..., ::-1])
     factor = min(1.0, 1024 / max(image.shape[:2]))
     size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))

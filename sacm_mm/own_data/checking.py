@@ -240,7 +240,8 @@ def _say_depth(report: Report, content: dict[str, Any], looks: Sequence[Look]) -
             f"is the unit off by a factor? run 'sacm data' again with {factor}",
         )  # fmt: skip
     farthest = max(look.farthest[0] for look in looks)
-    share = sum(look.farthest[1] for look in looks if look.farthest[0] == farthest) / len(looks)
+    share = sum(look.farthest[1] for look in looks if look.farthest[0] == farthest)
+    share /= len(ranges)
     if share > _MUCH_FARTHEST:
         report.add(
             DOUBT, f'{share:.1%} of the pixels have the largest depth, {farthest:.4g} {unit}',

@@ -124,4 +124,5 @@ def _read_depth(look: Look, classes: list[Category], content: dict[str, Any]) ->
         return
     step = content['depth']['step']
     look.depth_range = depth_quantiles(steps.astype(np.float32) * step)
-    look.farthest = (steps.max() * step, float(np.mean(steps == steps.max())))
+    largest = steps.max()
+    look.farthest = (largest * step, float(np.mean(steps == largest)))

@@ -16,7 +16,6 @@ from .samples import Sample, Source
 _METRES = {'mm': 1e-3, 'cm': 1e-2, 'm': 1.0}
 _MOST_METRES = 600.0  # what 16 bits hold in centimetres, with room
 _LEAST_METRES = 1e-3
-_MOST_STEPS = 65535
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,7 @@ def read_depth_frame(path: Path, unit: DepthUnit) -> np.ndarray:
         )
     depth = unit.metres(picture[..., 0])
     if picture.dtype == np.uint16:
-        depth[picture[..., 0] == _MOST_STEPS] = 0
+        depth[picture[..., 0] == np.iinfo(np.uint16).max] = 0
     valid = depth[depth > 0]
     if unit.is_metric and valid.size:
         median = float(np.median(valid))

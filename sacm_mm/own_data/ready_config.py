@@ -12,10 +12,12 @@ from typing import Any
 
 import jinja2
 
+from sacm_mm.datasets.picture_files import PLAIN_SUFFIXES
+
 TEMPLATES = Path(__file__).parent / 'templates'
 _IMBALANCE = 10  # from this ratio of two classes' shares on, the loss is weighted
-# OpenCV, with which the hosts read, knows not all of these, and turns pages into rows
-_OURS = {'.gif', '.npy', '.tif', '.tiff'}
+# the hosts read them; of TIFFs OpenCV takes some rows for pages
+_PLAIN = set(PLAIN_SUFFIXES) - {'.tif', '.tiff'}
 _LONGEST = 1024  # pixels; larger pictures are made smaller
 _LONGEST_DEPTH = 640
 
@@ -31,7 +33,7 @@ def template_values(content: dict[str, Any], name: str, command: str) -> dict[st
     pictures = content['pictures']
     channels = pictures['channels']
     plain = (channels, pictures['dtype']) == (3, 'uint8')
-    plain &= not _OURS & set(pictures['suffixes'])
+    plain &= _PLAIN.issuperset(pictures['suffixes'])
     values: dict[str, Any] = {
         'task': content['task'], 'name': name, 'command': ' '.join(command.split()),
         'channels': channels, 'plain': plain, 'dtype': pictures['dtype'],
