@@ -235,10 +235,17 @@ def test_loaders_with_workers_are_refused(camvid_root):
 
 def test_a_hook_that_switches_the_pipeline_is_refused(cifar_root, tmp_path):
     cfg = _cifar10(cifar_root)
-    switch = dict(action_epoch=1, train_pipeline=[dict(type='PackInputs')])
+    switch = dict(action_epoch=1000, train_pipeline=[dict(type='PackInputs')])
     cfg.custom_hooks.append(dict(type='SwitchRecipeHook', schedule=[switch]))
+    with pytest.raises(UserError, match='SwitchRecipeHook, switches the pipeline'):
+        train(cfg, work_dir=tmp_path / 'run')
+    assert not (tmp_path / 'run').exists()
+
+
+def test_its_pipeline_cannot_be_switched(camvid_root):
+    kept = InMemoryDataset(_camvid(camvid_root))
     with pytest.raises(UserError, match='no hook can switch it'):
-        train(cfg, work_dir=tmp_path)
+        kept.pipeline = kept.pipeline
 
 
 def test_pictures_of_several_sizes_are_refused():

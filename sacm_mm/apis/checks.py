@@ -25,6 +25,7 @@ from torch import nn
 
 from sacm_mm.apis.check_keys import check_keywords
 from sacm_mm.core.errors import UserError, mistakes_named
+from sacm_mm.datasets.in_memory import InMemoryDataset
 
 _OVERLAPS = ('mIoU', 'mDice', 'mFscore')
 _KINDS: dict[type, str] = {dict: 'a dict', list: 'a list', str: 'a text', bool: 'True or False'}
@@ -198,6 +199,32 @@ def _check_overlaps(metric: Any, key: str) -> None:
                 f"'{key}.iou_metrics' of the config has {name!r}: choose from "
                 f'{", ".join(_OVERLAPS)}'
             )
+
+
+def check_pipeline_switches(cfg: Config, dataset: Any) -> None:
+    """Refuse a hook that will change a pipeline whose pictures stay in memory.
+
+    Raises:
+        UserError: There is one; the data set itself would say so when it switches, hours later.
+    """
+    if not isinstance(dataset, InMemoryDataset):
+        return
+    for number, hook in enumerate(cfg.get('custom_hooks') or ()):
+        if _holds_pipeline(hook):
+            raise UserError(
+                f"'custom_hooks.{number}' of the config, {hook['type']}, switches the pipeline, "
+                'but an InMemoryDataset has loaded its pictures by the first one: take the hook '
+                'out, or the InMemoryDataset'
+            )
+
+
+def _holds_pipeline(part: Any) -> bool:
+    if isinstance(part, dict):
+        return any(
+            (key.endswith('pipeline') and value) or _holds_pipeline(value)
+            for key, value in part.items()
+        )
+    return isinstance(part, (list, tuple)) and any(map(_holds_pipeline, part))
 
 
 def check_samples(datasets: Mapping[str, Any]) -> None:

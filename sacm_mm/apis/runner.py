@@ -27,6 +27,7 @@ from sacm_mm.apis.checks import (
     check_heads,
     check_kinds,
     check_parts,
+    check_pipeline_switches,
     check_samples,
     check_sections,
     check_types,
@@ -190,6 +191,8 @@ def build_runner(
         check_learned_classes(learned, cfg.load_from, datasets)
     check_parts(cfg, inner if trains else None)
     check_samples(datasets)
+    if trains:
+        check_pipeline_switches(cfg, datasets['train_dataloader'])
     if ready is not None:
         ready(cfg, inner, built)
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
