@@ -1,5 +1,6 @@
 """What ``sacm train`` refuses before the work dir exists, and what its flags do."""
 
+import re
 import shutil
 
 import pytest
@@ -89,6 +90,24 @@ def test_a_schedule_of_another_length_than_the_loop(cfg, steps):
         check_schedule(cfg)
     cfg.train_cfg.max_iters = steps
     check_schedule(cfg)
+
+
+@pytest.mark.parametrize(
+    ('schedule', 'said'),
+    [
+        (dict(type='PolyLR', end=80), 'PolyLR of param_scheduler goes on until 80, but .* is 12'),
+        (dict(type='CosineAnnealingLR', begin=2, T_max=11), 'until 13'),
+        (dict(type='CosineAnnealingLR', begin=2, T_max=10), ''),
+        (dict(type='LinearLR', end=4), ''),
+        (dict(type='PolyLR'), ''),  # as long as the loop
+    ],
+)
+def test_a_schedule_that_outlasts_the_loop_is_told(cfg, schedule, said, capsys):
+    cfg.train_cfg.max_iters = 12
+    cfg.param_scheduler = [ConfigDict(by_epoch=False, **schedule)]
+    check_schedule(cfg)
+    told = capsys.readouterr().out
+    assert bool(told) == bool(said) and re.search(said, told)
 
 
 def test_a_logger_that_is_not_installed(cfg, monkeypatch):

@@ -131,25 +131,34 @@ def _numbers(value: Any, path: str, key: str = '') -> Iterator[tuple[str, str, f
 
 
 def check_schedule(cfg: Config) -> None:
-    """Compare the length of a one-cycle schedule with that of the loop.
+    """Compare the length of each schedule with that of the loop.
 
-    A shorter one ends training with an error, a longer one ends it at a high learning rate.
+    A longer one ends training at a high learning rate, which is said; a shorter one-cycle schedule
+    ends it with an error.
 
     Raises:
-        UserError: They differ.
+        UserError: That of a one-cycle schedule differs.
     """
     loop = cfg.get('train_cfg') or {}
     schedules = cfg.get('param_scheduler') or ()
     for schedule in [schedules] if isinstance(schedules, dict) else schedules:
-        if not isinstance(schedule, dict) or schedule.get('total_steps') is None:
+        if not isinstance(schedule, dict):
             continue
         unit = 'max_epochs' if schedule.get('by_epoch', True) else 'max_iters'
         length = loop.get(unit)
-        if length is not None and schedule['total_steps'] != length:
+        if length is None:
+            continue
+        steps = schedule.get('total_steps')
+        if steps is not None and steps != length:
             raise UserError(
-                f'param_scheduler.total_steps is {schedule["total_steps"]}, but train_cfg.{unit} '
-                f'is {length}: give both the same value, or leave total_steps out of a '
-                'sacm_mm.OneCycleLR'
+                f'param_scheduler.total_steps is {steps}, but train_cfg.{unit} is {length}: give '
+                'both the same value, or leave total_steps out of a sacm_mm.OneCycleLR'
+            )
+        end = schedule.get('end') or schedule.get('begin', 0) + schedule.get('T_max', 0)
+        if end > length:
+            print(
+                f'note: {schedule.get("type")} of param_scheduler goes on until {end}, but '
+                f'train_cfg.{unit} is {length}: the learning rate does not come to its end'
             )
 
 
