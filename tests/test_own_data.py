@@ -276,6 +276,50 @@ def test_ready_parts_are_kept(tmp_path):
                      'val/1.jpg', 'val/4.jpg', 'val/7.jpg']  # fmt: skip
 
 
+@pytest.mark.parametrize('kind', ['folder', 'classes'])
+def test_what_is_beside_ready_parts_is_named(tmp_path, kind):
+    for i, part in enumerate(('train', 'val', 'extra') * 2):
+        for label in ('cat', 'dog'):
+            save(scene(i).photo, tmp_path / f'photos/{part}/{label}/{label}{i}.jpg')
+            save(scene(i).mask, tmp_path / f'masks/{part}/{label}/{label}{i}.png')
+    paths = [tmp_path / 'photos', tmp_path / 'masks'][: 2 if kind == 'folder' else 1]
+    with pytest.raises(UserError, match=r'there is extra.*: move it into train, val or test'):
+        prepare_source(kind, paths, tmp_path / 'mine')
+
+
+def _write_classes(root, places):
+    for place in places:
+        for i in range(4):
+            save(scene(i).photo // (1 + len(place)), root / place / f'{i}.jpg')
+    return prepare_source('classes', [root], root.parent / 'mine')
+
+
+def test_a_class_may_have_the_name_of_a_part(tmp_path):
+    done = _write_classes(tmp_path / 'set', ('bus/a', 'train/a', 'car'))
+    assert 'classes: bus, car, train' in done.lines
+
+
+def test_parts_are_those_folders_that_hold_pictures(tmp_path):
+    (tmp_path / 'set/__MACOSX/train').mkdir(parents=True)
+    done = _write_classes(tmp_path / 'set', ('train/a', 'train/bb', 'val/a', 'val/bb'))
+    assert 'classes: a, bb' in done.lines
+
+
+def test_parts_of_other_names_are_doubted(tmp_path):
+    done = _write_classes(tmp_path / 'set', ('s_train/a', 's_train/bb', 's_val/a', 's_val/bb'))
+    assert any('s_val hold the same folders, a, bb, as parts do' in x for x in done.warnings)
+
+
+@pytest.mark.parametrize('part', ['val', 'test'])
+def test_a_part_that_is_small_or_lacks_a_class_is_doubted(tmp_path, part):
+    other = 'test' if part == 'val' else 'val'
+    places = ('train/a', 'train/bb', f'{part}/a', f'{other}/a', f'{other}/b', f'{other}/bb')
+    _write_classes(tmp_path / 'set', places)
+    doubts = [finding.what for finding in check(tmp_path / 'mine').doubts]
+    assert f'only 4 pictures to {"validate" if part == "val" else "test"}' in doubts
+    assert f"class 'b' is in no picture of {part}, and 1 more" in doubts
+
+
 @pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
 def test_pictures_that_are_not_finite_are_not_loaded(tmp_path, value):
     picture = np.zeros((4, 8, 8), np.float32)

@@ -86,18 +86,14 @@ def _say_parts(report: Report, content: dict[str, Any], looks: Sequence[Look]) -
     for part in ('train', 'val'):
         if not report.counts[part]:
             report.add(WRONG, f'there are no pictures for {part}', "run 'sacm data' again")
-    if 0 < report.counts['train'] < _FEW:
-        report.add(
-            DOUBT,
-            f'only {count(report.counts["train"], "picture")} to train',
-            'add more for a usable model',
-        )
-    if 0 < report.counts['val'] < 5:
-        report.add(
-            DOUBT,
-            f'only {count(report.counts["val"], "picture")} to validate',
-            'its figures say little',
-        )
+    said = {
+        'train': ('to train', 'add more for a usable model', _FEW),
+        'val': ('to validate', 'its figures say little', 5),
+        'test': ('to test', 'its figures say little', 5),
+    }
+    for part, (what, fix, enough) in said.items():
+        if 0 < report.counts[part] < enough:
+            report.add(DOUBT, f'only {count(report.counts[part], "picture")} {what}', fix)
     missing = {p: n - report.counts[p] for p, n in content['counts'].items() if n}
     missing = {part: number for part, number in missing.items() if number}
     if missing:
@@ -182,9 +178,10 @@ def _say_classes(report: Report, classes: list[Category], looks: Sequence[Look])
             f'{len(never)} classes never occur: {", ".join(never[:4])}',
             'their scores will be nan; take them out of the classes, or add pictures',
         )  # fmt: skip
-    for part, why in (('train', 'it cannot be learned'), ('val', 'it cannot be scored')):
+    for part in parts:
         lacking = [c.name for i, c in enumerate(classes) if pixels[i] and not held[i][part]]
-        if lacking and report.counts[part]:
+        if lacking:
+            why = 'it cannot be learned' if part == 'train' else 'it cannot be scored'
             report.add(
                 DOUBT, f"class '{lacking[0]}' is in no picture of {part}"
                 + (f', and {len(lacking) - 1} more' if len(lacking) > 1 else ''),

@@ -6,6 +6,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -229,6 +230,9 @@ def ready_splits(names: list[str]) -> dict[str, str]:
 
     Returns:
         The part of each name; empty unless there is one for training and another one.
+
+    Raises:
+        UserError: Some are in parts, and others beside them.
     """
     for level in (0, 1):
         parts = {}
@@ -237,9 +241,23 @@ def ready_splits(names: list[str]) -> dict[str, str]:
             part = split_of(folders[level]) if len(folders) > level else None
             if part:
                 parts[name] = part
-        if len(parts) == len(names) and {'train'} < set(parts.values()):
+        if {'train'} < set(parts.values()):
+            refuse_beside_parts([name for name in names if name not in parts])
             return parts
     return {}
+
+
+def refuse_beside_parts(others: Sequence[str]) -> None:
+    """Make sure that nothing is beside folders of parts.
+
+    Raises:
+        UserError: Something is: it could be of any part, and all would be divided anew.
+    """
+    if others:
+        raise UserError(
+            f"beside the folders of the parts, such as 'train', there is {listed(others)}: move it "
+            'into train, val or test, or out of the folder'
+        )
 
 
 def without_split(name: str) -> str:

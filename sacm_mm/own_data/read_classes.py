@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sacm_mm.core.errors import UserError
@@ -10,7 +11,7 @@ from sacm_mm.datasets.picture_files import find_pictures
 
 from .categories import place_of
 from .class_names import Colour, spread_colours
-from .pairing import existing_folder
+from .pairing import existing_folder, refuse_beside_parts
 from .samples import Category, Sample, Source, count, listed, split_of
 
 
@@ -30,19 +31,23 @@ def read_classes(
         UserError: There are fewer than two classes, or a folder that is none of the named ones.
     """
     existing_folder(folder, 'classes')
-    parts = [p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith('.')]
-    splits = {p: split_of(p.name) for p in parts}
-    ready = bool(parts) and all(splits.values()) and 'train' in splits.values()
-    roots = [(p, splits[p]) for p in parts] if ready else [(folder, None)]
-    found: list[tuple[str, Path, str | None]] = []
+    outer: dict[str, list[Path]] = defaultdict(list)  # what is in each folder of the folder
     loose: list[str] = []
-    for root, split in roots:
-        for path in find_pictures(root):
-            inner = path.relative_to(root)
-            if len(inner.parts) == 1:
+    for path in find_pictures(folder):
+        name, *rest = path.relative_to(folder).parts
+        if rest:
+            outer[name].append(Path(*rest))
+        else:
+            loose.append(name)
+    splits = _parts(outer)
+    found: list[tuple[str, Path, str | None]] = []
+    for name, paths in outer.items():
+        for path in paths:
+            label = path.parts[0] if splits else name
+            if splits and len(path.parts) == 1:
                 loose.append(path.name)
             else:
-                found.append((inner.parts[0], path, split))
+                found.append((label, folder / name / path, splits.get(name)))
     names = [name for name, _ in named] or sorted({name for name, _, _ in found})
     _check(folder, names, {name for name, _, _ in found}, loose)
     classes = list(earlier)
@@ -59,10 +64,39 @@ def read_classes(
             f'{count(len(loose), "picture is", "pictures are")} in no class folder, and left out: '
             f'{listed(loose)}'
         )
+    warnings += [] if splits else _doubts(outer)
     empty = [name for name in names if not any(name == other for other, _, _ in found)]
     if empty:
         warnings.append(f'classes without a picture: {listed(empty)}')
     return Source('classification', samples, classes, [f'classes: {listed(names, 8)}'], warnings)
+
+
+def _parts(outer: Mapping[str, Sequence[Path]]) -> dict[str, str]:
+    """Tell the folders that are parts, which hold those of the classes; a class may be 'train'."""
+    inner = _folders_in(outer)
+    splits = {name: part for name in outer if (part := split_of(name)) and inner[name]}
+    if 'train' not in splits.values() or (len(splits) == 1 < len(outer)):
+        return {}
+    refuse_beside_parts([name for name in outer if name not in splits])
+    return splits
+
+
+def _doubts(outer: Mapping[str, Sequence[Path]]) -> list[str]:
+    """Say where folders look like parts by what is in them, whatever their names."""
+    same = set.intersection(*_folders_in(outer).values())
+    if len(outer) < 2 or len(same) < 2:
+        return []
+    return [
+        f'classes {listed(list(outer))} hold the same folders, {listed(sorted(same))}, as parts '
+        "do, which are named 'train', 'val' and 'test'"
+    ]
+
+
+def _folders_in(outer: Mapping[str, Sequence[Path]]) -> dict[str, set[str]]:
+    return {
+        name: {path.parts[0] for path in paths if len(path.parts) > 1}
+        for name, paths in outer.items()
+    }
 
 
 def _check(folder: Path, names: list[str], found: set[str], loose: list[str]) -> None:
