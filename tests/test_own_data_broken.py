@@ -456,6 +456,26 @@ def focal_baseline_with_metres(root, paths):
     pass
 
 
+@pytest.mark.parametrize(
+    ('kind', 'write', 'options', 'says'),
+    [
+        ('classes', own_sources.classes, dict(tolerance=3), 'tolerance is for folder, voc'),
+        ('classes', own_sources.classes, dict(ignore=['car']), 'ignore is for folder, voc, coco'),
+        ('classes', own_sources.classes, dict(unit='mm'), 'unit is for depth, not for source'),
+        ('coco', own_sources.coco, dict(pattern='{id}.png'), 'pattern is for folder, depth'),
+        ('folder', folder_numbers, dict(boxes=True), 'boxes is for coco, labelme, cvat, yolo'),
+        ('folder', folder_numbers, dict(unlabelled='ignore'), 'unlabelled is for coco'),
+        ('depth', own_sources.depth, dict(unit='mm', classes='a,b'), 'classes is for folder'),
+        ('voc', own_sources.voc, dict(split='50,50'), 'leave out --split and --seed'),
+        ('voc', own_sources.voc, dict(seed=1), 'says itself what is for train, val and test'),
+    ],
+)
+def test_options_without_effect_are_refused(tmp_path, kind, write, options, says):
+    with pytest.raises(UserError, match=says):
+        prepare_source(kind, write(tmp_path), tmp_path / 'mine', **options)
+    assert not (tmp_path / 'mine').exists()
+
+
 @broken('depth', r"median of \d+ m with --unit m: it would be \d\.\d m with --unit mm",
         own_sources.depth, unit='m')  # fmt: skip
 def depth_off_by_a_factor(root, paths):

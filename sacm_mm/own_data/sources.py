@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,18 @@ KINDS: dict[str, tuple[int, int, str]] = {
     'voc': (1, 1, 'FOLDER with JPEGImages and SegmentationClass'),
     'classes': (1, 1, 'FOLDER with one folder of pictures a class'),
     'depth': (2, 2, 'PHOTOS DEPTHS, with --unit'),
+}
+_SHAPES = ('coco', 'labelme', 'cvat', 'yolo')
+# what each option is for; those that are not here are for all
+_FOR = {
+    'classes': ('folder', 'voc', 'classes', *_SHAPES),
+    'ignore': ('folder', 'voc', *_SHAPES),
+    'pattern': ('folder', 'depth'),
+    'tolerance': ('folder', 'voc'),
+    'unlabelled': _SHAPES,
+    'boxes': _SHAPES,
+    'unit': ('depth',),
+    'focal-baseline': ('depth',),
 }
 
 
@@ -78,7 +90,15 @@ def prepare_source(
     Raises:
         UserError: Something is missing or wrong; the message names it and the fix.
     """
-    places = _checked(kind, paths, unit)
+    places = _checked(kind, paths)
+    _refuse_without_effect(
+        kind,
+        {
+            'classes': classes is not None, 'ignore': ignore, 'pattern': pattern is not None,
+            'tolerance': tolerance, 'unlabelled': unlabelled != 'background', 'boxes': boxes,
+            'unit': unit is not None, 'focal-baseline': focal_baseline is not None,
+        },
+    )  # fmt: skip
     named = read_names(classes) if classes is not None else []
     wanted = SplitWishes(parse_shares(split), seed, group)
     depth_unit = parse_unit(unit, focal_baseline) if unit else None
@@ -110,23 +130,28 @@ def prepare_source(
     return prepare(job)
 
 
-def _checked(kind: str, paths: Sequence[str | Path], unit: str | None) -> list[Path]:
+def _checked(kind: str, paths: Sequence[str | Path]) -> list[Path]:
     if kind not in KINDS:
         raise UserError(f"source '{kind}' is unknown: choose from {', '.join(KINDS)}")
     least, most, what = KINDS[kind]
     if not least <= len(paths) <= most:
         raise UserError(f"source '{kind}' takes {what}: {len(paths)} given")
-    if (kind == 'depth') != (unit is not None):
-        raise UserError(
-            'depth needs --unit: mm, cm, m, disparity, or the metres of a step'
-            if kind == 'depth'
-            else f"--unit is for depth, not for source '{kind}'"
-        )
     places = [Path(path) for path in paths]
     for place in places:
         if not place.exists():
             raise UserError(f"'{place}' does not exist: source '{kind}' takes {what}")
     return places
+
+
+def _refuse_without_effect(kind: str, given: Mapping[str, object]) -> None:
+    for option, value in given.items():
+        if value and kind not in _FOR[option]:
+            raise UserError(
+                f"--{option} is for {', '.join(_FOR[option])}, not for source '{kind}': leave it "
+                'out'
+            )
+    if kind == 'depth' and not given['unit']:
+        raise UserError('depth needs --unit: mm, cm, m, disparity, or the metres of a step')
 
 
 def _refuse_nested(places: Sequence[Path], out: Path) -> None:

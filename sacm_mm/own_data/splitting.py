@@ -7,7 +7,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.folds import group_pattern, place_of
@@ -67,9 +67,15 @@ def split_samples(
         The part of each name.
 
     Raises:
-        UserError: There are too few samples or groups, or the pattern of the groups fits none.
+        UserError: There are too few samples or groups, the pattern of the groups fits none, or the
+            source has parts of its own, for which wishes have no effect.
     """
     if all(sample.split for sample in samples):
+        if replace(wishes, group=None) != SplitWishes():  # folds will follow the groups
+            raise UserError(
+                'the source says itself what is for train, val and test: leave out --split and '
+                '--seed'
+            )
         return _kept(samples)
     groups = _groups(samples, wishes.group)
     if len(groups) < 2:
