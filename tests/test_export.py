@@ -3,6 +3,7 @@
 import gc
 import json
 import pickle
+import re
 import resource
 import signal
 import threading
@@ -20,6 +21,7 @@ from test_kernels_inference import TINY, tiny_model
 from sacm_mm import UserError
 from sacm_mm.apis.find_model import find_model
 from sacm_mm.apis.models import load_model
+from sacm_mm.apis.predictor import load_from_config
 from sacm_mm.core.configs import load_config
 from sacm_mm.datasets.meta import model_meta
 from sacm_mm.deploy import export, exporting, load_exported, runtimes
@@ -226,6 +228,9 @@ def test_mistakes_are_named(tmp_path, run_tool, trained, test, data):
         with pytest.raises(UserError, match=f'not in {runtime}: leave out --runtime'):
             load_exported(tmp_path / f'broken{suffix}', runtime)
     assert '--runtime runs exported files' in test('--runtime', 'openvino').error
+    cfg, _ = find_model(trained)
+    with pytest.raises(UserError, match='--device is cuda, but exported files run on the CPU'):
+        load_from_config(cfg, str(tmp_path / 'broken.onnx'), device='cuda')
 
 
 def test_signals_are_handled_after_openvino(camvid_file):
@@ -291,6 +296,26 @@ def test_a_network_of_one_channel(tmp_path):
     model.data_preprocessor.mean *= 300
     with pytest.raises(UserError, match='takes pictures of 8 bits, this network takes uint16'):
         export(model, tmp_path / 'n.pt2', end_to_end=True)
+
+
+@pytest.mark.parametrize(
+    ('flags', 'says'),
+    [
+        ((), 'give --out FILE or --card FOLDER'),
+        (('--out', 'm.onnx', '--card', 'm'), 'give --out FILE or --card FOLDER'),
+        (('--out', 'm.onnx', '--calibrate', 9), '--calibrate goes with --int8'),
+        (('--out', 'm.onnx', '--allow-loss'), '--allow-loss goes with --int8'),
+        (('--out', 'm.onnx', '--no-page'), '--no-page goes with --card'),
+        (('--out', 'm.onnx', '--samples', '.'), '--samples goes with a web page'),
+        (('--card', 'm', '--no-page', '--web-runtime', '.'), '--web-runtime goes with a web page'),
+        (('--out', 'm.html', '--end-to-end'), '--end-to-end goes with --out FILE'),
+        (('--out', 'm.onnx', '--end-to-end', '--int8'), '--end-to-end goes with .* without --int8'),
+        (('--card', 'm', '--int8'), '--int8 goes with --out FILE.onnx'),
+    ],
+)
+def test_flags_without_effect_are_refused(run_tool, flags, says):
+    done = run_tool('export', 'no_model_is_loaded', *flags)
+    assert done.code == 2 and re.search(says, done.error)
 
 
 def test_names_come_from_the_file_then_the_config(tmp_path, run_tool, data):

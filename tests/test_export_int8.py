@@ -87,7 +87,7 @@ def test_calibration_takes_training_pictures_as_the_network_gets_them(data, trai
 def test_what_cannot_be_in_8_bits(run_tool, trained, tmp_path, monkeypatch):
     for flags, culprit in (
         (('--out', tmp_path / 'a.pt2', '--int8'), '--int8 writes .onnx or .xml'),
-        (('--card', tmp_path / 'card', '--int8'), '--int8 is for --out'),
+        (('--card', tmp_path / 'card', '--int8'), '--int8 goes with --out FILE.onnx'),
         (('--out', tmp_path / 'a.onnx', '--int8', '--calibrate', 0), 'must be at least 1'),
     ):
         done = run_tool('export', trained, *flags)

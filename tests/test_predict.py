@@ -357,6 +357,8 @@ def test_settings_that_do_not_fit(run_tool, trained, folder, tmp_path):
     for flags, culprit in (
         (('--save', 'pictures'), "knows no 'pictures'"),
         (('--opacity', '2'), '--opacity is 2'),
+        (('--overlap', '8'), '--overlap is 8, --tile None'),
+        (('--legend', '--save', 'masks'), '--legend is of overlays'),
         (('--save', 'depth16'), 'gives no depth16'),
         (('--device', 'cuda:7'), "device 'cuda:7' cannot be used"),
     ):

@@ -67,9 +67,13 @@ class Wanted:
             if kind in lacks:
                 fits = ','.join(k for k in known if k not in lacks)
                 raise UserError(f'a model for {task} gives no {kind}: choose --save of {fits}')
-        overlap = self.overlap or 0
-        if overlap < 0 or (self.tile is not None and overlap >= self.tile):
-            raise UserError(f'--overlap is {overlap}: give 0 or more, and less than --tile')
+        if self.overlap is not None and not 0 <= self.overlap < (self.tile or 0):
+            raise UserError(
+                f'--overlap is {self.overlap}, --tile {self.tile}: give 0 or more, and less than '
+                '--tile'
+            )
+        if self.legend and 'overlay' not in self.save:
+            raise UserError('--legend is of overlays: leave it out, or add overlay to --save')
         if not 0 <= self.opacity <= 1:
             raise UserError(f'--opacity is {self.opacity}: give 0 (the picture) to 1 (the classes)')
 

@@ -95,6 +95,8 @@ def load_from_config(
     """Load a model of a config; see ``load``."""
     if threads:
         torch.set_num_threads(threads)
+    if is_exported(weights) and device not in (None, 'cpu'):
+        raise UserError(f'--device is {device}, but exported files run on the CPU: leave it out')
     device = choose_device(device)
     if runtime is not None and not is_exported(weights):
         raise UserError(f"--runtime runs exported files; '{weights}' is none")

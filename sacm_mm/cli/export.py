@@ -34,7 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--calibrate',
         type=positive,
-        default=100,
         metavar='N',
         help='--int8: training pictures that the ranges are found on (default: 100)',
     )
@@ -57,18 +56,11 @@ def run(args: argparse.Namespace) -> None:
     """Export, check and print how far the file is from the model."""
     from sacm_mm.apis.find_model import find_model
     from sacm_mm.apis.models import load_model
-    from sacm_mm.core.errors import UserError, mistakes_named
+    from sacm_mm.core.errors import mistakes_named
     from sacm_mm.core.machine import stamp
     from sacm_mm.deploy.description import describe
 
-    if bool(args.out) == bool(args.card):
-        raise UserError('give --out FILE or --card FOLDER, one of them')
-    if args.int8:
-        from sacm_mm.deploy.quantizing import check_quantizable
-
-        if args.card or args.end_to_end:
-            raise UserError('--int8 is for --out, without --end-to-end: leave out the others')
-        check_quantizable(args.out)
+    _check(args)
     cfg, weights = find_model(args.model, args.checkpoint)
     with mistakes_named(f"config '{cfg.filename}' does not build a model that is exported"):
         model, names = load_model(cfg, weights, args.trust)
@@ -80,12 +72,12 @@ def run(args: argparse.Namespace) -> None:
         from sacm_mm.apis.export_int8 import export_int8
 
         for line in export_int8(
-            model, cfg, weights, args.out, meta, args.calibrate, args.allow_loss, args.trust
+            model, cfg, weights, args.out, meta, args.calibrate or 100, args.allow_loss, args.trust
         ):
             print(line)
         print(args.out)
         return
-    if args.out.lower().endswith(('.html', '.htm', '/')):
+    if _is_page(args.out):
         from sacm_mm.deploy.samples import export_page
 
         differences = export_page(model, cfg, args.out, meta, args.samples, args.web_runtime)
@@ -98,6 +90,35 @@ def run(args: argparse.Namespace) -> None:
     print(args.out)
     if args.out.endswith('/'):
         print(f'serve it: cd {args.out}\n          python serve.py')
+
+
+def _is_page(out: str) -> bool:
+    return out.lower().endswith(('.html', '.htm', '/'))
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what does not go together, before the model is loaded."""
+    from sacm_mm.core.errors import UserError
+
+    if bool(args.out) == bool(args.card):
+        raise UserError('give --out FILE or --card FOLDER, one of them')
+    page = _is_page(args.out) if args.out else not args.no_page
+    file = bool(args.out) and not page
+    for option, given, goes, where in (
+        ('--int8', args.int8, file, '--out FILE.onnx or FILE.xml'),
+        ('--end-to-end', args.end_to_end, file and not args.int8, '--out FILE, without --int8'),
+        ('--calibrate', args.calibrate, args.int8, '--int8'),
+        ('--allow-loss', args.allow_loss, args.int8, '--int8'),
+        ('--no-page', args.no_page, args.card, '--card'),
+        ('--samples', args.samples, page, 'a web page'),
+        ('--web-runtime', args.web_runtime, page, 'a web page'),
+    ):
+        if given and not goes:
+            raise UserError(f'{option} goes with {where}: leave it out')
+    if args.int8:
+        from sacm_mm.deploy.quantizing import check_quantizable
+
+        check_quantizable(args.out)
 
 
 def _write_card(args: argparse.Namespace, model: Any, cfg: Any, meta: dict, weights: str) -> None:
