@@ -7,7 +7,12 @@ import pytest
 import torch
 from conftest import CAMVID, TINY_CAMVID, TINY_CIFAR
 
+from sacm_mm.apis.extras import add_extras
+from sacm_mm.apis.fast import use_fast
+from sacm_mm.apis.resuming import changes_since, take_over
 from sacm_mm.core.checkpoints import load_checkpoint
+from sacm_mm.core.configs import hook_names, load_config, put_hook
+from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.seeding import Draw
 
 EMA_CONFIG = """
@@ -55,8 +60,10 @@ def test_iterations(run_tool, tmp_path, data, options):
     straight, resumed = tmp_path / 'straight', tmp_path / 'resumed'
     assert run_tool('train', CAMVID, '--work-dir', straight, '--cfg-options', *options).code == 0
     resumed.mkdir()
-    shutil.copy2(straight / 'iter_3.pth', resumed)
+    for name in ('iter_3.pth', CAMVID):
+        shutil.copy2(straight / name, resumed)
     done = run_tool('train', CAMVID, '--work-dir', resumed, '--resume', '--cfg-options', *options)
+    assert 'not as in the run that goes on' not in done.out
     assert done.code == 0 and 'resumed epoch: 0, iter: 3' in done.out + done.err
     assert 'env variable' not in done.out + done.err  # the config shows it
     assert_same(straight / 'iter_6.pth', resumed / 'iter_6.pth')
@@ -69,6 +76,7 @@ def test_averaged_weights(run_tool, tmp_path, data):
     config = tmp_path / 'ema.py'
     config.write_text(EMA_CONFIG.format(base=find_config(CAMVID)))
     options = [*TINY_CAMVID, 'default_hooks.checkpoint.interval=3', 'train_cfg.max_iters=6']
+    options += ['randomness.seed=None']  # the run draws one, and goes on with it
     straight, resumed = tmp_path / 'straight', tmp_path / 'resumed'
     assert run_tool('train', config, '--work-dir', straight, '--cfg-options', *options).code == 0
     resumed.mkdir()
@@ -96,3 +104,40 @@ def test_epochs(run_tool, tmp_path, cifar_root, monkeypatch):
         )
         assert done.code == 0
         assert_same(straight / 'epoch_3.pth', resumed / 'epoch_3.pth')
+
+
+def test_what_is_set_in_another_way_is_told(tmp_path):
+    cfg = load_config(CAMVID, TINY_CAMVID)
+    cfg.work_dir = str(tmp_path)
+    assert changes_since(cfg) == []
+    cfg.dump(tmp_path / CAMVID)
+    cfg.resume, cfg.load_from = True, 'iter_3.pth'
+    assert changes_since(cfg) == []
+    cfg.train_cfg.max_iters += 1
+    cfg.optim_wrapper.accumulative_counts = 2
+    put_hook(cfg, dict(type='EMAHook'))
+    changed = ['custom_hooks', 'optim_wrapper.accumulative_counts', 'train_cfg.max_iters']
+    assert sorted(changes_since(cfg)) == changed
+
+
+def test_the_seed_of_the_run_and_its_average_are_taken_over():
+    cfg = load_config(CAMVID, TINY_CAMVID)
+    checkpoint = {'meta': {'seed': 17}, 'ema_state_dict': {}}
+    with pytest.raises(UserError, match='give --ema to go on with it'):
+        take_over(cfg, checkpoint)
+    add_extras(cfg, ema=True)
+    take_over(cfg, checkpoint)
+    assert cfg.randomness.seed == 17
+
+
+def test_a_flag_that_is_given_again_changes_nothing():
+    cfg = load_config(CAMVID, TINY_CAMVID)
+    cfg.default_hooks.checkpoint.update(save_best='mIoU', rule='greater')
+    for _ in range(2):  # as in the config that a run leaves in its work dir
+        use_fast(cfg)
+        add_extras(cfg, ema=True, patience=3)
+    names = hook_names(cfg)
+    assert len(names) == len(set(names)) and {'EMAHook', 'EarlyStoppingHook'} < set(names)
+    cfg.custom_hooks = [dict(type='EMAHook', momentum=0.1)]
+    add_extras(cfg, ema=True)
+    assert cfg.custom_hooks == [dict(type='EMAHook', momentum=0.1)]

@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from sacm_mm.apis.fast import optim_wrappers
+from sacm_mm.core.configs import hook_names, put_hook
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.dataset_file import read_dataset_file
 from sacm_mm.own_data.splitting import frames_by_recording
@@ -30,8 +31,8 @@ def add_extras(
     Raises:
         UserError: The config has nothing that it could be added to.
     """
-    if ema:
-        cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='EMAHook')]
+    if ema and 'EMAHook' not in hook_names(cfg):
+        put_hook(cfg, dict(type='EMAHook'))
     if accumulate > 1:
         for wrapper in optim_wrappers(cfg):
             wrapper['accumulative_counts'] = accumulate
@@ -61,7 +62,7 @@ def _add_early_stopping(cfg: Config, patience: int) -> None:
             f"--patience needs default_hooks.checkpoint.rule of '{figure}': it is {rule}"
         )
     hook = dict(type='sacm_mm.EarlyStoppingHook', monitor=figure, rule=rule, patience=patience)
-    cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
+    put_hook(cfg, hook)
 
 
 def _balance(cfg: Config) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
+from sacm_mm.core.configs import put_hook
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.machine import cpu_has_bfloat16
 
@@ -84,5 +85,5 @@ def use_fast(cfg: Config) -> list[str]:
             picked.append(f'fused {optimizer.type}')
     if gpu and cfg.train_dataloader.get('num_workers'):  # what is in the GPU's memory stays there
         cfg.train_dataloader.setdefault('pin_memory', True)
-    cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='sacm_mm.FastTrainingHook')]
+    put_hook(cfg, dict(type='sacm_mm.FastTrainingHook'))
     return picked

@@ -34,6 +34,7 @@ from sacm_mm.apis.checks import (
 )
 from sacm_mm.apis.console import quiet_console, summary
 from sacm_mm.apis.find_model import check_weights_of
+from sacm_mm.apis.resuming import take_over
 from sacm_mm.apis.starting import Start
 from sacm_mm.core.allocator import keep_freed_blocks
 from sacm_mm.core.checkpoints import load_checkpoint, load_safely, state_dict_of
@@ -173,15 +174,18 @@ def build_runner(
     if trains:
         check_schedule(cfg)
     load_safely(trust)
+    learned: dict[str, Any] = {}
+    if cfg.get('load_from') and (cfg.get('resume') or not trains):
+        learned = load_checkpoint(cfg.load_from, trust)
+        if trains:
+            take_over(cfg, learned)
     _seed(cfg)
     join_preprocessor(cfg)
     model = build_part(MODELS, cfg.model, 'model')
     drawn = random_state()  # building has drawn numbers, and the runner will seed again
     inner = getattr(model, 'module', model)  # a TTA wrapper
     check_heads(inner)
-    learned: dict[str, Any] = {}
-    if cfg.get('load_from') and (cfg.get('resume') or not trains):
-        learned = load_checkpoint(cfg.load_from, trust)
+    if learned:
         weights = state_dict_of(learned, cfg.load_from)
         check_weights_of(inner, weights, cfg.load_from, cfg)
     built = {name: _build_data(cfg[name], name) for name in loaders if cfg.get(name) is not None}

@@ -13,6 +13,7 @@ from sacm_mm.apis.find_model import find_model
 from sacm_mm.apis.runner import build_runner, prepare_run
 from sacm_mm.apis.starting import starting
 from sacm_mm.core.checkpoints import find_checkpoint
+from sacm_mm.core.configs import put_hook
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable
 from sacm_mm.deploy.runtimes import is_exported
@@ -87,7 +88,7 @@ def test(
         _use_weights(cfg, weights, runtime, trust)
         if fast and not is_exported(weights):
             hook = dict(type='sacm_mm.FastTestHook', dtype=dtype)
-            cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
+            put_hook(cfg, hook)
         elif dtype != 'float32':
             raise UserError('--dtype is of checkpoints; an exported file has its own: leave it out')
         for folder in (show_dir, out and (Path(out).parent if _is_one_file(cfg) else out)):
@@ -103,7 +104,7 @@ def test(
             _draw_grid(cfg, Path(grid))
         if report:
             _write_report(cfg, Path(report))
-        cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='sacm_mm.ClassFiguresHook')]
+        put_hook(cfg, dict(type='sacm_mm.ClassFiguresHook'))
 
         def ready(cfg: Config, model: nn.Module, built: dict[str, dict]) -> None:
             dataset = built['test_dataloader']['dataset']
@@ -218,7 +219,7 @@ def _save_predictions(cfg: Config, out: str) -> None:
         cfg.test_evaluator = [*_evaluators(cfg), dump]
     else:
         saver = dict(type='sacm_mm.SavePredictionsHook', out=out)
-        cfg.custom_hooks = [*cfg.get('custom_hooks', []), saver]
+        put_hook(cfg, saver)
 
 
 def _draw_grid(cfg: Config, path: Path) -> None:
@@ -228,7 +229,7 @@ def _draw_grid(cfg: Config, path: Path) -> None:
         raise UserError('--grid draws segmentation; use --show-dir for classification')
     check_writable(path.parent)
     hook = dict(type='sacm_mm.PictureGridHook', out=str(path))
-    cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
+    put_hook(cfg, hook)
 
 
 def _write_report(cfg: Config, out: Path) -> None:
@@ -238,4 +239,4 @@ def _write_report(cfg: Config, out: Path) -> None:
     if cfg.launcher != 'none':
         raise UserError('--report is of one process: test without --launcher')
     hook = dict(type='sacm_mm.ReportHook', out=str(out))
-    cfg.custom_hooks = [*cfg.get('custom_hooks', []), hook]
+    put_hook(cfg, hook)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from sacm_mm.apis.extras import add_extras, use_fold
 from sacm_mm.apis.fast import use_amp, use_fast
 from sacm_mm.apis.find_model import own_config
+from sacm_mm.apis.resuming import changes_since, resume_from
 from sacm_mm.apis.runner import build_runner, get_model, prepare_run
 from sacm_mm.apis.starting import Start, starting
 from sacm_mm.core.checkpoints import checkpoints_in, find_checkpoint
@@ -22,6 +23,7 @@ from sacm_mm.core.configs import load_config
 from sacm_mm.core.errors import UserError, causes
 from sacm_mm.core.files import lock_folder, remove_leftovers
 from sacm_mm.models.batch_norms import constant_channels
+from sacm_mm.own_data.samples import listed
 
 _PATIENCE_S = 10.0  # the loaders' workers of a killed run hold its folder for some seconds
 
@@ -107,6 +109,8 @@ def train(
                 from sacm_mm.apis.time_budget import fit_minutes
 
                 print(fit_minutes(cfg, model, loaders['train_dataloader'], minutes))
+            if cfg.get('resume') and (changed := changes_since(cfg)):
+                print(f'note: not as in the run that goes on: {listed(changed, 6)}')
             if os.environ.get('RANK', '0') == '0':
                 begun.wrote(held.enter_context(lock_folder(cfg.work_dir, _PATIENCE_S)).name)
                 remove_leftovers(Path(cfg.work_dir))
@@ -176,19 +180,5 @@ def prepare_train(
     if fast:
         print(f'fast: {", ".join(use_fast(cfg)) or "nothing to set"}')
     if resume:
-        cfg.resume, cfg.load_from = True, _resume_from(cfg, resume)
+        cfg.resume, cfg.load_from = True, resume_from(cfg, resume)
     return cfg
-
-
-def _resume_from(cfg: Config, resume: bool | str | Path) -> str:
-    if not isinstance(resume, bool):
-        return find_checkpoint(resume)
-    try:
-        if not Path(cfg.work_dir).exists():
-            raise UserError(f"no checkpoint in '{cfg.work_dir}'")
-        return find_checkpoint(cfg.work_dir)
-    except UserError as error:
-        raise UserError(
-            f'nothing to resume: {error}; leave out --resume to start, or name a checkpoint after '
-            'it'
-        ) from error

@@ -140,6 +140,18 @@ def load_config(name: str, options: Sequence[str] | Mapping[str, Any] = ()) -> C
     return cfg
 
 
+def hook_names(cfg: Config) -> list[str]:
+    """List the types of a config's custom hooks, without the packages that they are from."""
+    return [str(hook['type']).rpartition('.')[2] for hook in cfg.get('custom_hooks') or ()]
+
+
+def put_hook(cfg: Config, hook: dict) -> None:
+    """Put a custom hook in, in place of those of its type: two would do it twice."""
+    name = hook['type'].rpartition('.')[2]
+    others = zip(cfg.get('custom_hooks') or (), hook_names(cfg))
+    cfg.custom_hooks = [*(other for other, found in others if found != name), hook]
+
+
 def join_preprocessor(cfg: Config) -> None:
     """Move a preprocessor that stands beside the model into it, where the host's runner puts it."""
     model = cfg.get('model')
