@@ -63,8 +63,8 @@ def _add_study(parser: argparse.ArgumentParser, **kwargs) -> None:
     )
     parser.add_argument(
         '--budget',
-        help="one of the study's: laptop, at most ten minutes a run on two cores (default); tiny, "
-        'a look at the machinery; full, for GPUs',
+        help="one of the study's: tiny, a look at the machinery; laptop, at most ten minutes a run "
+        'on two cores (default); medium, up to three hours of a core; full, for GPUs',
     )
     parser.add_argument('--runs', type=Path, default=RUNS, help='folder of the runs')
 
