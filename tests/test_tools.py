@@ -47,6 +47,8 @@ def test_resume_goes_on_where_the_checkpoint_ends(trained, train, work, data):
     assert train('--resume', options=['train_cfg.max_iters=6']).code == 0
     assert [row['step'] for row in scalars(work) if 'loss' in row] == [1, 2, 3, 4, 5, 6]
     assert (work / 'iter_6.pth').is_file()
+    done = train('--resume', options=['train_cfg.max_iters=6'])
+    assert 'Nothing is left to train: the run has all of its 6 steps' in done.out + done.err
 
 
 def test_resume_takes_a_named_checkpoint(trained, train, work, data):

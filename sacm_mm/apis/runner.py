@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmengine.dist import get_rank, is_distributed, sync_random_seed
 from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS, MODELS, init_default_scope
-from mmengine.runner import Runner, set_random_seed
+from mmengine.runner import BaseLoop, Runner, set_random_seed
 
 from sacm_mm.apis.check_fits import check_fits, check_learned_classes
 from sacm_mm.apis.check_keys import (
@@ -98,6 +98,11 @@ class _Runner(Runner):
         """Load what the config names; then the weights to start from, if nothing is resumed."""
         super().load_or_resume()
         self.is_trained = self._load_from is not None
+        if self._resume and isinstance(self._train_loop, BaseLoop) and self.iter >= self.max_iters:
+            self.logger.warning(
+                f'Nothing is left to train: the run has all of its {self.max_iters} steps, give '
+                'train_cfg more of them, or epochs'
+            )
         if self.start_weights is not None and not self._resume:
             get_model(self).load_state_dict(self.start_weights, strict=False)
             self.start_weights = None
