@@ -15,11 +15,6 @@ from sacm_mm.core.configs import hook_names, load_config, put_hook
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.seeding import Draw
 
-EMA_CONFIG = """
-_base_ = ['{base}']
-custom_hooks = [dict(type='sacm_mm.ProgressBarHook'), dict(type='EMAHook', momentum=0.1)]
-"""
-
 
 def weights(path):
     checkpoint = load_checkpoint(path)
@@ -71,18 +66,14 @@ def test_iterations(run_tool, tmp_path, data, options):
 
 @pytest.mark.slow
 def test_averaged_weights(run_tool, tmp_path, data):
-    from sacm_mm.core.configs import find_config
-
-    config = tmp_path / 'ema.py'
-    config.write_text(EMA_CONFIG.format(base=find_config(CAMVID)))
     options = [*TINY_CAMVID, 'default_hooks.checkpoint.interval=3', 'train_cfg.max_iters=6']
     options += ['randomness.seed=None']  # the run draws one, and goes on with it
     straight, resumed = tmp_path / 'straight', tmp_path / 'resumed'
-    assert run_tool('train', config, '--work-dir', straight, '--cfg-options', *options).code == 0
+    call = ['train', CAMVID, '--ema', '--work-dir']
+    assert run_tool(*call, straight, '--cfg-options', *options).code == 0
     resumed.mkdir()
     shutil.copy2(straight / 'iter_3.pth', resumed)
-    done = run_tool('train', config, '--work-dir', resumed, '--resume', '--cfg-options', *options)
-    assert done.code == 0
+    assert run_tool(*call, resumed, '--resume', '--cfg-options', *options).code == 0
     assert_same(straight / 'iter_6.pth', resumed / 'iter_6.pth')
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.logging import MessageHub
+from mmengine.registry import HOOKS, MODELS
 from mmengine.runner import load_checkpoint
 from test_own_data_commands import CLASSES, DENSE, LOADERS
 
@@ -120,6 +121,20 @@ def test_balanced_sampling_needs_a_sampler_of_ours(mine):
     cfg.train_dataloader.sampler.type = 'InfiniteSampler'
     with pytest.raises(UserError, match=r'--balanced needs .* it is InfiniteSampler'):
         add_extras(cfg, balanced=True)
+
+
+def test_the_running_average_forgets_the_first_weights(mine):
+    cfg = Config.fromfile(mine / 'mine.py')
+    add_extras(cfg, ema=True)
+    model = torch.nn.BatchNorm1d(1)  # its weight is 1, its running mean 0
+    average = MODELS.build(HOOKS.build(cfg.custom_hooks[-1]).ema_cfg, default_args={'model': model})
+    average.update_parameters(model)
+    model.weight.data.fill_(5)
+    model.running_mean.fill_(3)
+    for _ in range(300):  # of a short training
+        average.update_parameters(model)
+    torch.testing.assert_close(average.module.weight.data, torch.tensor([5.0]))
+    torch.testing.assert_close(average.module.running_mean, torch.tensor([3.0]))
 
 
 def test_early_stopping_counts_validations_without_a_better_figure():
