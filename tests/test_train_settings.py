@@ -110,6 +110,16 @@ def test_a_schedule_that_outlasts_the_loop_is_told(cfg, schedule, said, capsys):
     assert bool(told) == bool(said) and re.search(said, told)
 
 
+def test_a_hook_that_never_acts_is_told(capsys):
+    cfg = load_config('sacm_cifar10_progressive.py')
+    check_schedule(cfg)
+    assert not capsys.readouterr().out
+    cfg.train_cfg.max_epochs = 6
+    check_schedule(cfg)
+    says = 'SwitchRecipeHook of custom_hooks has action_epoch 7, but train_cfg.max_epochs is 6'
+    assert says in capsys.readouterr().out
+
+
 def test_a_logger_that_is_not_installed(cfg, monkeypatch):
     cfg.visualizer.vis_backends = [dict(type='NeptuneVisBackend')]
     with pytest.raises(UserError, match='pip install neptune'):
@@ -198,8 +208,12 @@ def test_weights_of_other_classes_and_channels():
 
 
 def test_schedules_follow_a_time_budget():
-    cfg = ConfigDict(param_scheduler=[dict(begin=0, end=100), dict(begin=100, T_max=900, end=1000)])
+    cfg = ConfigDict(
+        param_scheduler=[dict(begin=0, end=100), dict(begin=100, T_max=900, end=1000)],
+        custom_hooks=[dict(type='SwitchRecipeHook', schedule=[dict(action_epoch=700)])],
+    )
     _scale_schedules(cfg, 0.1)
+    assert cfg.custom_hooks[0].schedule[0].action_epoch == 70
     assert cfg.param_scheduler == [dict(begin=0, end=10), dict(begin=10, T_max=90, end=100)]
 
 

@@ -32,6 +32,10 @@ _FINITE = {'lr', 'eta_max', 'eta_min', 'weight_decay', 'momentum', 'loss_weight'
            'class_weight', 'start_factor', 'end_factor', 'power', 'pct_start'}  # fmt: skip
 # more of these fill the memory or the process table before anything can be said
 _MOST = {'batch_size': 2**20, 'num_workers': 2**12, 'prefetch_factor': 2**12}
+_HOOK_TIMES = {
+    'action_epoch': 'max_epochs', 'switch_epoch': 'max_epochs', 'begin_epoch': 'max_epochs',
+    'begin_iter': 'max_iters',
+}  # fmt: skip
 _SHARES = {'drop_path_rate', 'drop_rate', 'dropout_ratio', 'pct_start'}
 
 
@@ -131,10 +135,10 @@ def _numbers(value: Any, path: str, key: str = '') -> Iterator[tuple[str, str, f
 
 
 def check_schedule(cfg: Config) -> None:
-    """Compare the length of each schedule with that of the loop.
+    """Compare the length of each schedule, and when hooks act, with the loop.
 
-    A longer one ends training at a high learning rate, which is said; a shorter one-cycle schedule
-    ends it with an error.
+    A longer one ends training at a high learning rate, and a hook may never act, which is said; a
+    shorter one-cycle schedule ends training with an error.
 
     Raises:
         UserError: That of a one-cycle schedule differs.
@@ -160,6 +164,21 @@ def check_schedule(cfg: Config) -> None:
                 f'note: {schedule.get("type")} of param_scheduler goes on until {end}, but '
                 f'train_cfg.{unit} is {length}: the learning rate does not come to its end'
             )
+    for kind, part, key, unit in hook_times(cfg):
+        if part[key] > loop.get(unit, part[key]):
+            print(
+                f'note: {kind} of custom_hooks has {key} {part[key]}, but train_cfg.{unit} is '
+                f'{loop[unit]}: it never acts'
+            )
+
+
+def hook_times(cfg: Config) -> Iterator[tuple[str, dict, str, str]]:
+    """Yield when custom hooks act: the hook's type, the dict and the key of the time, its unit."""
+    for hook in cfg.get('custom_hooks') or ():
+        for part in (hook, *(hook.get('schedule') or ())):
+            for key, unit in _HOOK_TIMES.items():
+                if isinstance(part, dict) and isinstance(part.get(key), int):
+                    yield str(hook['type']), part, key, unit
 
 
 def tidy_loaders(cfg: Config) -> None:

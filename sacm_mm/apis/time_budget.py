@@ -12,6 +12,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import nn, optim
 
+from sacm_mm.apis.check_keys import hook_times
 from sacm_mm.core.errors import UserError
 from sacm_mm.kernels.accelerating import accelerate
 
@@ -81,8 +82,11 @@ def _seconds_a_step(model: nn.Module, loader: dict[str, Any], fast: bool) -> tup
 
 
 def _scale_schedules(cfg: Config, ratio: float) -> None:
+    """Scale the schedules, and when hooks act."""
     schedules = cfg.get('param_scheduler') or []
     for schedule in [schedules] if isinstance(schedules, dict) else schedules:
         for key in ('begin', 'end', 'T_max', 'total_steps'):
             if isinstance(schedule.get(key), int):
                 schedule[key] = max(int(key != 'begin'), round(schedule[key] * ratio))
+    for _, part, key, _ in hook_times(cfg):
+        part[key] = max(1, round(part[key] * ratio))
