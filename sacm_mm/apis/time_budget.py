@@ -7,6 +7,7 @@ import math
 import time
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
@@ -59,8 +60,6 @@ def fit_minutes(cfg: Config, model: nn.Module, loader: dict[str, Any], minutes: 
 
 
 def _seconds_a_step(model: nn.Module, loader: dict[str, Any], fast: bool) -> tuple[float, int]:
-    import torch
-
     device = 'cuda:0' if torch.cuda.is_available() else 'cpu'
     tried: Any = copy.deepcopy(model).to(device).train()
     if fast:  # the first step, which is not counted, compiles
@@ -71,14 +70,20 @@ def _seconds_a_step(model: nn.Module, loader: dict[str, Any], fast: bool) -> tup
     start = 0.0
     for step in range(_STEPS + 1):
         if step == 1:
-            start = time.perf_counter()
+            start = _now(device)
         try:
             batch = next(iterator)
         except StopIteration:
             iterator = iter(batches)
             batch = next(iterator)
         tried.train_step(batch, wrapper)
-    return (time.perf_counter() - start) / _STEPS, len(batches)
+    return (_now(device) - start) / _STEPS, len(batches)
+
+
+def _now(device: str) -> float:
+    if device != 'cpu':  # a GPU still works on the steps that were asked for
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 def _scale_schedules(cfg: Config, ratio: float) -> None:
