@@ -1,5 +1,6 @@
 """sacm_mm.load and ``sacm predict``: what comes out, and that nothing is replaced or hidden."""
 
+import copy
 import json
 import os
 import re
@@ -196,6 +197,18 @@ def test_tiles_are_equal_to_the_whole(model):
     assert (model.predict(picture, tile=64, overlap=32).classes == whole).all()
     with pytest.raises(UserError, match='do not advance: let --tile be at least 68'):
         model.predict(picture, tile=32, overlap=64)
+
+
+def test_tiles_at_another_scale_than_the_network_knows_are_told(model, folder, tmp_path):
+    said = []
+    picture = next(folder.glob('*.jpg'))
+    predict_files(model, picture, tmp_path / 'a', Wanted(tile=64), said.append)
+    assert not any('note' in line for line in said)
+    cfg = copy.deepcopy(model.cfg)
+    cfg.test_dataloader.dataset.pipeline.insert(1, dict(type='Resize', scale=(32, 32)))
+    resizing = type(model)(model.network, cfg, {'classes': model.names, 'palette': model.palette})
+    predict_files(resizing, picture, tmp_path / 'b', Wanted(tile=64), said.append)
+    assert any('config resizes pictures to (32, 32) first' in line for line in said)
 
 
 @pytest.mark.slow

@@ -49,6 +49,13 @@ def predict_files(
     source = Path(source)
     found, skipped = find_inputs(source, out, model.suffixes)
     check_writable(out)
+    if wanted.tile and model.resizes:
+        scale = model.resizes[0].get('scale', '')
+        tell(
+            "note: tiles are at the pictures' own scale; without --tile the model's config resizes "
+            f'pictures to {scale} first: where it was trained so, tiles show it objects of other '
+            'sizes'
+        )
     writer = Writer(model, out, wanted, found)
     outcome = writer.outcome
     for path, reason in skipped:

@@ -151,6 +151,7 @@ class Model:
         palette: RGB of each class.
         channels: Of the pictures that the network takes.
         suffixes: Of the files that its loader reads.
+        resizes: Transforms that change the scale of pictures, but not that of tiles.
     """
 
     def __init__(self, network: nn.Module, cfg: Config, meta: dict[str, Any]) -> None:
@@ -171,7 +172,8 @@ class Model:
         rest = [part for part in pipeline if not _kind(part).startswith('Load')]
         self._prepare = Compose(rest)
         # tiles keep the picture's own scale
-        self._prepare_tile = Compose([part for part in rest if 'Resize' not in _kind(part)])
+        self.resizes = [part for part in rest if 'Resize' in _kind(part)]
+        self._prepare_tile = Compose([part for part in rest if part not in self.resizes])
         style = {k: cfg.get('visualizer', {}).get(k) for k in DepthStyle._fields}
         self._style = DepthStyle(**{k: v for k, v in style.items() if v is not None})
 
