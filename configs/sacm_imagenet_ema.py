@@ -2,5 +2,10 @@
 _base_ = './sacm_imagenet.py'
 custom_hooks = [
     dict(type='sacm_mm.ProgressBarHook'),
-    dict(type='EMAHook', momentum=1e-4, update_buffers=True),
+    dict(
+        type='EMAHook',
+        ema_type='MomentumAnnealingEMA',  # in the first epochs over fewer steps
+        momentum=1e-4,
+        update_buffers=True,
+    ),
 ]
