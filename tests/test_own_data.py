@@ -276,6 +276,26 @@ def test_ready_parts_are_kept(tmp_path):
                      'val/1.jpg', 'val/4.jpg', 'val/7.jpg']  # fmt: skip
 
 
+@pytest.mark.parametrize('listed', [False, True], ids=['folders', 'lists'])
+def test_parts_that_yolo_names_are_kept(tmp_path, listed):
+    (folder,) = own_sources.yolo(tmp_path, 6)
+    for kind in ('images', 'labels'):
+        (folder / kind / 'train').rename(folder / kind / 'first')
+        (folder / kind / 'val').rename(folder / kind / 'second')
+    parts = {'train': 'images/first', 'val': 'images/second'}
+    if listed:
+        for part, place in parts.items():
+            names = sorted(path.name for path in (folder / place).iterdir())
+            (folder / f'{part}.txt').write_text(''.join(f'./{place}/{n}\n' for n in names))
+        parts = {'train': 'train.txt', 'val': 'val.txt'}
+    file = folder / 'data.yaml'
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), **parts}))
+    prepare_source('yolo', [folder], tmp_path / 'mine')
+    found = read_dataset_file(tmp_path / 'mine')['names']
+    assert sorted(found['val']) == ['second/0', 'second/3']
+    assert len(found['train']) == 4
+
+
 @pytest.mark.parametrize('kind', ['folder', 'classes'])
 def test_what_is_beside_ready_parts_is_named(tmp_path, kind):
     for i, part in enumerate(('train', 'val', 'extra') * 2):

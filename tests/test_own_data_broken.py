@@ -269,6 +269,16 @@ def coco_without_categories(root, paths):
     change(paths[0], lambda c: c.pop('categories'))
 
 
+@broken('coco', r"image 2 of .*, '.*', has the id 0 of '.*': give each its own", own_sources.coco)
+def coco_images_of_one_id(root, paths):
+    change(paths[0], lambda c: c['images'][1].update(id=0))
+
+
+@broken('coco', r"category 2 of .*, 'car', has the id 7 of 'tree'", own_sources.coco)
+def coco_categories_of_one_id(root, paths):
+    change(paths[0], lambda c: c['categories'][1].update(id=7))
+
+
 @broken('coco', r'annotation 0 of .* is of category 9, which is not listed', own_sources.coco)
 def coco_category_unknown(root, paths):
     change(paths[0], lambda c: c['annotations'][0].update(category_id=9))
@@ -404,6 +414,36 @@ def yolo_words(root, paths):
 @broken('yolo', r'has no data.yaml or classes.txt: .*--classes', own_sources.yolo)
 def yolo_without_names(root, paths):
     (paths[0] / 'data.yaml').unlink()
+
+
+def _other_parts(root, **parts):
+    """Give the folders of the parts other names, and say in data.yaml what is what."""
+    for kind in ('images', 'labels'):
+        for part, name in (('train', 'first'), ('val', 'second')):
+            (root / 'set' / kind / part).rename(root / 'set' / kind / name)
+    file = root / 'set/data.yaml'
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), **parts}))
+
+
+@broken('yolo', r"'val: images/third' of '.*data.yaml' is not there", own_sources.yolo)
+def yolo_part_missing(root, paths):
+    _other_parts(root, train='images/first', val='images/third')
+
+
+@broken('yolo', r"'.*data.yaml' has 'first/.*' in train and in val: choose one", own_sources.yolo)
+def yolo_part_twice(root, paths):
+    _other_parts(root, train='images/first', val=['images/second', 'images/first'])
+
+
+@broken('yolo', r"'.*data.yaml' has second/.* in no part: add them", own_sources.yolo)
+def yolo_part_left_out(root, paths):
+    (root / 'set/some.txt').write_text('images/second/0.jpg\n./images/second/3.jpg\n')
+    _other_parts(root, train='../images/first', val='some.txt')
+
+
+@broken('yolo', r"'train: 3' of '.*data.yaml' is not there", own_sources.yolo)
+def yolo_part_is_a_number(root, paths):
+    _other_parts(root, train=3, val='images/second')
 
 
 @broken('yolo', r'there is nothing to learn; .*--boxes', own_sources.yolo)

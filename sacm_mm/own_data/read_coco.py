@@ -45,7 +45,7 @@ def read_coco(annotations: Path, photos: Path | None, wishes: ShapeWishes) -> So
     boxes, missing = 0, []
     for file, split in files:
         content = _load(file)
-        names = _categories(content, file)
+        names = {category['id']: category['name'] for category in content['categories']}
         labels.update(names)
         by_image = _shapes(content, file, names, wishes)
         boxes += by_image.boxes
@@ -167,8 +167,16 @@ def _load(path: Path) -> dict[str, Any]:
             f"'{path}' is no COCO file of instances: it needs the lists images, annotations and "
             'categories'
         )
-    for number, image in enumerate(content['images'], 1):
-        _check_entry(image, 'file_name', f"image {number} of '{path}'")
+    for kind, key, name in (('image', 'images', 'file_name'), ('category', 'categories', 'name')):
+        known: dict[int | str, str] = {}
+        for number, entry in enumerate(content[key], 1):
+            what = f"{kind} {number} of '{path}'"
+            _check_entry(entry, name, what)
+            if known.setdefault(entry['id'], entry[name]) != entry[name]:
+                raise UserError(
+                    f"{what}, '{entry[name]}', has the id {entry['id']} of '{known[entry['id']]}': "
+                    'give each its own'
+                )
     return dict(content)
 
 
@@ -181,14 +189,6 @@ def _check_entry(entry: Any, name: str, what: str) -> None:
         or not entry[name]
     ):
         raise UserError(f'{what} has no id or no {name}: add them')
-
-
-def _categories(content: Mapping[str, Any], path: Path) -> dict[int | str, str]:
-    names = {}
-    for number, category in enumerate(content['categories'], 1):
-        _check_entry(category, 'name', f"category {number} of '{path}'")
-        names[category['id']] = category['name']
-    return names
 
 
 def _ordered(names: Mapping[int | str, str]) -> list[str]:

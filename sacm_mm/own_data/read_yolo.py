@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.datasets.dataset_file import load_yaml
 from sacm_mm.datasets.picture_files import find_pictures
 
 from .class_names import read_palette_file
 from .pairing import existing_folder, ready_splits
-from .samples import Sample, Source, count, listed
+from .samples import SPLITS, Sample, Source, count, listed
 from .shapes import DrawnMask, Shape, ShapeWishes, check_ring, finish_shapes, rectangle
 
 _NAME_FILES = ('data.yaml', 'dataset.yaml', 'data.yml', 'obj.names', 'classes.txt', 'labels.txt')
@@ -60,7 +61,7 @@ def read_yolo(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
             f"no label file fits a photo by its name: '{pictures[0]}' and "
             f"'{next(iter(texts.values()))}'; give both the same names"
         )
-    splits = ready_splits([sample.name for sample in samples])
+    splits = ready_splits([sample.name for sample in samples]) or _parts(folder, samples)
     samples = [Sample(s.name, s.picture, s.mask, split=splits.get(s.name)) for s in samples]
     notes = [f'YOLO: {count(len(samples), "photo")} with labels']
     source = finish_shapes(samples, [names[key] for key in sorted(names)], wishes, notes)
@@ -102,6 +103,53 @@ def _names(folder: Path, wishes: ShapeWishes) -> dict[int, str]:
         f"'{folder}' has no data.yaml or classes.txt: the numbers in the labels need names, give "
         'them with --classes'
     )
+
+
+def _parts(folder: Path, samples: Sequence[Sample]) -> dict[str, str]:
+    """Read the parts that ``data.yaml`` names by folders or lists, whatever they are called.
+
+    Raises:
+        UserError: It names parts that are not there, or that leave photos out or overlap.
+    """
+    file = next((folder / name for name in _NAME_FILES if (folder / name).is_file()), None)
+    content = (
+        load_yaml(file.read_text(encoding='utf-8-sig')) if file and 'yaml' in file.name else {}
+    )
+    named = {part: content.get(part) for part in SPLITS if isinstance(content, Mapping)}
+    if not (named.get('train') and named.get('val')) or named['train'] == named['val']:
+        return {}  # Ultralytics' samples validate on what they train on
+    roots = (folder / str(content.get('path') or '.'), folder)
+    parts: dict[str, str] = {}
+    for part, entries in named.items():
+        for entry in entries if isinstance(entries, list) else [entries] if entries else ():
+            for name in _named_by(f"'{part}: {entry}' of '{file}'", roots, str(entry), samples):
+                if parts.setdefault(name, part) != part:
+                    raise UserError(
+                        f"'{file}' has '{name}' in {parts[name]} and in {part}: choose one, or "
+                        'take train, val and test out of it, to have all divided anew'
+                    )
+    if others := [sample.name for sample in samples if sample.name not in parts]:
+        raise UserError(
+            f"'{file}' has {listed(others)} in no part: add them to train, val or test, or take "
+            'these three out of it, to have all divided anew'
+        )
+    return parts
+
+
+def _named_by(
+    what: str, roots: Sequence[Path], entry: str, samples: Sequence[Sample]
+) -> Iterator[str]:
+    """List the samples in a folder, or those that a file lists."""
+    places = [root / name for root in roots for name in (entry, entry.removeprefix('../'))]
+    place = next((place for place in places if place.exists()), None)
+    if place is None:
+        raise UserError(f'{what} is not there: mend it, or take train, val and test out')
+    if place.is_dir():
+        known = place.resolve()
+        yield from (s.name for s in samples if s.picture.resolve().is_relative_to(known))
+    else:
+        lines = {Path(line.strip()).name for line in place.read_text('utf-8').splitlines()}
+        yield from (s.name for s in samples if s.picture.name in lines)
 
 
 def _read_lines(path: Path, names: Mapping[int, str], boxes: bool) -> tuple[list[Shape], int]:
