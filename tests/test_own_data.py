@@ -1,6 +1,7 @@
 """Own pictures: every kind of source becomes a data set that trains and predicts."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -274,6 +275,30 @@ def test_ready_parts_are_kept(tmp_path):
                    for p in (tmp_path / 'mine/images').rglob('*.jpg'))  # fmt: skip
     assert found == ['test/2.jpg', 'test/5.jpg', 'train/0.jpg', 'train/3.jpg', 'train/6.jpg',
                      'val/1.jpg', 'val/4.jpg', 'val/7.jpg']  # fmt: skip
+
+
+def test_parts_of_labelme_are_those_of_its_folders(tmp_path):
+    (folder,) = own_sources.labelme(tmp_path, 6)
+    for place, path in enumerate(sorted(p for p in folder.rglob('*') if p.is_file())):
+        part = folder / ('val' if place >= 8 else 'train')  # pairs of a photo and its file
+        part.mkdir(exist_ok=True)
+        path.rename(part / path.name)
+    done = prepare_source('labelme', [folder], tmp_path / 'mine')
+    assert 'parts: as the source has them' in done.lines
+    assert read_dataset_file(tmp_path / 'mine')['counts'] == {'train': 4, 'val': 2, 'test': 0}
+
+
+def test_subsets_of_cvat_beside_its_parts_are_named(tmp_path):
+    (folder,) = own_sources.cvat(tmp_path, 6)
+    file = folder / 'annotations.xml'
+    subsets = iter(('Train', 'Train', 'Validation', 'Train', 'Later', 'Train'))
+    content = re.sub('<image ', lambda _: f'<image subset="{next(subsets)}" ', file.read_text())
+    file.write_text(content)
+    with pytest.raises(UserError, match=r'there is Later/.*: move it into train, val or test'):
+        prepare_source('cvat', [folder], tmp_path / 'mine')
+    file.write_text(content.replace('Later', 'Test'))
+    prepare_source('cvat', [folder], tmp_path / 'mine')
+    assert read_dataset_file(tmp_path / 'mine')['counts'] == {'train': 4, 'val': 1, 'test': 1}
 
 
 @pytest.mark.parametrize('listed', [False, True], ids=['folders', 'lists'])

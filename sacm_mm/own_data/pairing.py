@@ -6,7 +6,6 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -223,41 +222,6 @@ def _numbers(names: dict[str, Path]) -> dict[tuple[str, int], str]:
             twice.add(key)
         by_key[key] = name
     return {key: name for key, name in by_key.items() if key not in twice}
-
-
-def ready_splits(names: list[str]) -> dict[str, str]:
-    """Tell the parts of names whose first or second folder is one, such as ``train/a``.
-
-    Returns:
-        The part of each name; empty unless there is one for training and another one.
-
-    Raises:
-        UserError: Some are in parts, and others beside them.
-    """
-    for level in (0, 1):
-        parts = {}
-        for name in names:
-            folders = name.split('/')[:-1]
-            part = split_of(folders[level]) if len(folders) > level else None
-            if part:
-                parts[name] = part
-        if {'train'} < set(parts.values()):
-            refuse_beside_parts([name for name in names if name not in parts])
-            return parts
-    return {}
-
-
-def refuse_beside_parts(others: Sequence[str]) -> None:
-    """Make sure that nothing is beside folders of parts.
-
-    Raises:
-        UserError: Something is: it could be of any part, and all would be divided anew.
-    """
-    if others:
-        raise UserError(
-            f"beside the folders of the parts, such as 'train', there is {listed(others)}: move it "
-            'into train, val or test, or out of the folder'
-        )
 
 
 def without_split(name: str) -> str:

@@ -14,7 +14,7 @@ from sacm_mm.datasets import dataset_file
 from .content import content_of, split_text, summary
 from .ready_config import config_text, template_values
 from .samples import SPLITS, Category, Sample, Source, count, listed
-from .splitting import SplitWishes, split_samples
+from .splitting import SplitWishes, split_samples, with_ready_parts
 from .statistics import common_form
 from .writing import Job, write_files
 
@@ -103,6 +103,10 @@ def _earlier(job: Job) -> _Earlier:
 
 
 def _split(source: Source, wishes: SplitWishes, earlier: dict[str, str]) -> dict[str, str]:
+    if source.task != 'classification':  # whose parts its reader knows from its classes
+        source.samples = with_ready_parts(source.samples)
+    if source.samples[0].split:
+        source.notes.append('parts: as the source has them')
     if source.task != 'classification' or any(s.split for s in source.samples) or wishes.group:
         return split_samples(source.samples, wishes, earlier)
     by_class: dict[int | None, list[Sample]] = defaultdict(list)

@@ -11,8 +11,9 @@ from sacm_mm.datasets.picture_files import find_pictures
 
 from .categories import place_of
 from .class_names import Colour, spread_colours
-from .pairing import existing_folder, refuse_beside_parts
+from .pairing import existing_folder
 from .samples import Category, Sample, Source, count, listed, split_of
+from .splitting import refuse_beside_parts
 
 
 def read_classes(

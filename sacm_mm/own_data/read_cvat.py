@@ -80,8 +80,6 @@ def read_cvat(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
             f"none of the photos that '{path}' names is in '{place}', such as "
             f"'{missing[0] if missing else 'any'}': name their folder second"
         )
-    if any(sample.split is None for sample in samples):
-        samples = [Sample(s.name, s.picture, s.mask) for s in samples]
     notes = [f'CVAT: {path.name}, {count(len(samples), "photo")}']
     source = finish_shapes(samples, labels, wishes, notes, colours)
     if missing:

@@ -9,7 +9,7 @@ from sacm_mm.core.errors import UserError
 from .categories import Wishes, decide_classes
 from .class_names import palette_beside, read_palette_file
 from .mask_files import MaskFile, scan_masks
-from .pairing import Pairs, existing_folder, list_pictures, pair_by_name, ready_splits
+from .pairing import Pairs, existing_folder, list_pictures, pair_by_name
 from .samples import SPLITS, Sample, Source
 
 
@@ -114,7 +114,6 @@ def _source(pairs: Pairs, masks: Path, wishes: Wishes, splits: dict[str, str]) -
             notes.append(f'class names: {beside}')
     scan = scan_masks([mask for _, _, mask in pairs.found])
     decided = decide_classes(scan, wishes)
-    splits = splits or ready_splits([name for name, _, _ in pairs.found])
     samples = []
     for name, picture, mask in pairs.found:
         truth = MaskFile(mask, scan.coloured, decided.numbers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from sacm_mm.datasets.dataset_file import load_yaml
 from sacm_mm.datasets.picture_files import find_pictures
 
 from .class_names import read_palette_file
-from .pairing import existing_folder, ready_splits
+from .pairing import existing_folder
 from .samples import SPLITS, Sample, Source, count, listed
 from .shapes import DrawnMask, Shape, ShapeWishes, check_ring, finish_shapes, rectangle
+from .splitting import ready_splits
 
 _NAME_FILES = ('data.yaml', 'dataset.yaml', 'data.yml', 'obj.names', 'classes.txt', 'labels.txt')
 _NO_LABELS = frozenset(('classes.txt', 'labels.txt', 'train.txt', 'val.txt', 'test.txt',
@@ -61,8 +63,9 @@ def read_yolo(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
             f"no label file fits a photo by its name: '{pictures[0]}' and "
             f"'{next(iter(texts.values()))}'; give both the same names"
         )
-    splits = ready_splits([sample.name for sample in samples]) or _parts(folder, samples)
-    samples = [Sample(s.name, s.picture, s.mask, split=splits.get(s.name)) for s in samples]
+    if not ready_splits([sample.name for sample in samples]):
+        parts = _parts(folder, samples)
+        samples = [replace(sample, split=parts.get(sample.name)) for sample in samples]
     notes = [f'YOLO: {count(len(samples), "photo")} with labels']
     source = finish_shapes(samples, [names[key] for key in sorted(names)], wishes, notes)
     if bare:

@@ -13,7 +13,7 @@ from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.folds import group_pattern, place_of
 
 from .pairing import without_split
-from .samples import SPLITS, Sample
+from .samples import SPLITS, Sample, listed, split_of
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,59 @@ def parse_shares(text: str) -> tuple[float, float, float]:
     if len(shares) != 3 or not finite or min(shares) < 0 or shares[0] <= 0 or shares[1] <= 0:
         raise UserError(f"--split '{text}' is no split: give shares of train, val, test: 80,10,10")
     return shares[0], shares[1], shares[2]
+
+
+def with_ready_parts(samples: Sequence[Sample]) -> list[Sample]:
+    """Take the parts that a source has: those that its reader found, or that its folders name.
+
+    Returns:
+        The samples, each with its part, or all without one.
+
+    Raises:
+        UserError: Some are in parts for training and for another purpose, and others are not.
+    """
+    found = {sample.name: sample.split for sample in samples if sample.split}
+    if {'train'} < set(found.values()):
+        refuse_beside_parts([sample.name for sample in samples if not sample.split])
+    if len(found) == len(samples):
+        return list(samples)
+    ready = ready_splits([sample.name for sample in samples])
+    return [replace(sample, split=ready.get(sample.name)) for sample in samples]
+
+
+def ready_splits(names: Sequence[str]) -> dict[str, str]:
+    """Tell the parts of names whose first or second folder is one, such as ``train/a``.
+
+    Returns:
+        The part of each name; empty unless there is one for training and another one.
+
+    Raises:
+        UserError: Some are in parts, and others beside them.
+    """
+    for level in (0, 1):
+        parts = {}
+        for name in names:
+            folders = name.split('/')[:-1]
+            part = split_of(folders[level]) if len(folders) > level else None
+            if part:
+                parts[name] = part
+        if {'train'} < set(parts.values()):
+            refuse_beside_parts([name for name in names if name not in parts])
+            return parts
+    return {}
+
+
+def refuse_beside_parts(others: Sequence[str]) -> None:
+    """Make sure that nothing is beside folders of parts.
+
+    Raises:
+        UserError: Something is: it could be of any part, and all would be divided anew.
+    """
+    if others:
+        raise UserError(
+            f"beside the folders of the parts, such as 'train', there is {listed(others)}: move it "
+            'into train, val or test, or out of the folder'
+        )
 
 
 def split_samples(
