@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import CAMVID, TINY_CIFAR, call_tool
+from mmengine.registry import init_default_scope
 from mmseg.apis import inference_model
 from PIL import Image
 
@@ -206,6 +207,7 @@ def test_tiles_at_another_scale_than_the_network_knows_are_told(model, folder, t
     assert not any('note' in line for line in said)
     cfg = copy.deepcopy(model.cfg)
     cfg.test_dataloader.dataset.pipeline.insert(1, dict(type='Resize', scale=(32, 32)))
+    init_default_scope('mmseg')
     resizing = type(model)(model.network, cfg, {'classes': model.names, 'palette': model.palette})
     predict_files(resizing, picture, tmp_path / 'b', Wanted(tile=64), said.append)
     assert any('config resizes pictures to (32, 32) first' in line for line in said)
