@@ -441,6 +441,13 @@ def yolo_part_left_out(root, paths):
     _other_parts(root, train='../images/first', val='some.txt')
 
 
+@broken('yolo', r"'val: photo.jpg' of '.*data.yml' is no folder and no list", own_sources.yolo)
+def yolo_part_is_no_list(root, paths):
+    _other_parts(root, train='images/first', val='photo.jpg')
+    (root / 'set/photo.jpg').write_bytes(b'\xff\xd8')
+    (root / 'set/data.yaml').rename(root / 'set/data.yml')
+
+
 @broken('yolo', r"'train: 3' of '.*data.yaml' is not there", own_sources.yolo)
 def yolo_part_is_a_number(root, paths):
     _other_parts(root, train=3, val='images/second')

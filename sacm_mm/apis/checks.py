@@ -221,7 +221,7 @@ def check_pipeline_switches(cfg: Config, dataset: Any) -> None:
 def _holds_pipeline(part: Any) -> bool:
     if isinstance(part, dict):
         return any(
-            (key.endswith('pipeline') and value) or _holds_pipeline(value)
+            (str(key).endswith('pipeline') and value) or _holds_pipeline(value)
             for key, value in part.items()
         )
     return isinstance(part, (list, tuple)) and any(map(_holds_pipeline, part))

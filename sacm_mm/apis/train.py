@@ -109,9 +109,9 @@ def train(
                 from sacm_mm.apis.time_budget import fit_minutes
 
                 print(fit_minutes(cfg, model, loaders['train_dataloader'], minutes))
-            if cfg.get('resume') and (changed := changes_since(cfg)):
-                print(f'note: not as in the run that goes on: {listed(changed, 6)}')
             if os.environ.get('RANK', '0') == '0':
+                if cfg.get('resume') and (changed := changes_since(cfg)):
+                    print(f'note: not as in the run that goes on: {listed(changed, 6)}')
                 begun.wrote(held.enter_context(lock_folder(cfg.work_dir, _PATIENCE_S)).name)
                 remove_leftovers(Path(cfg.work_dir))
                 if overwrite and not cfg.get('resume'):

@@ -187,14 +187,15 @@ def _seconds(module: nn.Module, x: Tensor) -> float:
     times = []
     with torch.no_grad():
         for _ in range(_ROUNDS + 1):
-            _synchronize(x.device)
+            synchronize(x.device)
             start = time.perf_counter()
             module(x)
-            _synchronize(x.device)
+            synchronize(x.device)
             times.append(time.perf_counter() - start)
     return median(times[1:])
 
 
-def _synchronize(device: torch.device) -> None:
+def synchronize(device: torch.device) -> None:
+    """Wait for what a GPU still works on, before the time is taken."""
     if device.type == 'cuda':
         torch.cuda.synchronize(device)

@@ -103,7 +103,7 @@ def _earlier(job: Job) -> _Earlier:
 
 
 def _split(source: Source, wishes: SplitWishes, earlier: dict[str, str]) -> dict[str, str]:
-    if source.task != 'classification':  # whose parts its reader knows from its classes
+    if source.task != 'classification':  # whose reader tells parts from classes
         source.samples = with_ready_parts(source.samples)
     if source.samples[0].split:
         source.notes.append('parts: as the source has them')

@@ -94,12 +94,9 @@ def _key(path: Path, folder: Path) -> str:
 
 
 def _names(folder: Path, wishes: ShapeWishes) -> dict[int, str]:
-    for place in (folder, folder.parent):
-        for file in _NAME_FILES:
-            path = place / file
-            if path.is_file():
-                named = read_palette_file(path)
-                return {number: name for number, (name, _) in enumerate(named)}
+    file = _name_file(folder) or _name_file(folder.parent)
+    if file:
+        return {number: name for number, (name, _) in enumerate(read_palette_file(file))}
     if wishes.named:
         return {number: name for number, (name, _) in enumerate(wishes.named)}
     raise UserError(
@@ -108,16 +105,20 @@ def _names(folder: Path, wishes: ShapeWishes) -> dict[int, str]:
     )
 
 
+def _name_file(folder: Path) -> Path | None:
+    return next((folder / name for name in _NAME_FILES if (folder / name).is_file()), None)
+
+
 def _parts(folder: Path, samples: Sequence[Sample]) -> dict[str, str]:
     """Read the parts that ``data.yaml`` names by folders or lists, whatever they are called.
 
     Raises:
         UserError: It names parts that are not there, or that leave photos out or overlap.
     """
-    file = next((folder / name for name in _NAME_FILES if (folder / name).is_file()), None)
-    content = (
-        load_yaml(file.read_text(encoding='utf-8-sig')) if file and 'yaml' in file.name else {}
-    )
+    file = _name_file(folder)
+    if file is None or file.suffix not in ('.yaml', '.yml'):
+        return {}
+    content = load_yaml(file.read_text(encoding='utf-8-sig'))
     named = {part: content.get(part) for part in SPLITS if isinstance(content, Mapping)}
     if not (named.get('train') and named.get('val')) or named['train'] == named['val']:
         return {}  # Ultralytics' samples validate on what they train on
@@ -151,7 +152,11 @@ def _named_by(
         known = place.resolve()
         yield from (s.name for s in samples if s.picture.resolve().is_relative_to(known))
     else:
-        lines = {Path(line.strip()).name for line in place.read_text('utf-8').splitlines()}
+        try:
+            listed_lines = place.read_text('utf-8').splitlines()
+        except ValueError as error:
+            raise UserError(f'{what} is no folder and no list of photos: mend it') from error
+        lines = {Path(line.strip()).name for line in listed_lines}
         yield from (s.name for s in samples if s.picture.name in lines)
 
 
