@@ -62,7 +62,7 @@ def test_calls_are_interleaved_and_the_median_is_theirs():
         order.append('slow')
         time.sleep(0.02)
 
-    timings = interleave({'slow': slow, 'fast': lambda: order.append('fast')}, rounds=3, warmup=1)
+    timings = interleave({'slow': slow, 'fast': lambda: order.append('fast')}, 3, 'cpu', warmup=1)
     assert order == ['slow', 'fast'] * 4
     assert 0.02 <= timings['slow'].lower <= timings['slow'].median <= timings['slow'].upper
     assert timings['fast'].median < 0.01

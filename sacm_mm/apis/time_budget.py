@@ -15,7 +15,8 @@ from torch import nn, optim
 
 from sacm_mm.apis.check_keys import hook_times
 from sacm_mm.core.errors import UserError
-from sacm_mm.kernels.accelerating import accelerate, synchronize
+from sacm_mm.core.machine import synchronize
+from sacm_mm.kernels.accelerating import accelerate
 
 _STEPS = 3  # timed, after one that warms up
 _FOR_TRAINING = 0.9  # of the time; validation and checkpoints take the rest
@@ -81,7 +82,7 @@ def _seconds_a_step(model: nn.Module, loader: dict[str, Any], fast: bool) -> tup
 
 
 def _now(device: str) -> float:
-    synchronize(torch.device(device))  # a GPU still works on the steps that were asked for
+    synchronize(device)  # a GPU still works on the steps that were asked for
     return time.perf_counter()
 
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from sacm_mm.benchmark.implementations import Setting
 from sacm_mm.benchmark.measure import Timing, timing_of
 from sacm_mm.core.errors import UserError
+from sacm_mm.core.machine import synchronize
 
 _VISITS = 2  # processes of each implementation, one after the other's
 
@@ -84,9 +85,10 @@ def main() -> None:
     from sacm_mm.benchmark.implementations import build
 
     torch.set_num_threads(what['threads'])
+    setting = Setting(**what['setting'])
     try:
         start = time.perf_counter()
-        call = build(what['name'], Setting(**what['setting']))
+        call = build(what['name'], setting)
         call()
         started = time.perf_counter() - start
     except UserError as error:
@@ -97,8 +99,7 @@ def main() -> None:
     for _ in range(what['calls']):
         start = time.perf_counter()
         call()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
+        synchronize(setting.device)
         seconds.append(time.perf_counter() - start)
     print(json.dumps({'seconds': seconds, 'start_s': started}))
 

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
 from sacm_mm.apis.runner import build_runner
-from sacm_mm.core.machine import stamp
+from sacm_mm.core.machine import stamp, synchronize
 from sacm_mm.engine import FastTrainingHook
 
 
@@ -72,6 +71,5 @@ def _run(runner: Runner, source: Iterator[Any], steps: int) -> float:
     start = time.perf_counter()
     for _ in range(steps):
         runner.model.train_step(next(source), optim_wrapper=runner.optim_wrapper)
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    synchronize(next(runner.model.parameters()).device)
     return time.perf_counter() - start

@@ -40,6 +40,7 @@ def peaks(dtype: torch.dtype, device: str) -> dict[str, float]:
             'copy': lambda: target.copy_(source),
         },
         _ROUNDS,
+        device,
     )
     flops = {'product': _WIDTH**3, 'convolution': _TOKENS * _CHANNELS**2}
     return {

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from sacm_mm.core.allocator import release_freed_blocks
+from sacm_mm.core.machine import synchronize
 
 _STATUS = Path('/proc/self/status')
 _CLEAR_REFS = Path('/proc/self/clear_refs')
@@ -28,13 +29,14 @@ class Timing:
 
 
 def interleave(
-    functions: Mapping[str, Callable[[], object]], rounds: int, warmup: int = 2
+    functions: Mapping[str, Callable[[], object]], rounds: int, device: str, warmup: int = 2
 ) -> dict[str, Timing]:
     """Time functions in turn, so that what else happens on the machine meets them all.
 
     Args:
         functions: What to time, by name.
         rounds: Timed calls of each.
+        device: That they compute on.
         warmup: Calls of each before that: compilation, caches.
     """
     for function in functions.values():
@@ -43,10 +45,10 @@ def interleave(
     times: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(rounds):
         for name, function in functions.items():
-            _synchronize()
+            synchronize(device)
             start = time.perf_counter()
             function()
-            _synchronize()
+            synchronize(device)
             times[name].append(time.perf_counter() - start)
     return {name: timing_of(values) for name, values in times.items()}
 
@@ -65,10 +67,10 @@ def peak_memory(function: Callable[[], object], device: str) -> int | None:
     if this is its first.
     """
     if torch.device(device).type == 'cuda':
-        torch.cuda.reset_peak_memory_stats()
-        allocated = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats(device)
+        allocated = torch.cuda.memory_allocated(device)
         function()
-        return torch.cuda.max_memory_allocated() - allocated
+        return torch.cuda.max_memory_allocated(device) - allocated
     before = resident()
     if before is None:
         return None
@@ -100,8 +102,3 @@ def _status(field: str) -> int:
     found = re.search(rf'^{field}:\s+(\d+) kB$', _STATUS.read_text(), re.MULTILINE)
     assert found
     return int(found.group(1)) * 1024
-
-
-def _synchronize() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()

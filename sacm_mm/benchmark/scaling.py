@@ -76,7 +76,7 @@ def measure_scaling(swept: Sequence[Sweep], rounds: int) -> Iterator[dict[str, A
         str(number): build(KINDS[kind][0], setting)
         for number, (_, _, kind, setting) in enumerate(points)
     }
-    timings = interleave(calls, rounds, warmup=1)
+    timings = interleave(calls, rounds, points[0][3].device, warmup=1)
     calls.clear()
     memories = call_memory([(KINDS[kind][0], setting) for _, _, kind, setting in points])
     machine = stamp()

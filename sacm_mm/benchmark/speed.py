@@ -42,7 +42,11 @@ def measure(
     built = {name: what_to_build(name, settings[name]) for name in names}
     calls = {} if apart else {n: build(built[n], settings[n]) for n in names}
     visited = measure_apart(built, settings, rounds) if apart else {}
-    timings = {n: v.timing for n, v in visited.items()} if apart else interleave(calls, rounds)
+    timings = (
+        {n: v.timing for n, v in visited.items()}
+        if apart
+        else interleave(calls, rounds, setting.device)
+    )
     machine = {**stamp(), **versions(*PACKAGES)}
     sizes = parse_arch(setting.arch)
     training = setting.mode == 'train'

@@ -9,10 +9,13 @@ import re
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sacm_mm import __version__
 from sacm_mm.core.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmcv', 'onedl-mmsegmentation', 'onedl-mmpretrain')
 STAMP = 'sacm_mm stamp: '  # what precedes the JSON in a log
@@ -30,7 +33,7 @@ def stamp() -> dict[str, Any]:
         'cpu': cpu_name(),
         'cores': len(os.sched_getaffinity(0)),
         'threads': torch.get_num_threads(),
-        'gpu': torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
+        'gpu': torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
 
 
@@ -57,6 +60,14 @@ def choose_device(name: str | None) -> str:
     if device.type == 'meta' or (device.type == 'cuda' and (device.index or 0) >= gpus):
         raise UserError(f"device '{name}' cannot be used: this machine has {gpus} GPUs")
     return name
+
+
+def synchronize(device: str | torch.device) -> None:
+    """Wait for what a GPU still works on, before the time is taken."""
+    import torch
+
+    if torch.device(device).type == 'cuda':
+        torch.cuda.synchronize(device)
 
 
 def commit_of(folder: Path) -> str | None:

@@ -14,6 +14,7 @@ import torch._inductor.config as inductor
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from sacm_mm.core.machine import synchronize
 from sacm_mm.kernels.blocks import is_fast, with_kernels
 from sacm_mm.kernels.cpu import native
 from sacm_mm.kernels.cpu.inference import FusedBackbone, FusedPointwise, fuses
@@ -193,9 +194,3 @@ def _seconds(module: nn.Module, x: Tensor) -> float:
             synchronize(x.device)
             times.append(time.perf_counter() - start)
     return median(times[1:])
-
-
-def synchronize(device: torch.device) -> None:
-    """Wait for what a GPU still works on, before the time is taken."""
-    if device.type == 'cuda':
-        torch.cuda.synchronize(device)

@@ -83,9 +83,11 @@ def measure_costs(
                 if (call := _runs(build, model, f'{name} by {way}'))
             }
             if way in RUNTIMES:  # their threads stay busy after a call, and would delay another's
-                timings = {name: interleave({'': call}, rounds)[''] for name, call in calls.items()}
+                timings = {
+                    name: interleave({'': call}, rounds, device)[''] for name, call in calls.items()
+                }
             else:
-                timings = interleave(calls, rounds)
+                timings = interleave(calls, rounds, device)
             for name, timing in timings.items():
                 milliseconds = round(timing.median * 1e3, 2)
                 costs[name]['ways_ms'][way] = milliseconds
