@@ -1,5 +1,9 @@
 """What the second CIFAR-10 recipe adds: a whitening start, alternating flips, six views."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -75,6 +79,24 @@ def test_a_run_starts_white_and_goes_on_as_it_is(run_tool, tmp_path, cifar_root,
     assert logs.count('The stem starts by whitening') == 1
     again = load_checkpoint(tmp_path / 'epoch_2.pth')['state_dict']['backbone.stem.proj.weight']
     assert torch.equal(weight, again)
+
+
+@pytest.mark.slow
+def test_processes_start_from_one_stem(tmp_path, cifar_root):
+    script = tmp_path / 'train_two.py'
+    script.write_text(
+        'import torch.distributed as dist\n'
+        'from sacm_mm.apis.train import train\n'
+        f'options = {[*TINY_CIFAR, "randomness.diff_rank_seed=True"]}\n'
+        "runner = train('sacm_cifar10_airbench', work_dir='run', launcher='pytorch', options=options)\n"
+        'mine = runner.model.module.backbone.stem.proj.weight.tolist()\n'
+        'found = [None, None]\n'
+        'dist.all_gather_object(found, mine)\n'
+        'assert found[0] == found[1]\n'
+    )
+    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2', str(script)]
+    environment = {**os.environ, 'SACM_DATA': str(cifar_root), 'OMP_NUM_THREADS': '1'}
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
 
 
 def test_weights_of_another_training_keep_their_stem(run_tool, tmp_path, cifar_root, monkeypatch):

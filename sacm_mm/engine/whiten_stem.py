@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from mmengine.dist import broadcast
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
@@ -51,6 +52,8 @@ class WhitenStemHook(Hook):
         inputs = torch.stack([data[i]['inputs'] for i in places])
         x = model.data_preprocessor(dict(inputs=inputs))['inputs'].float()
         weight, bias = whitening(x, stem.patch_size, stem.proj.out_channels)
+        for values in (weight, bias):  # each process has drawn its own
+            broadcast(values)
         with torch.no_grad():
             stem.proj.weight.copy_(weight.view_as(stem.proj.weight))
             stem.proj.bias.copy_(bias)
