@@ -4,12 +4,15 @@ As real processes, from a folder outside the project and without PYTHONPATH.
 """
 
 import os
+import shlex
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from sacm_mm.apis.runner import LAUNCHERS
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 TINY = [
@@ -74,12 +77,19 @@ def test_mmpretrain_trains(cifar_root, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_train_together(camvid_root, tmp_path):
+@pytest.mark.parametrize('launcher', ['pytorch', 'slurm', 'mpi'])
+def test_two_processes_train_together(launcher, camvid_root, tmp_path):
+    """Slurm and MPI name the processes by variables of their own."""
+    torch_names = LAUNCHERS['pytorch']
+    renamed = [f'{name}="${given}"' for name, given in zip(LAUNCHERS[launcher], torch_names)]
+    hidden = [f'-u {name}' for name in torch_names if launcher != 'pytorch']
+    train = [
+        *(sys.executable, str(CONFIGS.parent / 'tools/train.py'), str(CONFIGS / 'sacm_camvid.py')),
+        *('--launcher', launcher, '--work-dir', 'run', '--cfg-options', *TINY_SEG),
+    ]
     out = run(
-        *('-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2'),
-        CONFIGS.parent / 'tools/train.py',
-        CONFIGS / 'sacm_camvid.py',
-        *('--launcher', 'pytorch', '--work-dir', 'run', '--cfg-options', *TINY_SEG),
+        *('-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', '--no-python'),
+        *('sh', '-c', f'exec env {" ".join([*hidden, *renamed])} {shlex.join(train)}'),
         cwd=tmp_path,
         data=camvid_root,
     )

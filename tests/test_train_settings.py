@@ -226,6 +226,23 @@ def test_a_time_budget_times_what_will_train(train, work, data, monkeypatch):
     assert len(put_in) == 1
 
 
+@pytest.mark.parametrize(
+    ('launcher', 'what'),
+    [
+        ('pytorch', 'RANK is not set: start the processes with torchrun'),
+        ('slurm', 'SLURM_PROCID is not set: start the processes with srun'),
+        ('mpi', 'OMPI_COMM_WORLD_RANK is not set: start the processes with mpirun'),
+    ],
+)
+def test_a_launcher_that_started_nothing_is_said(train, data, launcher, what):
+    assert f'--launcher {launcher}, but {what}' in train('--launcher', launcher).error
+
+
+def test_a_time_budget_is_for_one_process(train, data):
+    """Each would measure a length of its own, and wait for the others at its end."""
+    assert '--minutes times' in train('--launcher', 'pytorch', '--minutes', '1').error
+
+
 def test_a_run_that_does_not_start_removes_nothing_of_another(train, work, data, monkeypatch):
     log, checkpoint = work / '20260101_000000/run.log', work / 'iter_2.pth'
 

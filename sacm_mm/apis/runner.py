@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import get_rank, is_distributed, sync_random_seed
+from mmengine.dist import get_rank, get_world_size, is_distributed, sync_random_seed
 from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.runner import BaseLoop, Runner, set_random_seed
@@ -45,7 +45,14 @@ from sacm_mm.core.machine import stamp_line
 from sacm_mm.core.random_numbers import random_state, set_random_state
 from sacm_mm.models.batch_norms import lagging_norms
 
-LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
+# What launchers call a process' number, how many there are, and its number on its machine.
+LAUNCHERS: dict[str, tuple[str, ...]] = {
+    'none': (),
+    'pytorch': ('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
+    'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
+    'mpi': ('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK'),
+}
+_STARTED_BY = {'pytorch': 'torchrun', 'slurm': 'srun', 'mpi': 'mpirun'}
 
 
 class _Loader(dict):
@@ -126,11 +133,13 @@ def prepare_run(
     Raises:
         UserError: The work dir cannot be written, or the config is a fragment.
     """
-    os.environ.setdefault('LOCAL_RANK', '0')
+    _number_process(launcher)
     keep_freed_blocks()
     check_kinds(cfg)
     if cfg.get('launcher') not in (None, *LAUNCHERS):  # the flag decides, but a typo is said
-        raise UserError(f"'launcher' of the config is {cfg.launcher!r}: there is {LAUNCHERS}")
+        raise UserError(
+            f"'launcher' of the config is {cfg.launcher!r}: there is {tuple(LAUNCHERS)}"
+        )
     cfg.launcher = launcher
     # the host's order: argument, config, name of the config
     name = Path(cfg.filename or 'run').stem
@@ -204,7 +213,7 @@ def build_runner(
         check_pipeline_switches(cfg, datasets['train_dataloader'])
     if ready is not None:
         ready(cfg, inner, built)
-    if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
+    if cfg.launcher != 'none' and not torch.cuda.is_available():
         _distribute_on_cpu(cfg)
     runner = _runner(cfg, model, built, start)
     randomness = cfg.get('randomness', {})
@@ -227,8 +236,25 @@ def build_runner(
 
 def _steps(cfg: Config, pictures: int) -> int | None:
     steps, epochs = cfg.train_cfg.get('max_iters'), cfg.train_cfg.get('max_epochs')
-    batch = cfg.train_dataloader.get('batch_size')
+    batch = (cfg.train_dataloader.get('batch_size') or 0) * get_world_size()
     return epochs * pictures // batch if epochs and batch else steps
+
+
+def _number_process(launcher: str) -> None:
+    """Say in torch's words which process this is: the host does so later, when it connects them.
+
+    Raises:
+        UserError: The launcher did not start it.
+    """
+    for name, given in zip(LAUNCHERS['pytorch'], LAUNCHERS[launcher]):
+        if given in os.environ:
+            os.environ[name] = os.environ[given]
+        elif name != 'LOCAL_RANK':
+            raise UserError(
+                f'--launcher {launcher}, but {given} is not set: start the processes with '
+                f'{_STARTED_BY[launcher]}, or leave the flag out'
+            )
+    os.environ.setdefault('LOCAL_RANK', '0')
 
 
 def _averages_apart(model: torch.nn.Module) -> bool:

@@ -86,6 +86,11 @@ def train(
         own = own_config(Path(config)) if _is_work_dir(Path(config)) else None
         work_dir = work_dir or (str(config) if own else None)
         cfg = load_config(str(own or config), options)
+    if minutes is not None and launcher != 'none':
+        raise UserError(
+            '--minutes times the steps of one process: leave it out of a distributed run, and set '
+            'the length of the loop'
+        )
     with ExitStack() as held, starting(cfg) as begun:  # held until all is tidied up
         if backbone:
             from sacm_mm.swap import swap_for_training
