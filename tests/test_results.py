@@ -24,7 +24,8 @@ def test_a_result_has_what_made_it(path):
     assert result['config'] and result['commands'] and result['seed'] is not None
     assert len(result['train']['stamp']['commit']) == 40, 'not a clean commit'
     assert {'train.log', 'scalars.json', 'config.py'} <= {p.name for p in path.parent.iterdir()}
-    assert "='/" not in (path.parent / 'config.py').read_text().replace(' ', '')
+    config = (path.parent / 'config.py').read_text().replace(' ', '')
+    assert "='/" not in config and "='data/" not in config  # the data are where $SACM_DATA says
     for name, test in result['test'].items():
         log = (path.parent / f'test_{name.replace(" ", "_")}.log').read_text()
         figures = {k: v for k, v in test['figures'].items() if 'time' not in k}

@@ -23,7 +23,7 @@ custom_imports = dict(
     allow_failed_imports=False, imports=[
         'sacm_mm',
     ])
-data_root = 'data/cifar10'
+data_root = '{{$SACM_DATA:data}}/cifar10'
 default_hooks = dict(
     checkpoint=dict(
         interval=1, max_keep_ckpts=2, type='sacm_mm.CheckpointHook'),
@@ -91,7 +91,7 @@ test_dataloader = dict(
     batch_size=250,
     collate_fn=dict(type='default_collate'),
     dataset=dict(
-        data_root='data/cifar10',
+        data_root='{{$SACM_DATA:data}}/cifar10',
         pipeline=[
             dict(scale=(
                 32,
@@ -117,7 +117,7 @@ train_dataloader = dict(
     batch_size=256,
     collate_fn=dict(type='default_collate'),
     dataset=dict(
-        data_root='data/cifar10',
+        data_root='{{$SACM_DATA:data}}/cifar10',
         pipeline=[
             dict(interpolation='area', scale=(
                 24,
@@ -188,7 +188,7 @@ val_dataloader = dict(
     batch_size=250,
     collate_fn=dict(type='default_collate'),
     dataset=dict(
-        data_root='data/cifar10',
+        data_root='{{$SACM_DATA:data}}/cifar10',
         pipeline=[
             dict(scale=(
                 32,

@@ -22,7 +22,7 @@ custom_imports = dict(
     allow_failed_imports=False, imports=[
         'sacm_mm',
     ])
-data_root = 'data/camvid'
+data_root = '{{$SACM_DATA:data}}/camvid'
 default_hooks = dict(
     checkpoint=dict(
         by_epoch=False,
@@ -101,7 +101,7 @@ test_dataloader = dict(
     batch_size=1,
     dataset=dict(
         data_prefix=dict(img_path='test', seg_map_path='testannot'),
-        data_root='data/camvid',
+        data_root='{{$SACM_DATA:data}}/camvid',
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(type='LoadAnnotations'),
@@ -125,7 +125,7 @@ train_dataloader = dict(
     batch_size=4,
     dataset=dict(
         data_prefix=dict(img_path='train', seg_map_path='trainannot'),
-        data_root='data/camvid',
+        data_root='{{$SACM_DATA:data}}/camvid',
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(type='LoadAnnotations'),
