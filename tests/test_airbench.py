@@ -88,7 +88,8 @@ def test_processes_start_from_one_stem(tmp_path, cifar_root):
         'import torch.distributed as dist\n'
         'from sacm_mm.apis.train import train\n'
         f'options = {[*TINY_CIFAR, "randomness.diff_rank_seed=True"]}\n'
-        "runner = train('sacm_cifar10_airbench', work_dir='run', launcher='pytorch', options=options)\n"
+        "how = dict(work_dir='run', launcher='pytorch', options=options)\n"
+        "runner = train('sacm_cifar10_airbench', **how)\n"
         'mine = runner.model.module.backbone.stem.proj.weight.tolist()\n'
         'found = [None, None]\n'
         'dist.all_gather_object(found, mine)\n'
