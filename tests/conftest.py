@@ -60,6 +60,11 @@ def pytest_collection_finish():
     gc.enable()
 
 
+def pytest_unconfigure():
+    """Or modules complain of leaks when Python ends."""
+    gc.unfreeze()
+
+
 @dataclass
 class Done:
     """How a tool ended: its exit code and what it printed."""
