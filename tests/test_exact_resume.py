@@ -36,14 +36,14 @@ def test_a_draw_keeps_its_seed_on_the_way_to_a_worker():
 @pytest.mark.parametrize(
     'options',
     [
-        ['model.backbone.drop_path_rate=0.5'],
+        ['model.backbone.drop_path_rate=0.5', 'optim_wrapper.accumulative_counts=2'],
         pytest.param(['train_dataloader.num_workers=1'], marks=pytest.mark.slow),
         pytest.param(
             ['train_dataloader.num_workers=2', 'train_dataloader.persistent_workers=True'],
             marks=pytest.mark.slow,
         ),
     ],
-    ids=['no workers, drop path', 'one worker', 'persistent workers'],
+    ids=['no workers, drop path, half a batch', 'one worker', 'persistent workers'],
 )
 def test_iterations(run_tool, tmp_path, data, options):
     options = [

@@ -1,6 +1,6 @@
 """Checkpoints that are whole or not there, that run no code, and of which one always stays."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,15 @@ from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
 from mmengine.logging import HistoryBuffer
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch import nn
 
 from sacm_mm.core.files import write_bytes, write_text
 from sacm_mm.registry import HOOKS
 
 _CURVE = 'learning curve'  # marks a HistoryBuffer that was written as plain values
+_GRADIENTS = 'gradients'  # of batches that the next step of the optimizer will sum up
 
 
 class AtomicLocalBackend(LocalBackend):
@@ -50,7 +53,9 @@ class CheckpointHook(MMEngineCheckpointHook):
 
     The host writes in place, removes the old checkpoint before the new one is there, truncates
     ``last_checkpoint`` before it is written, and pickles learning curves and the one-cycle
-    schedule's function, which only a loader that runs code can read.
+    schedule's function, which only a loader that runs code can read. Where several batches make a
+    step (``accumulative_counts``), it forgets those that wait for one; of several processes, those
+    of the first are kept for all.
     """
 
     def __init__(self, *args, backend_args: dict | None = None, **kwargs) -> None:
@@ -62,9 +67,17 @@ class CheckpointHook(MMEngineCheckpointHook):
         for key in ('meta', 'message_hub', 'param_schedulers'):
             if key in checkpoint:
                 checkpoint[key] = _plain(checkpoint[key])
+        waiting = {name: p.grad.cpu() for name, p in _parameters(runner) if p.grad is not None}
+        if waiting and 'optimizer' in checkpoint:
+            checkpoint[_GRADIENTS] = waiting
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Make learning curves of the values that ``before_save_checkpoint`` wrote."""
+        """Make learning curves and gradients of what ``before_save_checkpoint`` wrote."""
+        if runner._resume:
+            waiting = checkpoint.get(_GRADIENTS, {})
+            for name, parameter in _parameters(runner):
+                if name in waiting:
+                    parameter.grad = waiting[name].to(parameter)
         scalars = checkpoint.get('message_hub', {}).get('log_scalars', {})
         for key, value in scalars.items():
             if isinstance(value, Mapping) and _CURVE in value:
@@ -92,6 +105,11 @@ class CheckpointHook(MMEngineCheckpointHook):
         for path in later.outdated:
             if backend.isfile(path):
                 backend.remove(path)
+
+
+def _parameters(runner: Runner) -> Iterator[tuple[str, nn.Parameter]]:
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    return model.named_parameters()
 
 
 def _plain(value: Any) -> Any:
