@@ -238,6 +238,11 @@ def test_a_launcher_that_started_nothing_is_said(train, data, launcher, what):
     assert f'--launcher {launcher}, but {what}' in train('--launcher', launcher).error
 
 
+def test_a_run_that_goes_on_has_its_own_length(train, trained, work, data):
+    shutil.copytree(trained, work)
+    assert f'sacm train {work} --resume' in train('--resume', '--minutes', '1').error
+
+
 def test_a_time_budget_is_for_one_process(train, data):
     """Each would measure a length of its own, and wait for the others at its end."""
     assert '--minutes times' in train('--launcher', 'pytorch', '--minutes', '1').error

@@ -100,6 +100,11 @@ def train(
             use_fold(cfg, folds, fold)
         cfg = prepare_train(cfg, work_dir, resume, amp, fast, launcher, begun)
         _check_work_dir(cfg, overwrite)
+        if minutes is not None and cfg.get('resume'):
+            raise UserError(
+                '--minutes would give the run that goes on another length and schedule: go on with '
+                f"its own by 'sacm train {cfg.work_dir} --resume'"
+            )
         add_extras(cfg, ema, accumulate, patience, balanced, loggers)
         first: dict[str, Tensor] = {}
 
