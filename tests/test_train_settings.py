@@ -238,9 +238,10 @@ def test_a_launcher_that_started_nothing_is_said(train, data, launcher, what):
     assert f'--launcher {launcher}, but {what}' in train('--launcher', launcher).error
 
 
-def test_a_run_that_goes_on_has_its_own_length(train, trained, work, data):
+def test_a_run_that_goes_on_has_its_own_length_and_weights(train, trained, work, data):
     shutil.copytree(trained, work)
     assert f'sacm train {work} --resume' in train('--resume', '--minutes', '1').error
+    assert 'give one' in train('--resume', '--weights', trained).error
 
 
 def test_a_time_budget_is_for_one_process(train, data):

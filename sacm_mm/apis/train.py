@@ -105,6 +105,8 @@ def train(
                 '--minutes would give the run that goes on another length and schedule: go on with '
                 f"its own by 'sacm train {cfg.work_dir} --resume'"
             )
+        if weights and cfg.get('resume'):
+            raise UserError('--weights starts a training, --resume goes on with one: give one')
         add_extras(cfg, ema, accumulate, patience, balanced, loggers)
         first: dict[str, Tensor] = {}
 
