@@ -68,7 +68,7 @@ def _lists(folder: Path, pictures: dict[str, Path]) -> dict[str, str]:
     splits: dict[str, str] = {}
     for split in SPLITS:
         path = folder / f'{split}.txt'
-        for name in path.read_text(encoding='utf-8').split('\n') if path.is_file() else ():
+        for name in path.read_text(encoding='utf-8-sig').split('\n') if path.is_file() else ():
             name = name.strip()
             if not name:
                 continue

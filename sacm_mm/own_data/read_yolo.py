@@ -153,11 +153,15 @@ def _named_by(
         yield from (s.name for s in samples if s.picture.resolve().is_relative_to(known))
     else:
         try:
-            listed_lines = place.read_text('utf-8').splitlines()
+            text = place.read_text('utf-8-sig').replace('\\', '/')
+            lines = [line.strip() for line in text.splitlines()]
+            paths = {(root / line).resolve() for root in (place.parent, *roots) for line in lines}
         except ValueError as error:
             raise UserError(f'{what} is no folder and no list of photos: mend it') from error
-        lines = {Path(line.strip()).name for line in listed_lines}
-        yield from (s.name for s in samples if s.picture.name in lines)
+        names = {Path(line).name for line in lines}
+        found = [s.name for s in samples if s.picture.resolve() in paths]
+        # lists that were written elsewhere name folders of that machine
+        yield from found or (s.name for s in samples if s.picture.name in names)
 
 
 def _read_lines(path: Path, names: Mapping[int, str], boxes: bool) -> tuple[list[Shape], int]:
