@@ -42,7 +42,8 @@ $(STAMP): requirements.txt constraints.txt setup.py
 		{ echo 'sacm_mm needs Python >= 3.10: name one, as in `make $(or $(MAKECMDGOALS),setup) PYTHON=python3.11`' >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -r requirements.txt
-	$(BIN)/python -m pip install --no-build-isolation --no-deps -e .
+	@# where nothing is built apart, pip refuses constraints for that
+	env -u PIP_BUILD_CONSTRAINT $(BIN)/python -m pip install --no-build-isolation --no-deps -e .
 	@# Servers often lack libGL, which opencv-python links; the headless build of the same version does not.
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
 		echo 'opencv-python does not load here (no libGL?): putting its headless build over it'; \
