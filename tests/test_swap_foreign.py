@@ -47,17 +47,19 @@ def _find(name, **sizes):
 @pytest.mark.parametrize(
     ('name', 'expected'),
     [
-        ('stages.py:FourStages(dim=8)', dict(out_channels=[8, 16, 32, 64], strides=[4, 8, 16, 32])),
+        ('stages.py:FourStages(dim=8)',
+         dict(out_channels=[8, 16, 32, 64], out_strides=[4, 8, 16, 32])),
         ('mapping.py:DictNet(8)', dict(out_indices=[3, 1, 0], out_channels=[8, 16, 32])),
-        ('one_map.py:OneMap', dict(strides=[12], size_divisor=12)),
+        ('one_map.py:OneMap', dict(out_strides=[12], size_divisor=12)),
         ('class_token.py:ClassTokens',
-         dict(layouts='NLC', extra_tokens=1, square=True, size_divisor=16, strides=[16])),
+         dict(layouts='NLC', extra_tokens=1, square=True, size_divisor=16, out_strides=[16])),
         ('token_stages.py:TokenStages(dims=[4, 8])',
-         dict(layouts='NLC', strides=[8, 16], out_channels=[4, 8])),
-        ('channels_last.py:WindowNet', dict(layouts='NHWC', size_divisor=32, strides=[4, 8, 16])),
-        ('beside/backbone.py', dict(imports=['beside_net'], strides=[4, 8, 16, 32])),
+         dict(layouts='NLC', out_strides=[8, 16], out_channels=[4, 8])),
+        ('channels_last.py:WindowNet',
+         dict(layouts='NHWC', size_divisor=32, out_strides=[4, 8, 16])),
+        ('beside/backbone.py', dict(imports=['beside_net'], out_strides=[4, 8, 16, 32])),
         ('package/classifier.py:Classifier@stages.1,stages.3',
-         dict(layers=['stages.1', 'stages.3'], strides=[8, 32])),
+         dict(layers=['stages.1', 'stages.3'], out_strides=[8, 32])),
     ],
 )  # fmt: skip
 def test_every_habit_is_found_out_and_trains(name, expected):
@@ -115,7 +117,7 @@ def test_published_weights_load_under_their_own_names(tmp_path):
 
 def test_torchvision_by_name_keeps_what_its_maps_need():
     found = find_backbone('torchvision:mobilenet_v3_small')
-    assert found['strides'] == [4, 8, 16, 32]
+    assert found['out_strides'] == [4, 8, 16, 32]
     names = dict(MODELS.build(found).named_parameters())
     assert not any('classifier' in name for name in names)
 
@@ -123,7 +125,7 @@ def test_torchvision_by_name_keeps_what_its_maps_need():
 def test_hugging_face_from_a_type_and_from_a_folder(tmp_path):
     transformers = pytest.importorskip('transformers')
     found = find_backbone('hf:swin(embed_dim=8, depths=[1, 1], num_heads=[1, 1])')
-    assert (found['strides'], found['out_channels']) == ([4, 8], [8, 16])
+    assert (found['out_strides'], found['out_channels']) == ([4, 8], [8, 16])
     config = transformers.SwinConfig(embed_dim=8, depths=[1, 1], num_heads=[1, 1])
     config.save_pretrained(tmp_path)
     assert find_backbone(f'hf:{tmp_path}')['out_channels'] == [8, 16]

@@ -171,7 +171,7 @@ def _config(
         type=TYPE,
         network=network,
         out_channels=[x.channels for x in chosen],
-        strides=[x.stride for x in chosen],
+        out_strides=[x.stride for x in chosen],
         out_indices=indices,
         **{key: value for key, value in optional.items() if value and value != plain.get(key)},
     )

@@ -169,7 +169,7 @@ def _choose_maps(new: dict, used: list[int], maps: FeatureInfo, scope: str) -> l
     if isinstance(indices, (list, tuple)) and len(indices) == len(maps.strides):
         kind = type(indices) if new['type'] == FOREIGN else tuple
         new['out_indices'] = kind(indices[i] for i in used)
-        for key in ('out_channels', 'strides', 'layouts') if new['type'] == FOREIGN else ():
+        for key in ('out_channels', 'out_strides', 'layouts') if new['type'] == FOREIGN else ():
             if isinstance(new.get(key), list):
                 new[key] = [new[key][i] for i in used]
         return []

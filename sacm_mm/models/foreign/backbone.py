@@ -19,7 +19,7 @@ from sacm_mm.registry import MODELS
 class ForeignBackbone(BaseModule):
     """Make a network of other people's code, as it is, hand on a tuple of maps.
 
-    (N, 3, H, W) -> for each i (N, out_channels[i], ceil(H / strides[i]), ceil(W / strides[i]))
+    (N, 3, H, W) -> for each i (N, out_channels[i], ceil(H / s), ceil(W / s)), s = out_strides[i]
 
     ``tools/swap_backbone.py`` finds all of the arguments out by running the network. The network is
     at ``network``, with its own parameter names; its constructor sets its weights, or
@@ -28,7 +28,7 @@ class ForeignBackbone(BaseModule):
     Args:
         network: Its ``type``, such as ``'my_net:MyNet'``, and its arguments, see ``build_network``.
         out_channels: Channels of each map.
-        strides: Of each map, in pixels.
+        out_strides: Of each map, in pixels.
         out_indices: Which tensors are the maps, counted through the lists, tuples and dicts that
             the network returns, or that ``layers`` return.
         layers: Names of modules in the network whose outputs are taken instead of its own.
@@ -51,7 +51,7 @@ class ForeignBackbone(BaseModule):
         self,
         network: Mapping,
         out_channels: Sequence[int],
-        strides: Sequence[int],
+        out_strides: Sequence[int],
         out_indices: Sequence[int],
         layers: Sequence[str] = (),
         layouts: str | Sequence[str] = 'NCHW',
@@ -66,15 +66,15 @@ class ForeignBackbone(BaseModule):
         super().__init__(init_cfg=init_cfg)
         count = len(out_indices)
         self.layouts = (layouts,) * count if isinstance(layouts, str) else tuple(layouts)
-        if not count == len(out_channels) == len(strides) == len(self.layouts):
+        if not count == len(out_channels) == len(out_strides) == len(self.layouts):
             raise UserError(
-                'out_indices, out_channels, strides and layouts have one entry a map, but got '
-                f'{count}, {len(out_channels)}, {len(strides)} and {len(self.layouts)}'
+                'out_indices, out_channels, out_strides and layouts have one entry a map, but got '
+                f'{count}, {len(out_channels)}, {len(out_strides)} and {len(self.layouts)}'
             )
         wrong = [layout for layout in self.layouts if layout not in LAYOUTS]
         if wrong:
             raise UserError(f"unknown layout '{wrong[0]}': choose from {', '.join(LAYOUTS)}")
-        self.out_channels, self.out_strides = tuple(out_channels), tuple(strides)
+        self.out_channels, self.out_strides = tuple(out_channels), tuple(out_strides)
         self.out_indices, self.extra_tokens = tuple(out_indices), extra_tokens
         self.size_divisor, self.square = size_divisor, square
         self.image_size = tuple(image_size) if image_size else None
