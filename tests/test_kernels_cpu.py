@@ -245,6 +245,15 @@ def test_without_a_compiler_nothing_changes(monkeypatch, tmp_path):
     assert not fast_parts(model)
 
 
+def test_without_a_home_nothing_changes(monkeypatch):
+    """As in a container whose user is a number."""
+    monkeypatch.setattr(native, '_load', native._load.__wrapped__)
+    monkeypatch.delenv('HOME')
+    monkeypatch.delenv('XDG_CACHE_HOME', raising=False)
+    monkeypatch.setattr('os.getuid', lambda: 2**31 - 7)
+    assert not native.available('training')
+
+
 def test_other_networks_stay_as_they_are():
     model = nn.Linear(2, 2)
     assert accelerate(model, training=True) is model

@@ -62,6 +62,18 @@ def choose_device(name: str | None) -> str:
     return name
 
 
+def cache_folder() -> Path:
+    """Return where what was compiled or downloaded is kept: ``$XDG_CACHE_HOME/sacm_mm``.
+
+    Raises:
+        OSError: The user has no home, as in some containers.
+    """
+    try:
+        return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache', 'sacm_mm')
+    except RuntimeError as error:
+        raise OSError('this user has no home directory: set XDG_CACHE_HOME') from error
+
+
 def synchronize(device: str | torch.device) -> None:
     """Wait for what a GPU still works on, before the time is taken."""
     import torch

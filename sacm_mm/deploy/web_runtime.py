@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import tarfile
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import publish_folder
+from sacm_mm.core.machine import cache_folder
 
 VERSION = '1.30.0'
 _SHA256 = 'd2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71'
@@ -38,11 +38,6 @@ def find_web_runtime(path: str | Path | None = None) -> Path:
     if not cached.is_dir():
         _fetch(cached)
     return cached
-
-
-def cache_folder() -> Path:
-    """Return where what was downloaded is kept: ``$XDG_CACHE_HOME/sacm_mm``."""
-    return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache', 'sacm_mm')
 
 
 def _fetch(folder: Path) -> None:

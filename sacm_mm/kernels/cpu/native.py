@@ -18,6 +18,8 @@ from pathlib import Path
 
 import torch
 
+from sacm_mm.core.machine import cache_folder
+
 _SOURCES = Path(__file__).with_name('csrc')
 _TORCH = Path(torch.__file__).parent
 _FLAGS = (
@@ -54,7 +56,10 @@ def available(purpose: str) -> bool:
 def _load(purpose: str) -> bool:
     try:
         torch.ops.load_library(_build(_SOURCES / f'{purpose}.cpp'))
-    except (OSError, subprocess.SubprocessError):  # no OpenMP, an old compiler, a read-only home
+    except (
+        OSError,
+        subprocess.SubprocessError,
+    ):  # no OpenMP, no home, ...
         return False
     return True
 
@@ -72,7 +77,7 @@ def _build(source: Path) -> Path:
     key = hashlib.sha256(' '.join((compiler, *_FLAGS, torch.__version__, _processor())).encode())
     for file in (source, *sorted(_SOURCES.glob('*.h'))):
         key.update(file.read_bytes())
-    folder = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'sacm_mm'
+    folder = cache_folder()
     library = folder / f'{source.stem}-{key.hexdigest()[:16]}.so'
     if not library.is_file():
         folder.mkdir(parents=True, exist_ok=True)
