@@ -53,6 +53,16 @@ def test_our_checkpoints_need_no_code_to_be_read(trained):
     assert len(checkpoint['message_hub']['log_scalars']['train/loss']['learning curve'][0]) == 4
 
 
+def test_a_machine_without_shared_memory_is_said(train, work, data, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, 'Permission denied')
+
+    monkeypatch.setattr('_multiprocessing.SemLock', refuse)
+    workers = ['train_dataloader.num_workers=1']
+    assert 'no shared memory, /dev/shm (Permission denied)' in train(options=workers).error
+    assert not work.exists()
+
+
 def test_a_run_that_diverges_stops_and_keeps_the_last_good_checkpoint(train, work, data):
     done = train(options=spoiled(2, 'weights'))
     assert 'diverged at step 3' in done.error

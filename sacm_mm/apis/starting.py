@@ -15,8 +15,10 @@ import re
 import shutil
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import synchronize
 from pathlib import Path
 
 from mmengine.config import Config
@@ -111,6 +113,11 @@ def starting(cfg: Config) -> Iterator[Start]:
         threading.excepthook, logging.raiseExceptions = before
 
 
+def _makes_semaphores(error: BaseException) -> bool:
+    places = (frame.filename for frame in traceback.extract_tb(error.__traceback__))
+    return synchronize.__file__ in places
+
+
 def _say_of_thread(args: threading.ExceptHookArgs) -> None:
     """Say in one line that a thread of a logger cannot write: the run itself goes on."""
     if isinstance(args.exc_value, OSError):
@@ -127,6 +134,11 @@ def _raise_from_outside(error: Exception, work_dir: str | None) -> None:
             return
         if isinstance(cause, OSError) and cause.errno == errno.ENOSPC and not cause.filename:
             raise UserError(f"cannot write to '{work_dir}': {cause.strerror}") from error
+        if isinstance(cause, OSError) and _makes_semaphores(cause):
+            raise UserError(
+                f'this machine gives data loaders no shared memory, /dev/shm ({cause.strerror}): '
+                'set num_workers=0 and persistent_workers=False of train_dataloader and the others'
+            ) from error
         found = _WORKER.search(str(cause)) if isinstance(cause, RuntimeError) else None
         # a worker that dies while it sends leaves half a message
         if found or (alone and isinstance(cause, (ConnectionError, EOFError))):
