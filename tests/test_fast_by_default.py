@@ -89,11 +89,11 @@ def test_a_model_without_kernels_stays_what_it_is():
 
 
 def test_without_a_compiler_one_line_says_so(monkeypatch, capsys):
-    monkeypatch.setattr(native, 'available', lambda purpose: False)
+    monkeypatch.setattr(native, 'why_not', lambda purpose: 'no C++ compiler')
     plain, fast = front_doors('sacm_camvid_light.py')
     assert fast.network is plain.network
     (line,) = capsys.readouterr().err.splitlines()
-    assert 'without a C++ compiler' in line
+    assert 'no kernels (no C++ compiler)' in line
 
 
 def test_a_dtype_that_cannot_be_had(monkeypatch):

@@ -13,7 +13,7 @@ from torch import nn
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.machine import cpu_has_bfloat16
-from sacm_mm.kernels.accelerating import accelerate, fast_parts, lacks_compiler
+from sacm_mm.kernels.accelerating import accelerate, fast_parts, why_no_kernels
 from sacm_mm.registry import HOOKS
 
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16}
@@ -38,7 +38,7 @@ def check_dtype(fast: bool, dtype: str) -> None:
 def made_fast(model: nn.Module, dtype: str = 'float32') -> nn.Module:
     """Return what computes the same by kernels, for images of any size; else the model itself.
 
-    Kernels are for CPUs. Where they need a C++ compiler that is not there, it says so in one line.
+    Kernels are for CPUs. Where they cannot be compiled, one line says why.
 
     Args:
         model: A model of the hosts, with its weights, on its device.
@@ -55,10 +55,8 @@ def made_fast(model: nn.Module, dtype: str = 'float32') -> nn.Module:
         raise UserError(
             'there are no kernels in bfloat16 for this model on this machine: leave out --dtype'
         )
-    if on_cpu and lacks_compiler(model):
-        print(
-            'no kernels without a C++ compiler: the network runs as it is, slower', file=sys.stderr
-        )
+    if on_cpu and (reason := why_no_kernels(model, 'inference')):
+        print(f'no kernels ({reason}): the network runs as it is, slower', file=sys.stderr)
     return model
 
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from sacm_mm.core.allocator import keep_freed_blocks
 from sacm_mm.engine.memory_format import FORMATS, fastest_format
-from sacm_mm.kernels.accelerating import accelerate, fast_parts
+from sacm_mm.kernels.accelerating import accelerate, fast_parts, why_no_kernels
 from sacm_mm.models.backbones.sa_convmixer import SAConvMixer
 from sacm_mm.registry import HOOKS
 
@@ -37,7 +37,10 @@ class FastTrainingHook(Hook):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         accelerate(model, training=True)
         picked = ['kernels'] if fast_parts(model) else []
-        if next(model.parameters()).device.type == 'cuda':
+        on_gpu = next(model.parameters()).device.type == 'cuda'
+        if not picked and not on_gpu and (reason := why_no_kernels(model, 'training')):
+            runner.logger.warning(f'No kernels ({reason}): the model trains slower')
+        if on_gpu:
             model.to(memory_format=torch.channels_last)
             picked.append('channels-last')
             if compile_training(model.backbone):

@@ -81,9 +81,14 @@ def fast_parts(model: nn.Module) -> list[str]:
     ]
 
 
-def lacks_compiler(model: nn.Module) -> bool:
-    """Tell whether a model would run by kernels if there were a C++ compiler for them."""
-    return bool(known_backbones(model)) and not native.available('inference')
+def why_no_kernels(model: nn.Module, purpose: str) -> str:
+    """Say what this machine lacks for a model to run by kernels; empty if it is not the machine.
+
+    Args:
+        model: A model.
+        purpose: See ``native.available``.
+    """
+    return native.why_not(purpose) if known_backbones(model) else ''
 
 
 def _replaced(model: nn.Module) -> nn.Module:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from importlib import metadata
 
 from packaging.requirements import Requirement
 
-from sacm_mm.core.machine import cpu_has_bfloat16, cpu_name, versions
+from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.core.files import check_writable
+from sacm_mm.core.machine import cache_folder, cpu_has_bfloat16, cpu_name, versions
 
 _WORTH = {
     'export': 'ONNX files, and the runtimes that run them',
@@ -43,6 +44,8 @@ def check_installation() -> list[str]:
 def _machine() -> list[str]:
     import torch
 
+    from sacm_mm.kernels.cpu.native import find_compiler
+
     lines = [
         f'python {sys.version.split()[0]} on {cpu_name()}: {len(os.sched_getaffinity(0))} cores, '
         f'{torch.get_num_threads()} threads',
@@ -54,8 +57,11 @@ def _machine() -> list[str]:
         lines.append(f'GPU: {torch.cuda.get_device_name(0)}, {total:.0f} GiB')
     else:
         lines.append('GPU: none that PyTorch sees')
-    compiler = shutil.which(os.environ.get('CXX', '')) or shutil.which('g++') or shutil.which('c++')
-    lines.append(f'C++ compiler: {compiler or "none: fast kernels stay off, install g++"}')
+    lines.append(f'C++ compiler: {find_compiler() or "none: fast kernels stay off, install g++"}')
+    try:
+        check_writable(cache_folder())
+    except (OSError, UserError) as error:
+        lines.append(f'fast kernels stay off, they have no place: {one_line(error)}')
     return lines
 
 

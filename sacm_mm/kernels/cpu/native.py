@@ -18,6 +18,8 @@ from pathlib import Path
 
 import torch
 
+from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.core.files import check_writable
 from sacm_mm.core.machine import cache_folder
 
 _SOURCES = Path(__file__).with_name('csrc')
@@ -49,19 +51,25 @@ def available(purpose: str) -> bool:
     Args:
         purpose: ``'training'`` or ``'inference'``.
     """
-    return _load(purpose)
+    return not why_not(purpose)
 
 
 @cache
-def _load(purpose: str) -> bool:
+def why_not(purpose: str) -> str:
+    """Say why no kernels run on this machine; empty if they do. The first call compiles them."""
     try:
         torch.ops.load_library(_build(_SOURCES / f'{purpose}.cpp'))
-    except (
-        OSError,
-        subprocess.SubprocessError,
-    ):  # no OpenMP, no home, ...
-        return False
-    return True
+    except subprocess.CalledProcessError as error:  # no OpenMP, an old compiler
+        said = error.stderr.decode(errors='replace').strip().splitlines()
+        return f'{error.cmd[0]} does not compile them: {said[0] if said else "no reason given"}'
+    except (OSError, UserError, subprocess.SubprocessError) as error:
+        return one_line(error)
+    return ''
+
+
+def find_compiler() -> str | None:
+    """Return the C++ compiler: ``$CXX``, or the machine's."""
+    return next(filter(None, map(shutil.which, (os.environ.get('CXX', ''), 'c++', 'g++'))), None)
 
 
 def _build(source: Path) -> Path:
@@ -69,17 +77,19 @@ def _build(source: Path) -> Path:
 
     Raises:
         OSError: There is no compiler, or nowhere to write.
+        UserError: The folder cannot be written.
         subprocess.SubprocessError: It does not compile.
     """
-    compiler = next(filter(None, map(shutil.which, (os.environ.get('CXX', ''), 'c++', 'g++'))), '')
-    if not compiler:
-        raise FileNotFoundError('no C++ compiler')
+    compiler = find_compiler()
+    if compiler is None:
+        raise OSError('no C++ compiler')
     key = hashlib.sha256(' '.join((compiler, *_FLAGS, torch.__version__, _processor())).encode())
     for file in (source, *sorted(_SOURCES.glob('*.h'))):
         key.update(file.read_bytes())
     folder = cache_folder()
     library = folder / f'{source.stem}-{key.hexdigest()[:16]}.so'
     if not library.is_file():
+        check_writable(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             partial = Path(scratch, library.name)
