@@ -260,18 +260,20 @@ def load_safely(trust: bool = False) -> None:
     """
     from mmengine.runner import CheckpointLoader
 
-    def from_disk(filename: str, map_location: Any = None) -> dict[str, Any]:
+    # mmengine logs what stands after load_from_
+    def load_from_local(filename: str, map_location: Any = None) -> dict[str, Any]:
         path = Path(filename).expanduser()
         if not path.is_file():
             raise UserError(f"checkpoint '{filename}' does not exist")
         return _named_as_in_the_model(load_checkpoint(path, trust), path)
 
-    def from_web(filename: str, map_location: Any = None, **_: Any) -> dict[str, Any]:
+    def load_from_http(filename: str, map_location: Any = None, **_: Any) -> dict[str, Any]:
         path = _download(filename)
         return _named_as_in_the_model(load_checkpoint(path, trust), path)
 
-    CheckpointLoader.register_scheme(prefixes='', loader=from_disk, force=True)
-    CheckpointLoader.register_scheme(prefixes=('http://', 'https://'), loader=from_web, force=True)
+    CheckpointLoader.register_scheme(prefixes='', loader=load_from_local, force=True)
+    web = ('http://', 'https://')
+    CheckpointLoader.register_scheme(prefixes=web, loader=load_from_http, force=True)
 
 
 def _named_as_in_the_model(checkpoint: dict[str, Any], path: Path) -> dict[str, Any]:
