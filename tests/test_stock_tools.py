@@ -3,6 +3,7 @@
 As real processes, from a folder outside the project and without PYTHONPATH.
 """
 
+import json
 import os
 import shlex
 import subprocess
@@ -35,12 +36,13 @@ TINY_SEG = [
 ]
 
 
-def run(*command, cwd, data):
+def run(*command, cwd, data, jobs=()):
     env = {key: value for key, value in os.environ.items() if key != 'PYTHONPATH'}
     env.update(SACM_DATA=str(data), OMP_NUM_THREADS='1')
     done = subprocess.run(
-        [sys.executable, *map(str, command)], cwd=cwd, env=env, capture_output=True, text=True
-    )
+        [sys.executable, *map(str, command)], cwd=cwd, env=env, input=json.dumps(jobs),
+        capture_output=True, text=True,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -51,16 +53,18 @@ def stock(host, name):
 
 @pytest.mark.parametrize('name', [pytest.param('sacm_voc', marks=pytest.mark.slow), 'sacm_camvid'])
 def test_mmsegmentation_trains_and_tests(name, voc_root, camvid_root, tmp_path):
-    data = voc_root if 'voc' in name else camvid_root
-    config = CONFIGS / f'{name}.py'
     options = ('--work-dir', 'run', '--cfg-options', *TINY_SEG)
-    run(stock('mmseg', 'train.py'), config, *options, cwd=tmp_path, data=data)
-    checkpoint = tmp_path / 'run/iter_4.pth'
-    assert checkpoint.is_file()
-    out = run(
-        stock('mmseg', 'test.py'), config, checkpoint, '--tta', *options, cwd=tmp_path, data=data
-    )
-    assert 'mIoU' in out
+    config, log = str(CONFIGS / f'{name}.py'), tmp_path / 'log.txt'
+    jobs = [
+        dict(tool=str(stock('mmseg', tool)), arguments=[config, *arguments, *options],
+             cwd=str(tmp_path), log=str(log))
+        for tool, arguments in (('train.py', []), ('test.py', ['run/iter_4.pth', '--tta']))
+    ]  # fmt: skip
+    data = voc_root if 'voc' in name else camvid_root
+    out = run(Path(__file__).with_name('stock_runs.py'), cwd=tmp_path, data=data, jobs=jobs)
+    assert '[0, 0]' in out, log.read_text()
+    assert (tmp_path / 'run/iter_4.pth').is_file()
+    assert 'mIoU' in log.read_text()
 
 
 @pytest.mark.slow
