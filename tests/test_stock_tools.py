@@ -54,17 +54,18 @@ def stock(host, name):
 @pytest.mark.parametrize('name', [pytest.param('sacm_voc', marks=pytest.mark.slow), 'sacm_camvid'])
 def test_mmsegmentation_trains_and_tests(name, voc_root, camvid_root, tmp_path):
     options = ('--work-dir', 'run', '--cfg-options', *TINY_SEG)
-    config, log = str(CONFIGS / f'{name}.py'), tmp_path / 'log.txt'
+    config = str(CONFIGS / f'{name}.py')
     jobs = [
         dict(tool=str(stock('mmseg', tool)), arguments=[config, *arguments, *options],
-             cwd=str(tmp_path), log=str(log))
+             cwd=str(tmp_path), log=str(tmp_path / f'{tool}.log'))
         for tool, arguments in (('train.py', []), ('test.py', ['run/iter_4.pth', '--tta']))
     ]  # fmt: skip
     data = voc_root if 'voc' in name else camvid_root
     out = run(Path(__file__).with_name('stock_runs.py'), cwd=tmp_path, data=data, jobs=jobs)
-    assert '[0, 0]' in out, log.read_text()
+    logs = {path.name: path.read_text() for path in tmp_path.glob('*.log')}
+    assert '[0, 0]' in out, logs
     assert (tmp_path / 'run/iter_4.pth').is_file()
-    assert 'mIoU' in log.read_text()
+    assert 'mIoU' in logs['test.py.log']
 
 
 @pytest.mark.slow
