@@ -43,6 +43,7 @@ from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import atomic_write, check_writable
 from sacm_mm.core.machine import stamp_line
 from sacm_mm.core.random_numbers import random_state, set_random_state
+from sacm_mm.engine.unwrapped import unwrapped
 from sacm_mm.models.batch_norms import lagging_norms
 
 # What launchers call a process' number, how many there are, and its number on its machine.
@@ -111,7 +112,7 @@ class _Runner(Runner):
                 'train_cfg more of them, or epochs'
             )
         if self.start_weights is not None and not self._resume:
-            get_model(self).load_state_dict(self.start_weights, strict=False)
+            unwrapped(self.model).load_state_dict(self.start_weights, strict=False)
             self.start_weights = None
             self.is_trained = True
 
@@ -260,11 +261,6 @@ def _number_process(launcher: str) -> None:
 def _averages_apart(model: torch.nn.Module) -> bool:
     norms = [m for m in model.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
     return any(not isinstance(norm, torch.nn.SyncBatchNorm) for norm in norms)
-
-
-def get_model(runner: Runner) -> torch.nn.Module:
-    """Return a runner's model without its wrapper."""
-    return getattr(runner.model, 'module', runner.model)
 
 
 def _seed(cfg: Config) -> None:

@@ -16,12 +16,13 @@ from sacm_mm.apis.extras import add_extras, use_fold
 from sacm_mm.apis.fast import use_amp, use_fast
 from sacm_mm.apis.find_model import own_config
 from sacm_mm.apis.resuming import changes_since, resume_from
-from sacm_mm.apis.runner import build_runner, get_model, prepare_run
+from sacm_mm.apis.runner import build_runner, prepare_run
 from sacm_mm.apis.starting import Start, starting
 from sacm_mm.core.checkpoints import checkpoints_in, find_checkpoint
 from sacm_mm.core.configs import load_config
 from sacm_mm.core.errors import UserError, causes
 from sacm_mm.core.files import lock_folder, remove_leftovers
+from sacm_mm.engine.unwrapped import unwrapped
 from sacm_mm.models.batch_norms import constant_channels
 from sacm_mm.own_data.samples import listed
 
@@ -146,7 +147,7 @@ def _run(runner: Runner) -> None:
                 'where the last batch is smaller'
             ) from error
         raise
-    if constant := constant_channels(get_model(runner)):
+    if constant := constant_channels(unwrapped(runner.model)):
         runner.logger.warning(f'Of the trained model, {constant}')
 
 

@@ -10,11 +10,11 @@ from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
 from mmengine.logging import HistoryBuffer
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
 from sacm_mm.core.files import write_bytes, write_text
+from sacm_mm.engine.unwrapped import unwrapped
 from sacm_mm.registry import HOOKS
 
 _CURVE = 'learning curve'  # marks a HistoryBuffer that was written as plain values
@@ -108,7 +108,7 @@ class CheckpointHook(MMEngineCheckpointHook):
 
 
 def _parameters(runner: Runner) -> Iterator[tuple[str, nn.Parameter]]:
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrapped(runner.model)
     return model.named_parameters()
 
 

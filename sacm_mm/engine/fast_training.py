@@ -7,13 +7,13 @@ import torch
 import torch._dynamo.config as dynamo
 from mmengine.dist import is_distributed
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import nn
 
 from sacm_mm.core.allocator import keep_freed_blocks
 from sacm_mm.engine.memory_format import FORMATS, fastest_format
+from sacm_mm.engine.unwrapped import unwrapped
 from sacm_mm.kernels.accelerating import accelerate, fast_parts, why_no_kernels
 from sacm_mm.models.backbones.sa_convmixer import SAConvMixer
 from sacm_mm.registry import HOOKS
@@ -34,7 +34,7 @@ class FastTrainingHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Prepare the model and log what is on."""
         keep_freed_blocks()  # the hosts' own tools have not asked for it yet
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         accelerate(model, training=True)
         picked = ['kernels'] if fast_parts(model) else []
         on_gpu = next(model.parameters()).device.type == 'cuda'

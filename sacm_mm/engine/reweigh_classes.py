@@ -6,11 +6,11 @@ from typing import Any
 import torch
 from mmengine.hooks import EMAHook, Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.engine.unwrapped import unwrapped
 from sacm_mm.registry import HOOKS
 
 
@@ -75,7 +75,7 @@ def lower_biases(classifier: Any, shift: Tensor) -> None:
 
 
 def _head(model: Any) -> Any:
-    return getattr(model.module if is_model_wrapper(model) else model, 'decode_head', None)
+    return getattr(unwrapped(model), 'decode_head', None)
 
 
 def _losses(model: Any) -> list[Any]:

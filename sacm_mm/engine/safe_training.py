@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 from sacm_mm.core.checkpoints import find_checkpoint
 from sacm_mm.core.errors import UserError
+from sacm_mm.engine.unwrapped import unwrapped
 from sacm_mm.registry import HOOKS
 
 _SCALED = 50  # steps without a finite loss after which a loss scale will not find one either
@@ -67,7 +67,7 @@ class StopOnNonFiniteHook(Hook):
 
 def _where(runner: Runner) -> str:
     """Say which layer saw it first, by what only a forward pass changes: the norms' statistics."""
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrapped(runner.model)
     norms = [(name, value) for name, value in model.named_buffers() if 'running' in name]
     broken = [name for name, value in norms if not value.isfinite().all()]
     if broken:
@@ -87,7 +87,7 @@ def _value(outputs: Any, name: str) -> float:
 
 
 def _broken_weight(runner: Runner) -> str:
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrapped(runner.model)
     for name, value in model.state_dict().items():
         if value.is_floating_point() and not value.isfinite().all():
             return name

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmpretrain.engine.hooks import VisualizationHook as MMPretrainVisualizationHook
 from mmseg.engine.hooks import SegVisualizationHook as MMSegVisualizationHook
 
 from sacm_mm.datasets.picture_files import as_rgb, read_picture
+from sacm_mm.engine.unwrapped import unwrapped
 from sacm_mm.models.channels import swaps_colours
 from sacm_mm.registry import HOOKS
 
@@ -38,7 +38,7 @@ def picture_of_sample(runner: Runner, sample: Any, data_batch: Any, place: int) 
 
 def picture_of_input(runner: Runner, image: torch.Tensor) -> np.ndarray:
     """Turn what a network took, (C, H, W), into a picture to look at -> (H, W, 3), RGB uint8."""
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrapped(runner.model)
     shown = as_rgb(image.permute(1, 2, 0).cpu().numpy())
     if swaps_colours(model.data_preprocessor):  # the hosts' loaders give BGR
         shown = shown[..., ::-1]

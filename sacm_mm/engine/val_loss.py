@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from sacm_mm.engine.unwrapped import unwrapped
 from sacm_mm.registry import HOOKS
 
 
@@ -43,7 +43,7 @@ class ValLossHook(Hook):
 
         Dropout is off and norms stay as they are, for the network is in evaluation.
         """
-        model: Any = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model: Any = unwrapped(runner.model)
         losses = model(**model.data_preprocessor(data_batch, False), mode='loss')
         loss = float(model.parse_losses(losses)[0])
         if loss == loss:

@@ -7,11 +7,11 @@ import torch.nn.functional as F
 from mmengine.dist import broadcast
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.engine.unwrapped import unwrapped
 from sacm_mm.registry import HOOKS
 
 
@@ -40,7 +40,7 @@ class WhitenStemHook(Hook):
         """Set the projection's weight and bias."""
         if runner.iter or getattr(runner, 'is_trained', runner._load_from is not None):
             return
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         stem: Any = getattr(getattr(model, 'backbone', None), 'stem', None)
         if not hasattr(stem, 'proj') or not hasattr(stem, 'patch_size'):
             raise UserError(
