@@ -223,6 +223,21 @@ def test_a_report_is_rebuilt_identically_from_its_logs(kept, run_tool, tmp_path)
     assert all(r['commit'] == 'c' * 40 and r['hardware'] and r['command'] for r in runs)
 
 
+def test_a_report_says_which_runs_were_trained_in_bfloat16(kept):
+    path = kept / 'runs/conv_seed1/result.json'
+    record = json.loads(path.read_text())
+    record['train']['stamp']['bfloat16'] = True
+    path.write_text(json.dumps(record))
+    write_report(kept)
+    said = 'Trained on some CPU, 2 threads and some CPU, 2 threads, bfloat16 with PyTorch 2.15.0'
+    assert said in (kept / 'table.md').read_text()
+    assert said in (kept / 'index.html').read_text()
+    with (kept / 'runs.csv').open() as file:
+        machines = {row['run']: row['hardware'] for row in csv.DictReader(file)}
+    assert machines['conv_seed1'] == 'some CPU, 2 threads, bfloat16'
+    assert machines['conv_seed0'] == 'some CPU, 2 threads'
+
+
 HOSTILE = '<script>alert(1)</script> | $x ![](http://a) `b`'
 
 

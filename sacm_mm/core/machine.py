@@ -25,6 +25,7 @@ def stamp() -> dict[str, Any]:
     """Describe the code and the machine that run now."""
     import torch
 
+    gpu = torch.cuda.is_available()
     return {
         'sacm_mm': __version__,
         'commit': commit_of(Path(__file__).parent),
@@ -33,7 +34,8 @@ def stamp() -> dict[str, Any]:
         'cpu': cpu_name(),
         'cores': len(os.sched_getaffinity(0)),
         'threads': torch.get_num_threads(),
-        'gpu': torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        'gpu': torch.cuda.get_device_name() if gpu else None,
+        'bfloat16': torch.cuda.is_bf16_supported(False) if gpu else cpu_has_bfloat16(),
     }
 
 

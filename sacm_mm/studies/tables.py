@@ -54,7 +54,7 @@ def run_row(results: StudyResults, run: RunResult) -> dict[str, Any]:
         'figure': f'{run.figure:.4f}',
         'seed': run.seed,
         'train_seconds': f'{run.seconds:.0f}',
-        'hardware': hardware(stamp),
+        'hardware': trained_on(stamp),
         **{name: stamp.get(name) or '' for name in PACKAGES},
         'python': stamp.get('python') or '',
         'commit': stamp.get('commit') or '',
@@ -69,6 +69,11 @@ def hardware(stamp: Mapping[str, Any]) -> str:
         return str(stamp['gpu'])
     threads = stamp.get('threads', '?')
     return f'{stamp.get("cpu", "unknown")}, {threads} thread{"" if threads == 1 else "s"}'
+
+
+def trained_on(stamp: Mapping[str, Any]) -> str:
+    """Name the machine of a training, and its bfloat16: CPUs without train in float32."""
+    return hardware(stamp) + (', bfloat16' if stamp.get('bfloat16') else '')
 
 
 def columns(results: StudyResults) -> list[tuple[str, str]]:
@@ -126,7 +131,7 @@ def _scaled(value: float | None, by: float, digits: int) -> tuple[str, float | s
 def provenance(results: StudyResults) -> list[str]:
     """Say in sentences what made the figures."""
     stamps = [run.stamp for run in results.runs]
-    machines = sorted({hardware(stamp) for stamp in stamps})
+    machines = sorted({trained_on(stamp) for stamp in stamps})
     versions = sorted({f'PyTorch {stamp.get("torch")}' for stamp in stamps})
     commits = sorted({str(stamp.get('commit'))[:10] for stamp in stamps})
     study = results.study
