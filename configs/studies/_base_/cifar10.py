@@ -32,7 +32,7 @@ budgets = dict(
             'train_dataloader.dataset.split': 'train_without_val',
             'test_dataloader.dataset.split': 'val',
         }
-        for lr in (1e-3, 2e-3, 4e-3)
+        for lr in (5e-4, 1e-3, 2e-3, 4e-3)
     },
     # one epoch: two to six minutes of a CPU core
     laptop=dict(short, steps=390),
