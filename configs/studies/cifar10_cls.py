@@ -36,3 +36,13 @@ study = dict(
         ),
     },
 )
+# the best rates of the trials (results/lr_cifar10)
+rates = {
+    'sa-convmixer': 2e-3,
+    'convmixer': 2e-3,
+    'resnet18': 4e-3,
+    'convmlp-s': 1e-3,
+    'convnext-atto': 2e-3,
+    'poolformer-s12': 4e-3,
+}
+budgets = dict(medium=dict(lr=rates))
