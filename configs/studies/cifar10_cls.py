@@ -41,7 +41,7 @@ rates = {
     'sa-convmixer': 2e-3,
     'convmixer': 2e-3,
     'resnet18': 4e-3,
-    'convmlp-s': 1e-3,
+    'convmlp-s': 5e-4,
     'convnext-atto': 2e-3,
     'poolformer-s12': 4e-3,
 }
