@@ -9,7 +9,9 @@ pack = dict(type='PackInputs')
 train_pipeline = [
     dict(type='Resize', scale=(24, 24), interpolation='area'),
     dict(whole, crop_size=24, padding=3),
-    *[flip, randaug, pack],
+    flip,
+    randaug,
+    pack,
 ]
 loader = dict(num_workers=0, persistent_workers=False)
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline), **loader)

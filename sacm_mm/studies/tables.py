@@ -54,7 +54,7 @@ def run_row(results: StudyResults, run: RunResult) -> dict[str, Any]:
         'figure': f'{run.figure:.4f}',
         'seed': run.seed,
         'train_seconds': f'{run.seconds:.0f}',
-        'hardware': trained_on(stamp),
+        'hardware': trained_on(results, stamp),
         **{name: stamp.get(name) or '' for name in PACKAGES},
         'python': stamp.get('python') or '',
         'commit': stamp.get('commit') or '',
@@ -71,9 +71,11 @@ def hardware(stamp: Mapping[str, Any]) -> str:
     return f'{stamp.get("cpu", "unknown")}, {threads} thread{"" if threads == 1 else "s"}'
 
 
-def trained_on(stamp: Mapping[str, Any]) -> str:
-    """Name the machine of a training, and its bfloat16: CPUs without train in float32."""
-    return hardware(stamp) + (', bfloat16' if stamp.get('bfloat16') else '')
+def trained_on(results: StudyResults, stamp: Mapping[str, Any]) -> str:
+    """Name the machine of a training, and bfloat16 where the recipe took what the machine has."""
+    wrapper = results.study['recipe'].get('optim_wrapper', {})
+    taken = stamp.get('bfloat16') and 'BFloat16' in wrapper.get('type', '')
+    return hardware(stamp) + (', bfloat16' if taken else '')
 
 
 def columns(results: StudyResults) -> list[tuple[str, str]]:
@@ -131,7 +133,7 @@ def _scaled(value: float | None, by: float, digits: int) -> tuple[str, float | s
 def provenance(results: StudyResults) -> list[str]:
     """Say in sentences what made the figures."""
     stamps = [run.stamp for run in results.runs]
-    machines = sorted({trained_on(stamp) for stamp in stamps})
+    machines = sorted({trained_on(results, stamp) for stamp in stamps})
     versions = sorted({f'PyTorch {stamp.get("torch")}' for stamp in stamps})
     commits = sorted({str(stamp.get('commit'))[:10] for stamp in stamps})
     study = results.study
