@@ -132,3 +132,21 @@ def test_a_flag_that_is_given_again_changes_nothing():
     cfg.custom_hooks = [dict(type='EMAHook', momentum=0.1)]
     add_extras(cfg, ema=True)
     assert cfg.custom_hooks == [dict(type='EMAHook', momentum=0.1)]
+
+
+def test_a_run_that_goes_on_in_a_copy_leaves_the_best_checkpoint_of_the_first(
+    run_tool, tmp_path, data
+):
+    """It removed it as soon as there was a better one."""
+    options = [*TINY_CAMVID, 'default_hooks.checkpoint.save_best=mIoU', 'train_cfg.max_iters=2']
+    first, second = tmp_path / 'first', tmp_path / 'second'
+    call = ['train', CAMVID, '--work-dir']
+    assert run_tool(*call, first, '--cfg-options', *options).code == 0
+    shutil.copytree(first, second)
+    checkpoint = load_checkpoint(second / 'iter_2.pth')
+    checkpoint['message_hub']['runtime_info']['best_score'] = -1.0  # so that the next is better
+    torch.save(checkpoint, second / 'iter_2.pth')
+    options[-1] = 'train_cfg.max_iters=4'
+    assert run_tool(*call, second, '--resume', '--cfg-options', *options).code == 0
+    assert [path.name for path in first.glob('best_*')] == ['best_mIoU_iter_2.pth']
+    assert [path.name for path in second.glob('best_*')] == ['best_mIoU_iter_4.pth']

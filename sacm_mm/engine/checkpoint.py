@@ -1,5 +1,6 @@
 """Checkpoints that are whole or not there, that run no code, and of which one always stays."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,18 @@ class CheckpointHook(MMEngineCheckpointHook):
     def __init__(self, *args, backend_args: dict | None = None, **kwargs) -> None:
         backend_args = backend_args or {'backend': 'sacm_mm_atomic'}
         super().__init__(*args, backend_args=backend_args, **kwargs)
+
+    def before_train(self, runner: Runner) -> None:
+        """Look for the best checkpoint here: a run may go on in another folder than it began in."""
+        super().before_train(runner)
+        if hasattr(self, 'best_ckpt_path'):
+            self.best_ckpt_path = self._here(self.best_ckpt_path)
+        elif self.save_best is not None:  # by several figures
+            paths = self.best_ckpt_path_dict
+            self.best_ckpt_path_dict = {key: self._here(path) for key, path in paths.items()}
+
+    def _here(self, path: str | None) -> str | None:
+        return path and os.path.join(self.out_dir, os.path.basename(path))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Leave nothing but numbers, text and tensors in a checkpoint."""
