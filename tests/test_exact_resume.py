@@ -113,7 +113,7 @@ def test_what_is_set_in_another_way_is_told(tmp_path):
 
 def test_the_seed_of_the_run_and_its_average_are_taken_over():
     cfg = load_config(CAMVID, TINY_CAMVID)
-    checkpoint = {'meta': {'seed': 17}, 'ema_state_dict': {}}
+    checkpoint = {'meta': {'seed': 17}, 'optimizer': {}, 'ema_state_dict': {}}
     with pytest.raises(UserError, match='give --ema to go on with it'):
         take_over(cfg, checkpoint)
     add_extras(cfg, ema=True)
@@ -150,3 +150,11 @@ def test_a_run_that_goes_on_in_a_copy_leaves_the_best_checkpoint_of_the_first(
     assert run_tool(*call, second, '--resume', '--cfg-options', *options).code == 0
     assert [path.name for path in first.glob('best_*')] == ['best_mIoU_iter_2.pth']
     assert [path.name for path in second.glob('best_*')] == ['best_mIoU_iter_4.pth']
+
+
+def test_weights_alone_are_no_run_to_go_on_with():
+    """The schedule began anew in the middle of the steps, as from a best checkpoint."""
+    cfg = load_config(CAMVID, TINY_CAMVID)
+    cfg.load_from = 'best_mIoU_iter_2.pth'
+    with pytest.raises(UserError, match=r"best_mIoU_iter_2.pth' holds no state .* give --weights"):
+        take_over(cfg, {'meta': {'seed': 17}})

@@ -42,9 +42,14 @@ def take_over(cfg: Config, checkpoint: Mapping[str, Any]) -> None:
     """Set what the samplers need before the host resumes: the seed of the run.
 
     Raises:
-        UserError: The weights are a running average, which the config does not go on with; the host
-            would train the average itself.
+        UserError: The checkpoint has weights alone, with which the host would begin the schedule
+            anew; or these are a running average, which the host would train itself.
     """
+    if 'optimizer' not in checkpoint:
+        raise UserError(
+            f"checkpoint '{cfg.load_from}' holds no state of the optimizer, as a best one does: "
+            'give --weights in place of --resume to start from it'
+        )
     if 'ema_state_dict' in checkpoint and 'EMAHook' not in hook_names(cfg):
         raise UserError(
             f"checkpoint '{cfg.load_from}' is of a run with a running average of its weights: give "
