@@ -13,6 +13,7 @@ from sacm_mm.apis.resuming import changes_since, take_over
 from sacm_mm.core.checkpoints import load_checkpoint
 from sacm_mm.core.configs import hook_names, load_config, put_hook
 from sacm_mm.core.errors import UserError
+from sacm_mm.core.run_log import read_scalars
 from sacm_mm.datasets.seeding import Draw
 
 
@@ -158,3 +159,24 @@ def test_weights_alone_are_no_run_to_go_on_with():
     cfg.load_from = 'best_mIoU_iter_2.pth'
     with pytest.raises(UserError, match=r"best_mIoU_iter_2.pth' holds no state .* give --weights"):
         take_over(cfg, {'meta': {'seed': 17}})
+
+
+@pytest.mark.parametrize('saved', [False, True], ids=['killed before it', 'best already'])
+def test_a_validation_that_was_due_is_made_up_for(run_tool, tmp_path, data, saved):
+    """The checkpoint of a step comes before its validation: a kill between them left that out."""
+    options = [*TINY_CAMVID, 'default_hooks.checkpoint.save_best=mIoU']
+    straight, resumed = tmp_path / 'straight', tmp_path / 'resumed'
+    call = ['train', CAMVID, '--work-dir']
+    assert run_tool(*call, straight, '--cfg-options', *options).code == 0
+    resumed.mkdir()
+    checkpoint = load_checkpoint(straight / 'iter_4.pth')
+    info = checkpoint['message_hub']['runtime_info']
+    if saved:
+        shutil.copy2(straight / 'best_mIoU_iter_4.pth', resumed)
+        info['best_score'] = -1.0  # a figure that comes out a little better the second time
+    else:
+        del info['best_score'], info['best_ckpt']
+    torch.save(checkpoint, resumed / 'iter_4.pth')
+    assert run_tool(*call, resumed, '--resume', '--cfg-options', *options).code == 0
+    assert [path.name for path in resumed.glob('best_*')] == ['best_mIoU_iter_4.pth']
+    assert read_scalars(resumed)['mIoU'].points == read_scalars(straight)['mIoU'].points

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.run_log import read_scalars
+from sacm_mm.core.run_log import joined_scalars, read_scalars
 from sacm_mm.visualization.curves import choose_keys, draw_curves, name_runs, running_mean
 
 
@@ -179,3 +179,12 @@ def test_mistakes_end_the_tool_with_one_line_and_nothing_written(
     monkeypatch.chdir(tmp_path)
     assert message in run_tool('plot_logs', *arguments).error
     assert sorted(tmp_path.rglob('*')) == before
+
+
+def test_a_start_that_begins_with_a_validation_drops_no_steps_before_it(tmp_path):
+    # of a training in epochs the row of a validation has the number of an epoch
+    first = write_log(tmp_path, *(train_row(i, 1.0, epoch=1 + i // 3) for i in (1, 2, 3, 4)))
+    rows = val_row(1, mIoU=2.0), train_row(3, 0.5, epoch=2)
+    second = write_log(tmp_path, *rows, start='20260102_000000')
+    joined = [json.loads(line) for line in joined_scalars([first, second])]
+    assert [row['step'] for row in joined] == [1, 2, 1, 3]

@@ -13,7 +13,13 @@ from mmengine.config import Config
 from mmengine.dist import get_rank, get_world_size, is_distributed, sync_random_seed
 from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS, MODELS, init_default_scope
-from mmengine.runner import BaseLoop, Runner, set_random_seed
+from mmengine.runner import (
+    BaseLoop,
+    EpochBasedTrainLoop,
+    IterBasedTrainLoop,
+    Runner,
+    set_random_seed,
+)
 
 from sacm_mm.apis.check_fits import check_fits, check_learned_classes
 from sacm_mm.apis.check_keys import (
@@ -92,6 +98,22 @@ class _Runner(Runner):
         """Call the hooks, and note how far the run has come."""
         super().call_hook(fn_name, **kwargs)
         self.start.called(fn_name)
+        if fn_name == 'before_train' and self._resume:
+            self._validate_where_due()
+
+    def _validate_where_due(self) -> None:
+        """Validate the step that is gone on from: its checkpoint was written before that."""
+        loop: Any = self.train_loop
+        if isinstance(loop, EpochBasedTrainLoop):
+            done, length = loop.epoch, loop.max_epochs
+        elif isinstance(loop, IterBasedTrainLoop):
+            done, length = loop.iter, loop.max_iters
+        else:
+            return  # it has its own way to validate
+        loop._decide_current_val_interval()
+        due = done >= loop.val_begin and (done % loop.val_interval == 0 or done == length)
+        if self.val_loop is not None and due:
+            self.val_loop.run()
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """Build the host's logger: the file gets all, the console what a person reads."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -133,9 +134,11 @@ def joined_scalars(paths: Iterable[Path]) -> list[str]:
     kept: list[tuple[int, str]] = []
     for path in paths:
         if path.is_file():
-            rows = [(row['step'], line) for row, line in _read_rows(path)]
-            first = rows[0][0] if rows else 0
-            kept = [(step, line) for step, line in kept if step < first] + rows
+            rows = _read_rows(path)
+            # a start may begin with the validation of the step that it goes on from
+            first = next((row['step'] for row, _ in rows if 'iter' in row), math.inf)
+            kept = [(step, line) for step, line in kept if step < first]
+            kept += [(row['step'], line) for row, line in rows]
     return [line for _, line in kept]
 
 

@@ -115,8 +115,11 @@ class CheckpointHook(MMEngineCheckpointHook):
             return
         if self.last_ckpt is not None:  # again: the host's way may leave it empty
             write_text(str(self.last_ckpt), Path(runner.work_dir, 'last_checkpoint'))
+        # a step that is validated once more may have been the best already
+        by_figure = getattr(self, 'best_ckpt_path_dict', {})
+        best = {getattr(self, 'best_ckpt_path', None), *by_figure.values()}
         for path in later.outdated:
-            if backend.isfile(path):
+            if path not in best and backend.isfile(path):
                 backend.remove(path)
 
 
