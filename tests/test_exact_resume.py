@@ -6,10 +6,11 @@ import shutil
 import pytest
 import torch
 from conftest import CAMVID, TINY_CAMVID, TINY_CIFAR
+from mmengine.registry import init_default_scope
 
 from sacm_mm.apis.extras import add_extras
 from sacm_mm.apis.fast import use_fast
-from sacm_mm.apis.resuming import changes_since, take_over
+from sacm_mm.apis.resuming import changes_since, take_over, without_effect
 from sacm_mm.core.checkpoints import load_checkpoint
 from sacm_mm.core.configs import hook_names, load_config, put_hook
 from sacm_mm.core.errors import UserError
@@ -110,6 +111,28 @@ def test_what_is_set_in_another_way_is_told(tmp_path):
     put_hook(cfg, dict(type='EMAHook'))
     changed = ['custom_hooks', 'optim_wrapper.accumulative_counts', 'train_cfg.max_iters']
     assert sorted(changes_since(cfg)) == changed
+
+
+def test_what_the_checkpoint_has_of_its_own_is_told():
+    """A lower learning rate seemed to be taken, and was not."""
+    cfg = load_config(CAMVID, TINY_CAMVID)
+    init_default_scope('mmseg')
+    of_optimizer = ['lr', 'weight_decay', 'matrix_lr', 'momentum', 'type']
+    names = [f'optim_wrapper.optimizer.{key}' for key in of_optimizer]
+    names += ['optim_wrapper.clip_grad.max_norm', 'param_scheduler.eta_max', 'train_cfg.max_iters']
+    cfg.optim_wrapper.optimizer = dict(type='sacm_mm.Muon', lr=1e-3, matrix_lr=3.0)
+    cfg.param_scheduler = dict(type='sacm_mm.OneCycleLR', pct_start=0.1)
+    assert without_effect(cfg, [*names, 'param_scheduler.pct_start']) == [
+        'optim_wrapper.optimizer.lr',
+        'optim_wrapper.optimizer.weight_decay',
+        'param_scheduler.eta_max',
+    ]
+    cfg.optim_wrapper.optimizer = dict(type='SGD', lr=1e-3)
+    cfg.param_scheduler = [dict(type='PolyLR', by_epoch=False)]
+    assert without_effect(cfg, ['optim_wrapper.optimizer.momentum', 'param_scheduler']) == [
+        'optim_wrapper.optimizer.momentum',
+        'param_scheduler',
+    ]
 
 
 def test_the_seed_of_the_run_and_its_average_are_taken_over():

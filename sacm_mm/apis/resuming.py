@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
+from mmengine.registry import OPTIMIZERS
 
 from sacm_mm.core.checkpoints import find_checkpoint
 from sacm_mm.core.configs import hook_names, read_config
 from sacm_mm.core.errors import UserError
 
 _OF_EACH_START = ('load_from', 'resume', 'work_dir', 'launcher')
+_HEIGHT = ('eta_max', 'div_factor', 'final_div_factor')  # of our schedule, kept in the groups
 
 
 def resume_from(cfg: Config, resume: bool | str | Path) -> str:
@@ -82,3 +85,26 @@ def _differences(before: Any, after: Any, path: str) -> Iterator[str]:
                 yield place
     elif before != after:
         yield path
+
+
+def without_effect(cfg: Config, changed: Sequence[str]) -> list[str]:
+    """Choose the changed settings of which the checkpoint has its own values, which are taken.
+
+    Those are what PyTorch keeps in the groups of an optimizer, and all of the hosts' schedules.
+    """
+    optimizer, schedule = cfg.optim_wrapper.get('optimizer'), cfg.get('param_scheduler')
+    in_groups: Mapping[str, Any] = {}
+    if optimizer:
+        weights = [torch.zeros(1, requires_grad=True)]
+        in_groups = OPTIMIZERS.build({**optimizer, 'params': weights}).defaults
+    ours = isinstance(schedule, dict) and schedule.get('type') == 'sacm_mm.OneCycleLR'
+
+    def is_kept(name: str) -> bool:
+        place, _, key = name.rpartition('.')
+        if name.startswith('param_scheduler'):
+            return key in _HEIGHT if ours else bool(schedule)
+        if place == 'optim_wrapper.optimizer':
+            return key in in_groups
+        return name.startswith('optim_wrapper.paramwise_cfg')
+
+    return [name for name in changed if is_kept(name)]

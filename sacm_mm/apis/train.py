@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from sacm_mm.apis.extras import add_extras, use_fold
 from sacm_mm.apis.fast import use_amp, use_fast
 from sacm_mm.apis.find_model import own_config
-from sacm_mm.apis.resuming import changes_since, resume_from
+from sacm_mm.apis.resuming import changes_since, resume_from, without_effect
 from sacm_mm.apis.runner import build_runner, prepare_run
 from sacm_mm.apis.starting import Start, starting
 from sacm_mm.core.checkpoints import checkpoints_in, find_checkpoint
@@ -125,6 +125,11 @@ def train(
             if os.environ.get('RANK', '0') == '0':
                 if cfg.get('resume') and (changed := changes_since(cfg)):
                     print(f'note: not as in the run that goes on: {listed(changed, 6)}')
+                    if kept := without_effect(cfg, changed):
+                        print(
+                            'note: without effect, for the checkpoint has its own values: '
+                            f'{listed(kept, 6)}; --weights in place of --resume takes these'
+                        )
                 begun.wrote(held.enter_context(lock_folder(cfg.work_dir, _PATIENCE_S)).name)
                 remove_leftovers(Path(cfg.work_dir))
                 if overwrite and not cfg.get('resume'):
