@@ -3,11 +3,15 @@
 import math
 import resource
 import signal
+from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.dataset import DefaultSampler
+from torch.utils.data import DataLoader
 
 from sacm_mm import UserError
+from sacm_mm.engine import KeepSamplesHook
 from sacm_mm.engine.checkpoint import AtomicLocalBackend
 from sacm_mm.evaluation import PerImageIoUMetric
 
@@ -85,3 +89,13 @@ def test_a_file_appears_when_it_is_complete(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, handler)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {'iter_1.pth': b'first'}
+
+
+def test_samples_are_chosen_of_what_the_first_process_tests(monkeypatch):
+    """Of two processes it has every second picture; most of the chosen ones never came."""
+    monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda: (0, 2))
+    pictures = list(range(8))
+    loader = DataLoader(pictures, sampler=DefaultSampler(pictures, shuffle=False))
+    hook = KeepSamplesHook(3)
+    hook.before_test(SimpleNamespace(test_dataloader=loader))
+    assert hook._chosen == {1, 2, 3}

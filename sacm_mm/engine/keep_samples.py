@@ -28,7 +28,8 @@ class KeepSamplesHook(Hook):
     has their sizes, the names of the classes and a classifier's answers.
 
     Args:
-        num_images: Images, spread evenly over the test set, the same for every model.
+        num_images: Images, spread evenly over what the first process tests, the same for every
+            model.
     """
 
     def __init__(self, num_images: int = 5) -> None:
@@ -38,7 +39,7 @@ class KeepSamplesHook(Hook):
 
     def before_test(self, runner: Runner) -> None:
         """Choose the images."""
-        images = len(runner.test_dataloader.dataset)
+        images = len(runner.test_dataloader.sampler)  # of this process
         count = min(self.num_images, images)
         self._chosen = {int(i) for i in np.linspace(0, images, count + 2)[1:-1]}
         self._seen = 0
