@@ -11,7 +11,13 @@ from mmengine.registry import MODELS, init_default_scope
 
 from sacm_mm import UserError
 from sacm_mm.apis import fast, time_budget
-from sacm_mm.apis.check_keys import check_loggers, check_numbers, check_schedule, tidy_loaders
+from sacm_mm.apis.check_keys import (
+    check_loggers,
+    check_numbers,
+    check_read_keys,
+    check_schedule,
+    tidy_loaders,
+)
 from sacm_mm.apis.checks import check_types
 from sacm_mm.apis.fast import use_amp, use_fast
 from sacm_mm.apis.fine_tuning import weights_to_start_from
@@ -51,6 +57,26 @@ def test_mistyped_keys_are_named(cfg, changes, culprit):
 
 
 @pytest.mark.parametrize(
+    ('key', 'culprit'),
+    [
+        ('model.test_cfg.mdoe', "'model.test_cfg' of the config has no 'mdoe': .* 'mode'"),
+        ('auto_scale_lr.enabled', "'auto_scale_lr' .* 'enable'"),
+        ('env_cfg.cudnn_benchmarks', "'env_cfg' .* 'cudnn_benchmark'"),
+        ('optim_wrapper.paramwise_cfg.norm_decay_multi', "'norm_decay_mult'"),
+        (
+            'optim_wrapper.paramwise_cfg.custom_keys.head.lr_mul',
+            "'optim_wrapper.paramwise_cfg.custom_keys.head' of the config has no 'lr_mul'",
+        ),
+    ],
+)
+def test_mistyped_keys_that_the_hosts_pass_over_are_named(cfg, key, culprit):
+    check_read_keys(cfg)
+    cfg.merge_from_dict({key: 1})
+    with pytest.raises(UserError, match=culprit):
+        check_read_keys(cfg)
+
+
+@pytest.mark.parametrize(
     ('changes', 'culprit'),
     [
         ({'optim_wrapper.optimizer.lr': float('inf')}, "'optim_wrapper.optimizer.lr' .* is inf"),
@@ -76,7 +102,7 @@ def test_shipped_configs_pass():
     for name in names[::4]:
         cfg = read_config(name)
         init_default_scope(cfg.get('default_scope'))
-        for check in (check_types, check_numbers, check_schedule, check_loggers):
+        for check in (check_types, check_read_keys, check_numbers, check_schedule, check_loggers):
             check(cfg)
 
 

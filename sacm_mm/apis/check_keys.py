@@ -18,6 +18,18 @@ _GIVEN = {
     'type', '_scope_', 'priority', 'optimizer', 'constructor', 'paramwise_cfg',
     'convert_to_iter_based', 'by_epoch',
 }  # fmt: skip
+# what the hosts read key by key, and pass over what is misspelt
+_READ = {
+    'auto_scale_lr': ('enable', 'base_batch_size'),
+    'env_cfg': ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'),
+    'env_cfg.mp_cfg': ('mp_start_method', 'opencv_num_threads'),
+    'model.test_cfg': ('mode', 'crop_size', 'stride'),
+    'optim_wrapper.paramwise_cfg': (
+        'custom_keys', 'bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult', 'dwconv_decay_mult',
+        'flat_decay_mult', 'dcn_offset_lr_mult', 'bypass_duplicate',
+    ),
+    'optim_wrapper.paramwise_cfg.custom_keys.*': ('lr_mult', 'decay_mult'),
+}  # fmt: skip
 _LOGGERS = {
     'WandbVisBackend': 'wandb', 'MLflowVisBackend': 'mlflow', 'ClearMLVisBackend': 'clearml',
     'NeptuneVisBackend': 'neptune', 'DVCLiveVisBackend': 'dvclive', 'AimVisBackend': 'aim',
@@ -60,6 +72,33 @@ def check_keywords(part: dict, kind: Any, name: str) -> None:
             continue
         hint = f"did you mean '{near[0]}'?" if near else f'it takes {", ".join(sorted(known))}'
         raise UserError(f"'{name}' of the config has no '{key}': {hint}")
+
+
+def check_read_keys(cfg: Config) -> None:
+    """Refuse mistyped keys where the hosts read those that they know, and pass over all others.
+
+    Other code may read others: only what looks like a known one is refused.
+
+    Raises:
+        UserError: There is one.
+    """
+    for place, known in _READ.items():
+        sections = {'': cfg.to_dict()}
+        for name in place.split('.'):
+            sections = {
+                f'{path}.{key}'.lstrip('.'): inner
+                for path, section in sections.items()
+                if isinstance(section, dict)
+                for key, inner in section.items()
+                if name in ('*', key)
+            }
+        for path, section in sections.items():
+            for key in section if isinstance(section, dict) else ():
+                near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.75)
+                if near and key not in known:
+                    raise UserError(
+                        f"'{path}' of the config has no '{key}': did you mean '{near[0]}'?"
+                    )
 
 
 def _parameters(kind: Any) -> tuple[set[str], bool]:

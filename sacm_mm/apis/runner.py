@@ -25,6 +25,7 @@ from sacm_mm.apis.check_fits import check_fits, check_learned_classes
 from sacm_mm.apis.check_keys import (
     check_loggers,
     check_numbers,
+    check_read_keys,
     check_schedule,
     tidy_loaders,
 )
@@ -204,6 +205,7 @@ def build_runner(
     quiet_console(MMLogger.get_current_instance())  # parts that are built before the runner log too
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     check_types(cfg)
+    check_read_keys(cfg)
     check_numbers(cfg)
     check_loggers(cfg)
     tidy_loaders(cfg)
