@@ -1,6 +1,5 @@
 """Checkpoints that are whole or not there, that run no code, and of which one always stays."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -73,7 +72,7 @@ class CheckpointHook(MMEngineCheckpointHook):
             self.best_ckpt_path_dict = {key: self._here(path) for key, path in paths.items()}
 
     def _here(self, path: str | None) -> str | None:
-        return path and os.path.join(self.out_dir, os.path.basename(path))
+        return path and str(Path(self.out_dir, Path(path).name))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Leave nothing but numbers, text and tensors in a checkpoint."""
