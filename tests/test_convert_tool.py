@@ -142,6 +142,15 @@ def test_conversion_can_be_repeated_but_overwrites_no_other_config(run_tool, any
     assert Path('voc.py').read_text() == 'mine'
 
 
+def test_conversion_overwrites_no_other_weights(run_tool, anywhere):
+    source = KerasNet().save(anywhere / 'VOC.h5')
+    mine = sequential(8, 2, 3, 4, 5).state_dict()
+    torch.save(mine, 'mine.pth')
+    assert "'mine.pth' exists" in run_tool('convert_weights', source, 'mine.pth').error
+    assert torch.load('mine.pth', weights_only=True).keys() == mine.keys()
+    assert files(anywhere) == ['VOC.h5', 'mine.pth']
+
+
 @pytest.mark.parametrize(
     ('out', 'says'),
     [

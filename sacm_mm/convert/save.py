@@ -12,7 +12,7 @@ from mmengine.config import Config
 from sacm_mm import __version__
 from sacm_mm.convert import load
 from sacm_mm.convert.convmixer import to_convmixer
-from sacm_mm.core.checkpoints import read_weights
+from sacm_mm.core.checkpoints import load_checkpoint, read_weights
 from sacm_mm.core.configs import find_config, open_data_root, read_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable, write_bytes, write_text
@@ -83,6 +83,15 @@ def _check_out(source: Path, out: Path) -> None:
     config = out.with_suffix('.py')
     if config.exists() and not config.read_bytes().startswith(_HEADING.encode()):
         raise UserError(f"'{config}' exists and is not of this tool: choose another name for OUT")
+    if out.exists() and not _is_converted(out):
+        raise UserError(f"'{out}' exists and is not of this tool: choose another name for OUT")
+
+
+def _is_converted(path: Path) -> bool:
+    try:
+        return 'sha256' in load_checkpoint(path).get('meta', {})
+    except UserError:
+        return False
 
 
 def _provenance(source: Path) -> dict[str, Any]:
