@@ -22,7 +22,7 @@ def test_a_new_study(tmp_path, config, metric, steps):
     cfg = study.expand(study.networks[OURS], 1)
     assert cfg.model.backbone.arch == 'd16-l2-k3-p4' and cfg.val_dataloader is None
     assert cfg.param_scheduler[0].total_steps == steps and 'max_epochs' not in cfg.train_cfg
-    with pytest.raises(UserError, match='not overwritten'):
+    with pytest.raises(UserError, match='choose another name with --out'):
         new_study(config, [OURS], path)
 
 

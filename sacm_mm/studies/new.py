@@ -10,7 +10,7 @@ from typing import Any
 
 from sacm_mm.core.configs import find_config, read_config
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import atomic_write, refuse_overwrite
+from sacm_mm.core.files import atomic_write
 from sacm_mm.studies.study import load_study
 
 _STEPS = 3000
@@ -91,7 +91,8 @@ def new_study(config: str, backbones: Sequence[str], out: Path | None = None) ->
     """
     path = find_config(config)
     out = out or Path(f'{path.stem}_study.py')
-    refuse_overwrite(out)
+    if out.exists():
+        raise UserError(f"'{out}' exists and is not overwritten: choose another name with --out")
     text = _text(path, backbones, out)
     with atomic_write(out) as partial:
         partial.write_text(text, encoding='utf-8')
