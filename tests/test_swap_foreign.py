@@ -12,6 +12,7 @@ from mmengine.registry import MODELS
 import sacm_mm
 from sacm_mm import UserError
 from sacm_mm.swap import check_config, find_backbone, notes
+from sacm_mm.swap.registered import as_backbone
 from sacm_mm.swap.sources import module_of_file, needed_path
 
 NETWORKS = Path(__file__).parent / 'foreign_networks'
@@ -207,6 +208,21 @@ def test_maps_without_out_indices_are_picked_by_a_neck():
     assert new.model.backbone.type == 'BesideNet'
     assert new.model.neck[0] == dict(type='sacm_mm.FeatureForm', predict=[2, 3], train=[2, 3])
     assert check_config(new, sizes=[64]).works
+
+
+def test_an_installed_network_of_plain_maps_is_left_as_it_is(monkeypatch):
+    class Installed(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = torch.nn.Conv2d(3, 8, 3, 4, 1)
+
+        def forward(self, x):
+            return (self.conv(x),)
+
+    Installed.__module__ = 'torch.nn'  # of a package that any process finds
+    monkeypatch.setitem(MODELS.module_dict, 'Installed', Installed)
+    backbone = dict(type='Installed')
+    assert as_backbone(backbone, 'mmengine', (64, 64), 3) == backbone
 
 
 def test_where_files_import_from(tmp_path):

@@ -103,7 +103,7 @@ def as_backbone(new: dict, scope: str, size: Size, channels: int) -> dict:
     network = dict(new, type=_with_scope(new['type']))
     path = needed_path([sys.modules[cls.__module__]])
     wrapped = describe_network(network, (), path, [cls.__module__], size, channels, scope)
-    plain = {'type', 'network', 'out_channels', 'strides', 'out_indices', 'imports'}
+    plain = {'type', 'network', 'out_channels', 'out_strides', 'out_indices', 'imports'}
     everything = list(range(len(wrapped['out_indices'])))
     if set(wrapped) <= plain and wrapped['out_indices'] == everything:
         return new
