@@ -7,7 +7,7 @@ import torch
 from mmengine.registry import MODELS
 from torch import nn
 
-from sacm_mm import SAConvMixer
+from sacm_mm import SAConvMixer, UserError
 from sacm_mm.benchmark.complexity import count, count_call
 from sacm_mm.swap import find_backbone
 from sacm_mm.swap.dry_run import build_part
@@ -113,6 +113,11 @@ def test_hosts_counter_agrees_where_it_is_right():
     ours = count(build_part(cfg), 1, 3, 64, 64).macs
     convolutions = theirs.by_operator()['conv']
     assert ours == convolutions
+
+
+def test_a_network_that_does_not_take_a_size_is_named():
+    with pytest.raises(UserError, match='Linear does not run on 8x9 pixels'):
+        count(nn.Linear(5, 2), 1, 3, 8, 9)
 
 
 def test_the_tool_counts_studies_configs_and_backbones(run_tool, tmp_path):

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
+from sacm_mm.core.errors import mistakes_named
 from sacm_mm.swap.dry_run import build_part, quiet
 
 aten = torch.ops.aten
@@ -68,10 +69,14 @@ def count(model: nn.Module, *shape: int, forward: Callable | None = None) -> Com
         model: Any module.
         shape: Shape of its input.
         forward: What to call with the input, if it is not the model itself.
+
+    Raises:
+        UserError: The model does not take such images.
     """
     model = model.to('meta')
     model.eval()  # mmpretrain's returns None
-    with quiet(), torch.no_grad(), torch.device('meta'):
+    named = mistakes_named(f'{type(model).__name__} does not run on {shape[-2]}x{shape[-1]} pixels')
+    with named, quiet(), torch.no_grad(), torch.device('meta'):
         image = torch.empty(shape)
         macs, activations = count_call(lambda: (forward or model)(image))
     return Complexity(sum(p.numel() for p in model.parameters()), macs, activations)
