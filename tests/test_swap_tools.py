@@ -61,6 +61,8 @@ def test_train_with_another_backbone(run_tool, data, work):
 def test_out_destroys_nothing(run_tool, tmp_path):
     source, network = tmp_path / 'mine.py', tmp_path / 'net.py'
     assert run_tool('swap_backbone', CAMVID, '--backbone', NEW, '--out', source).code == 0
+    done = run_tool('swap_backbone', CAMVID, '--backbone', NEW, '--out', tmp_path / 'new.txt')
+    assert "new.txt' end in .py" in done.error and not (tmp_path / 'new.txt').exists()
     written = source.read_text()
     source.write_text(f'# my own words\n{written}')
     network.write_text(f'# notes\nbackbone = dict(type="sacm_mm.SAConvMixer", arch="{ARCH}")\n')

@@ -115,9 +115,12 @@ def check_out(
         overwrite: Replace any other file that is there.
 
     Raises:
-        UserError: ``out`` is one of the sources, or there is a file that was not swapped.
+        UserError: ``out`` is no ``.py``, or one of the sources, or there is a file that was not
+            swapped.
     """
     out = Path(out)
+    if out.suffix != '.py':
+        raise UserError(f"--out writes a config: let '{out}' end in .py")
     sources = [cfg.filename] if cfg.filename else []
     if not isinstance(backbone, Mapping):
         name = str(backbone)
