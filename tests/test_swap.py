@@ -106,6 +106,8 @@ def test_swapping_back_gives_the_first_config_and_a_file_says_what_changed(tmp_p
     other = sacm_mm.swap_backbone(again, 'convmlp-s')
     assert other.to_dict() == sacm_mm.swap_backbone(cfg, 'convmlp-s').to_dict()
     assert restored(other).to_dict() == first
+    del again.model['neck']  # by a user's hand
+    assert sacm_mm.swap_backbone(again, 'convmlp-s').to_dict() == other.to_dict()
 
 
 def test_levels_that_nothing_reads_get_no_weights():

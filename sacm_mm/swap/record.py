@@ -43,7 +43,7 @@ def restored(cfg: Config) -> Config:
     del result._cfg_dict[KEY]
     for path in kept['added']:
         *parents, key = path.split('/')
-        del _walk(result._cfg_dict, parents)[key]
+        _walk(result._cfg_dict, parents).pop(key, None)  # a user may have removed it
     for path, value in kept['changed']:
         *parents, key = path.split('/')
         _walk(result._cfg_dict, parents)[key] = value
