@@ -124,6 +124,7 @@ def test_unknown_whole_models_are_named():
 
 def test_a_network_may_have_its_own_learning_rate():
     study = load_study('camvid_seg', 'tiny')
+    study.cfg.param_scheduler.eta_max = 7e-3  # other than the optimizer's, which it replaces
     own = replace(study.networks['resnet18'], lr=5e-4)
     cfg = study.expand(own, 0)
     assert (cfg.optim_wrapper.optimizer.lr, cfg.param_scheduler.eta_max) == (5e-4, 5e-4)

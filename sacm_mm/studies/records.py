@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from mmengine.config import Config
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import publish_folder, write_json
 from sacm_mm.core.run_record import write_record
-from sacm_mm.studies.recipe import config_diff, model_of, recipe_of, set_lr
+from sacm_mm.studies.recipe import config_diff, model_of, recipe_of
 from sacm_mm.studies.results import COSTS, FAILED, STUDY, read_record, read_study
 from sacm_mm.studies.runs import Run, all_runs, study_folder
 from sacm_mm.studies.study import Network, Study
@@ -30,14 +31,13 @@ def study_record(study: Study) -> dict[str, Any]:
     for network in study.networks.values():
         entry: dict[str, Any] = {'label': network.label, 'backbone': _backbone_name(study, network)}
         try:
-            cfg = study.expand(network, 0)
+            cfg = study.expand(replace(network, lr=None), 0)
         except UserError as error:
             entry['refused'] = str(error)
         else:
             recipe, entry['model'] = recipe_of(cfg), model_of(cfg)
             if network.lr is not None:
                 entry['lr'] = network.lr
-                set_lr(recipe, study.cfg.optim_wrapper.optimizer.lr)
         networks[network.name] = entry
     if recipe is None:
         first = next(iter(networks.values()), {}).get('refused', 'it has none under this budget')
