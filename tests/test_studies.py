@@ -13,7 +13,7 @@ import torch
 from sacm_mm import UserError, convert_stem
 from sacm_mm.core.configs import find_study, read_config
 from sacm_mm.deploy.runtimes import RUNTIMES
-from sacm_mm.studies.actions import list_studies
+from sacm_mm.studies.actions import list_studies, plan_runs
 from sacm_mm.studies.network_costs import _by_runtime, _exported, _plain, _runs, measure_costs
 from sacm_mm.studies.recipe import config_diff, model_of, recipe_of, set_lr
 from sacm_mm.studies.records import study_record
@@ -137,6 +137,14 @@ def test_a_network_may_have_its_own_learning_rate():
     assert about['networks'][own.name]['lr'] == 5e-4 and 'lr' not in about['networks']['mit-b0']
     set_lr(about['recipe'], 5e-4)
     assert config_diff(about['recipe'], recipe_of(cfg)) == []
+
+
+def test_networks_and_seeds_that_are_named_twice_run_once():
+    study = load_study('camvid_seg', 'tiny')
+    runs = plan_runs(study, ['resnet18', 'mit-b0', 'resnet18'], [0, 1, 0])
+    assert [run.name for run in runs] == [
+        'resnet18_seed0', 'mit-b0_seed0', 'resnet18_seed1', 'mit-b0_seed1'
+    ]  # fmt: skip
 
 
 def test_a_latency_is_that_of_the_fastest_way():

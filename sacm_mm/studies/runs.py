@@ -155,4 +155,5 @@ def all_runs(
     study: Study, networks: Sequence[Network], seeds: Sequence[int], root: Path
 ) -> list[Run]:
     """List runs seed by seed, so that every network has one before any has two."""
-    return [Run(study, network, seed, root) for seed in seeds for network in networks]
+    runs = {(seed, network.name): network for seed in seeds for network in networks}  # each once
+    return [Run(study, network, seed, root) for (seed, _), network in runs.items()]
