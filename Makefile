@@ -69,7 +69,8 @@ study: setup ## train backbones side by side and report: on sample images, or ST
 	$(if $(STUDY),,$(BIN)/python tools/make_sample_data.py camvid --out $(SAMPLE_DATA) --train 24 --val 8)
 	@# a run that fails is in the report, with its reason
 	-$(BIN)/python tools/study.py run $(STUDIED) --budget $(BUDGET) --jobs $(JOBS)
-	$(BIN)/python tools/study.py report $(STUDIED) --budget $(BUDGET)
+	$(BIN)/python tools/study.py report $(STUDIED) --budget $(BUDGET) \
+		--out work_dirs/studies/$(STUDIED)/$(BUDGET)/report  # results/ has ours
 
 QUICK_TESTS := -m pytest -n auto --maxprocesses 4 --dist loadfile
 

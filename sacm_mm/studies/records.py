@@ -106,8 +106,8 @@ def _record_study(about: dict, out: Path) -> None:
                 differ += config_diff(entry.get('model'), now.get('model'), f'.networks.{name}')
         if differ:
             raise UserError(
-                f"'{out}' holds results of another recipe ({differ[0]}): remove it, or name "
-                'another folder with --out'
+                f"'{out}' holds results of another recipe ({differ[0]}): name another folder with "
+                '--out; --rebuild makes the report of these anew'
             )
     write_json(about, out / STUDY)
 
