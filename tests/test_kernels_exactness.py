@@ -136,6 +136,11 @@ NETWORKS = {
     'stem hook': lambda net: hook('norm')(net.stem),
     'stem of another act': lambda net: setattr(net.stem, 'act', nn.Tanh()),
     'strided stem': lambda net: setattr(net.stem, 'proj', nn.Conv2d(48, C, 1, stride=2)),
+    'shared block': lambda net: net.blocks.__setitem__(2, net.blocks[0]),
+    'shared pointwise': lambda net: setattr(net.blocks[1], 'pointwise', net.blocks[0].pointwise),
+    'shared weights': lambda net: setattr(
+        net.blocks[1].pointwise, 'weight', net.blocks[0].pointwise.weight
+    ),
     'hook on the backbone': lambda net: net.register_forward_hook(lambda m, x, y: (2 * y[0],)),
     'backbone subclass': another_class(DoublingBackbone),
 }

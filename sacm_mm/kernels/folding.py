@@ -10,11 +10,12 @@ where that is exact:
 - The stem's norm and the other ``norm2`` stay. The depthwise convolution that follows pads with
   zeros, which a shift would make another value at the borders, and the residual reads them too.
 
-A backbone is taken as a whole or not at all: one that is a subclass, has other parts or a hook
-anywhere stays as it is.
+A backbone is taken as a whole or not at all: one that is a subclass, has other parts, a hook
+anywhere or a layer that stands in several places stays as it is.
 """
 
 import copy
+from collections import Counter
 from typing import Any
 
 import torch
@@ -78,13 +79,20 @@ def stride_stem(model: nn.Module) -> nn.Module:
 def known_backbones(model: nn.Module) -> dict[str, Any]:
     """Find the ``SAConvMixer`` in a model, plain, accelerated or folded, that are known whole."""
     found: dict[str, Any] = {}
+    shared = _shared(model)
     for name, module in model.named_modules():
         part: Any = module
         if type(part) is SAConvMixer and has_known_parts(part, SAConvMixer):
             known = is_stem(part.stem) and all(map(_is_block, part.blocks))
-            if known and not any(map(is_changed, part.modules())):
+            if known and not any(is_changed(m) or m in shared for m in part.modules()):
                 found[name] = part
     return found
+
+
+def _shared(model: nn.Module) -> set[nn.Module]:
+    """Find the layers that stand in several places of a model, and would be rewritten for all."""
+    layers = (m for _, m in model.named_modules(remove_duplicate=False) if m._parameters)
+    return {layer for layer, times in Counter(layers).items() if times > 1}
 
 
 def is_stem(module: nn.Module) -> bool:
@@ -227,5 +235,6 @@ def _readers(model: Any, channels: int) -> list[Any]:
         if all(is_exactly(head, PixelShuffleHead, PixelShuffleDepthHead) for head in heads):
             layers = [head.conv_seg for head in heads]
     linear = all(is_exactly(layer, nn.Linear) or is_pointwise(layer) for layer in layers)
+    linear = linear and _shared(model).isdisjoint(layers)
     # a head that takes the map twice has more inputs
     return layers if linear and all(layer.weight.shape[1] == channels for layer in layers) else []
