@@ -108,6 +108,9 @@ BLOCKS = {
     'norm without weights': part('norm1', lambda: nn.BatchNorm2d(C, affine=False)),
     'norm without statistics': part('norm2', lambda: nn.BatchNorm2d(C, track_running_stats=False)),
     'norm of averages': part('norm1', lambda: nn.BatchNorm2d(C, momentum=None)),
+    'norm that keeps its statistics': lambda block: setattr(
+        block.norm1, 'track_running_stats', False
+    ),
     'no norm': part('norm2', nn.Identity),
     'GELU by tanh': part('act', lambda: nn.GELU(approximate='tanh')),
     'GELU subclass': part('act', DoublingGELU),

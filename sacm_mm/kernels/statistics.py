@@ -13,12 +13,14 @@ def update(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, values: int) ->
     """Move the running statistics towards a batch's, as ``nn.BatchNorm2d`` does.
 
     Args:
-        norm: The norm; in evaluation mode nothing changes.
+        norm: The norm; in evaluation mode, or where it is told not to, nothing changes.
         mean: The batch's, (C,).
         variance: The batch's biased variance, (C,).
         values: Values a channel.
     """
-    if not norm.training or norm.running_mean is None or norm.running_var is None:
+    if not norm.training or not norm.track_running_stats:
+        return
+    if norm.running_mean is None or norm.running_var is None:
         return
     if norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)
