@@ -43,7 +43,7 @@ class FusedBackbone(nn.Module):
         self.in_channels, self.patch_size = backbone.in_channels, backbone.patch_size
         self.out_strides, self.out_channels = backbone.out_strides, backbone.out_channels
         self.out_indices, self.dtype = backbone.out_indices, dtype
-        self.embed_dims = backbone.embed_dims
+        self.embed_dims, self.reach = backbone.embed_dims, backbone.reach
         gelu = is_gelu(backbone.stem.act)
         self._spare: list[Tensor] = []
         self.act = 'gelu' if gelu else 'relu'
