@@ -72,6 +72,10 @@ def test_every_task_gives_the_same_by_kernels(name):
                 assert (found == wanted).mean() > 0.999
             elif wanted is not None:
                 np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+    image = torch.randn(1, 3, 37, 50)
+    with torch.no_grad():  # the maps before the heads, too
+        found, wanted = (m.network.extract_feat(image)[0] for m in (fast, plain))
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
 
 
 @NEEDS_COMPILER

@@ -66,7 +66,8 @@ def accelerate(
             raise ValueError('example and dtype are for inference: leave them out for training')
         return _replaced(model)
     device = _device(model) if example is None else example.device
-    folded = fold(model).to(device)
+    # whoever has a model of the hosts may ask it for its maps
+    folded = fold(model, into_heads=example is not None).to(device)
     if example is None:
         return _with_fused_parts(folded, dtype)
     return _Compiled(_restructured(folded.to(dtype), example.to(dtype)), example, dtype)

@@ -45,19 +45,21 @@ _BATCH_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
 _DENSE = (EncoderDecoder, DepthEstimator, SegDepthEstimator)  # whose heads alone read the maps
 
 
-def fold(model: nn.Module) -> nn.Module:
+def fold(model: nn.Module, into_heads: bool = True) -> nn.Module:
     """Copy a model for inference, with the norms of its SA-ConvMixer folded where that is exact.
 
     Args:
         model: A model of the hosts or any module that holds ``SAConvMixer`` backbones; whatever
             else is in it stays as it is.
+        into_heads: Fold the last norm too, so that the maps before the heads are others.
 
     Returns:
         A copy in eval mode that computes the same to rounding and cannot be trained.
     """
     model = copy.deepcopy(model).requires_grad_(False)
     model.eval()  # mmpretrain.ConvMixer's returns None
-    _fold_into_heads(model)
+    if into_heads:
+        _fold_into_heads(model)
     for backbone in known_backbones(model).values():
         for block in backbone.blocks:
             _merge(block)
