@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -24,8 +25,12 @@ from sacm_mm.apis.models import load_model
 from sacm_mm.apis.outputs import Wanted
 from sacm_mm.apis.predict import predict_files
 from sacm_mm.apis.tiles import cut
+from sacm_mm.core.configs import test_pipeline as pipeline_of
 from sacm_mm.core.depth_files import read_depth
 from sacm_mm.core.files import write_image
+
+RESULTS = Path(__file__).resolve().parents[1] / 'results'
+PUBLISHED = sorted(path.parent.name for path in RESULTS.glob('*/weights.pth'))
 
 
 def photo(height=48, width=64, channels=3, seed=0):
@@ -116,6 +121,12 @@ def test_a_published_model_by_its_name():
     result = sacm_mm.load('camvid_light', device='cpu', threads=1).predict(photo(60, 80))
     assert result.classes.shape == (60, 80)
     assert 'bicyclist' in result.names
+
+
+@pytest.mark.parametrize('name', PUBLISHED)
+def test_every_published_model_says_how_pictures_come_to_it(name):
+    cfg, weights = find_model(name)
+    assert Path(weights).is_file() and pipeline_of(cfg)
 
 
 @pytest.mark.parametrize(

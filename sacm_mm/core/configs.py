@@ -283,11 +283,14 @@ def _plain(cfg: Config) -> Config:
 
 
 def test_pipeline(cfg: Mapping) -> list[Any]:
-    """Return the transforms of a config's test data, of the first set where there are several."""
+    """Return the transforms of a config's test data, of the first set where there are several.
+
+    A training without test data leaves a config that has them by the name ``test_pipeline`` alone.
+    """
     dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     while 'pipeline' not in dataset and ('dataset' in dataset or 'datasets' in dataset):
         dataset = dataset.get('dataset') or dataset['datasets'][0]
-    return list(dataset.get('pipeline') or ())
+    return list(dataset.get('pipeline') or cfg.get('test_pipeline') or ())
 
 
 def change_dicts(value: Any, change: Callable[[dict], Any]) -> Any:
