@@ -356,6 +356,25 @@ def test_a_video_whose_header_does_not_say_how_long_it_is(model, tmp_path, monke
     assert len(names(tmp_path / 'two')) == 2
 
 
+def test_a_video_beside_a_folder_of_its_frames(model, tmp_path):
+    source = tmp_path / 'in/clip.mp4'
+    write_image(photo(32, 48), source.with_suffix('') / '000000.jpg')
+    writer = cv2.VideoWriter(str(source), cv2.VideoWriter.fourcc(*'mp4v'), 10, (64, 48))
+    for level in (0, 120):
+        writer.write(np.full((48, 64, 3), level, np.uint8))
+    writer.release()
+    out = tmp_path / 'out'
+    predict_files(model, source.parent, out, Wanted(('masks', 'json', 'csv')))
+    masks = ['clip.mp4/000000.png', 'clip.mp4/000001.png', 'clip/000000.png']
+    assert names(out) == [*masks, 'predictions.csv', 'predictions.json']
+    assert cv2.imread(str(out / 'clip/000000.png')).shape[:2] == (32, 48)
+    rows = json.loads((out / 'predictions.json').read_text())['pictures']
+    assert [row.get('frame') for row in rows] == [None, 0, 1]
+    assert [row['masks'] for row in rows] == ['clip/000000.png', *masks[:2]]
+    assert [row['height'] for row in rows] == [32, 48, 48]
+    assert len((out / 'predictions.csv').read_text().splitlines()) == 4
+
+
 @pytest.mark.parametrize('damage', ['cut', 'hole'])
 def test_a_video_that_breaks_off_is_not_called_done(run_tool, trained, tmp_path, damage):
     whole, source = tmp_path / 'whole.avi', tmp_path / 'in/broken.avi'

@@ -65,6 +65,8 @@ def test_no_two_sources_share_a_file():
         'a.jpg.png', 'a.PNG.png', 'q/a.png', 'q/b.png', 'B.jpg.png', 'b.tif.png',
     ]  # fmt: skip
     assert list(map(str, output_names(['/far/away/x.jpg'], '.png').values())) == ['x.png']
+    names = output_names(['p/a.jpg', 'p/a.bmp', 'p/a.jpg.png', 'p/b.jpg', 'p/b.jpg.png'], '.png')
+    assert len(set(names.values())) == 5
 
 
 def test_far_depth_is_not_wrapped(run_tool, depth_root, tmp_path, monkeypatch):

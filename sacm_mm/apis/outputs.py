@@ -111,6 +111,7 @@ class Writer:
         self._inputs = {path.resolve() for path in inputs}
         names = output_names(inputs, '.png')
         self._names = {path: names[os.fspath(path)] for path in inputs}
+        self._folders = {folder for name in names.values() for folder in name.parents}
         self._check()
 
     def path(self, source: Path, kind: str) -> Path:
@@ -118,7 +119,10 @@ class Writer:
         folder = self.out / kind if len(self.kinds) > 1 else self.out
         name = self._names[source]
         if source.suffix.lower() in VIDEO_SUFFIXES:
-            name = name.with_suffix('.mp4' if kind == 'overlay' else '')
+            frames = name.with_suffix('')
+            if frames in self._folders:  # of pictures, such as the frames that were taken from it
+                frames = name.with_name(source.name)
+            name = name.with_suffix('.mp4') if kind == 'overlay' else frames
         return folder / name
 
     def _check(self) -> None:
@@ -163,11 +167,20 @@ class Writer:
         if self.outcome.written:
             write_json(self._manifest, self.out / _MANIFEST)
 
-    def save(self, source: Path, result: Result) -> Saved:
-        """Write what is wanted of one picture; in any thread. ``note`` takes what it returns."""
+    def save(self, source: Path, result: Result, frame: int | None = None) -> Saved:
+        """Write what is wanted of one picture; in any thread. ``note`` takes what it returns.
+
+        Of a frame of a video all but the overlay, which goes into another video.
+        """
         saved = Saved([], {'image': printable(source)})
+        if frame is not None:
+            saved.row['frame'] = frame
         for kind in self.kinds:
             path = self.path(source, kind)
+            if frame is not None:
+                if kind == 'overlay':
+                    continue
+                path /= f'{frame:06d}.png'
             self.write(result, kind, path)
             saved.row[kind] = printable(path.relative_to(self.out))
             saved.written.append(path)
@@ -218,7 +231,9 @@ class Writer:
             yield self.wrote(path)
         if 'csv' in self.wanted.save and self.rows:
             path = self.out / TABLES['csv']
-            write_csv([_flat(row) for row in self.rows], path)
+            rows = [_flat(row) for row in self.rows]
+            keys = dict.fromkeys(key for row in rows for key in row)  # frames have one more
+            write_csv([{key: row.get(key, '') for key in keys} for row in rows], path)
             yield self.wrote(path)
 
 

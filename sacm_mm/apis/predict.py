@@ -122,7 +122,7 @@ def _predict_camera(
     check_writable(out)
     writer = Writer(model, out, wanted, [camera_name(number)])
     try:
-        for written in predict_camera(writer, number, track):
+        for written in (*predict_camera(writer, number, track), *writer.save_tables()):
             tell(printable(written))
     finally:
         writer.keep_manifest()

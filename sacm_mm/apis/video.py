@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from sacm_mm.apis.outputs import Writer
+from sacm_mm.apis.outputs import Saved, Writer
 from sacm_mm.apis.pipeline import WriteBehind, predict_stream
 from sacm_mm.apis.result import Result
 from sacm_mm.core.errors import UserError
@@ -70,20 +70,18 @@ def predict_frames(
 
     A live source is shown frame by frame and ends at Ctrl-C; what there is of it is kept.
     """
-    folders = {kind: writer.path(source, kind) for kind in writer.kinds if kind != 'overlay'}
+    folders = [writer.path(source, kind) for kind in writer.kinds if kind != 'overlay']
     video = writer.path(source, 'overlay') if 'overlay' in writer.kinds else None
     count = 0
     batch = 1 if live else writer.wanted.batch
     behind = WriteBehind(threads=1)  # a video's frames are in order
     with _recording(video, capture.get(cv2.CAP_PROP_FPS)) as add:
 
-        def write(number: int, result: Result) -> list[Path]:
-            paths = [folder / f'{number:06d}.png' for folder in folders.values()]
-            for kind, path in zip(folders, paths):
-                writer.write(result, kind, path)
+        def write(number: int, result: Result) -> Saved:
+            saved = writer.save(source, result, number)
             if video:
                 add(result.draw(writer.wanted.opacity))  # a legend would change the size
-            return paths
+            return saved
 
         with behind, suppress(*([KeyboardInterrupt] if live else [])):
             stream = predict_stream(writer.model, enumerate(frames), batch)
@@ -91,17 +89,17 @@ def predict_frames(
                 if isinstance(result, UserError):
                     raise result
                 count += 1
-                for paths in behind.submit(write, number, result):
-                    _note(writer, paths)
-            for paths in behind.rest():
-                _note(writer, paths)
-        for paths in behind.done():  # after Ctrl-C
-            _note(writer, paths)
+                for saved in behind.submit(write, number, result):
+                    writer.note(saved)
+            for saved in behind.rest():
+                writer.note(saved)
+        for saved in behind.done():  # after Ctrl-C
+            writer.note(saved)
         if not count:
             raise UserError(f"cannot read video '{source}': OpenCV finds no frames in it")
     if video:
         yield writer.wrote(video)
-    yield from folders.values()
+    yield from folders
 
 
 @contextmanager
@@ -171,11 +169,6 @@ class _Frames:
                 f"'{source}' breaks off after {self.seconds:.1f} of {length:.1f} seconds: what "
                 'could be read is written; mend or replace the video for the rest'
             )
-
-
-def _note(writer: Writer, paths: list[Path]) -> None:
-    for path in paths:
-        writer.wrote(path)
 
 
 def _open(path: Path, rate: float, frame: np.ndarray) -> cv2.VideoWriter:

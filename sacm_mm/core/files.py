@@ -363,14 +363,11 @@ def output_names(sources: Sequence[str | os.PathLike], suffix: str) -> dict[str,
         return {}
     root = os.path.commonpath([path.absolute().parent for path in paths.values()])
     inside = {source: path.absolute().relative_to(root) for source, path in paths.items()}
-    # upper and lower case are one file on some disks
-    short = Counter(str(path.with_suffix('')).lower() for path in inside.values())
-    return {
-        source: path.with_name(path.name + suffix)
-        if short[str(path.with_suffix('')).lower()] > 1
-        else path.with_suffix(suffix)
-        for source, path in inside.items()
-    }
+    long = {source: path.with_name(path.name + suffix) for source, path in inside.items()}
+    short = {source: path.with_suffix(suffix) for source, path in inside.items()}
+    # upper and lower case are one file on some disks; a short name may be another's long one
+    taken = Counter(str(name).lower() for name in (*short.values(), *long.values()))
+    return {s: long[s] if taken[str(short[s]).lower()] > 1 else short[s] for s in inside}
 
 
 @contextmanager
