@@ -303,6 +303,7 @@ def test_what_cannot_be_read_is_named_and_counted(run_tool, trained, folder, tmp
     write_image(photo(1, 1), folder / 'tiny.png')
     (folder / 'short.mp4').write_bytes(b'no video')
     (folder / os.fsdecode(b'\xff.png')).write_bytes((folder / 'a.png').read_bytes())
+    (folder / 'linked').symlink_to(folder / 'deep')
     out = tmp_path / 'out'
     done = run_tool('demo', folder, trained, '--out', out, '--batch', 4)
     assert done.code == 3, done.err
@@ -316,10 +317,11 @@ def test_what_cannot_be_read_is_named_and_counted(run_tool, trained, folder, tmp
         'tiny.png',
         'short',
         'array.npy',
+        'linked',
     ):
         assert sum(f'/{name}' in line.partition(': ')[0] for line in left_out) == 1, name
-    assert len(left_out) == 8
-    assert '8 inputs left out' in done.out.splitlines()[-1]
+    assert len(left_out) == 9
+    assert '9 inputs left out' in done.out.splitlines()[-1]
     assert len(list(out.rglob('*.png'))) == 6
 
 

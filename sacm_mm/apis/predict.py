@@ -163,14 +163,21 @@ def find_inputs(
             what = 'video' if source.suffix.lower() in VIDEO_SUFFIXES else 'image'
             raise UserError(f"cannot read {what} '{source}': {reason}")
         return [source], []
-    found, skipped = [], []
+    found: list[Path] = []
+    skipped: list[tuple[Path, str]] = []
+
+    def unreadable(error: OSError) -> None:
+        skipped.append((Path(error.filename), error.strerror or str(error)))
+
     passed = out.resolve() if out is not None and out.exists() else None
-    for folder, below, names in os.walk(source):
+    for folder, below, names in os.walk(source, onerror=unreadable):
         below[:] = sorted(
             name
             for name in below
             if not name.startswith('.') and Path(folder, name).resolve() != passed
         )
+        links = (path for path in (Path(folder, name) for name in below) if path.is_symlink())
+        skipped += [(path, 'a link to a folder: predict that one too') for path in links]
         if passed == source.resolve():
             passed = None  # what would be replaced is found out later
         for path in (Path(folder, name) for name in sorted(names)):
