@@ -318,6 +318,26 @@ def test_flags_without_effect_are_refused(run_tool, flags, says):
     assert done.code == 2 and re.search(says, done.error)
 
 
+def test_a_file_finds_the_config_of_what_it_was_exported_from(tmp_path, monkeypatch, camvid_file):
+    (tmp_path / 'work').mkdir()
+    (tmp_path / 'work/iter_4.pth').touch()
+    base = Path('configs/sacm_camvid_light.py').resolve()
+    (tmp_path / 'work/mine.py').write_text(f"_base_ = '{base}'\n")
+    (tmp_path / 'work/app.py').write_text("model = sacm_mm.load('../m.onnx')\n")  # not run
+    (tmp_path / 'app.py').write_text("model = sacm_mm.load('m.onnx')\nmodel.predict('a.jpg')\n")
+    monkeypatch.chdir(tmp_path)
+    file = onnx.load(camvid_file)
+    for name, config in (
+        ('camvid_nano', 'camvid_nano/config.py'),
+        ('sacm_camvid_nano.py', 'configs/sacm_camvid_nano.py'),
+        ('work', 'work/mine.py'),
+        ('work/iter_4.pth', 'work/mine.py'),
+    ):
+        file.metadata_props[0].value = json.dumps({'config': name})
+        onnx.save(file, 'm.onnx')
+        assert find_model('m.onnx')[0].filename.endswith(config)
+
+
 def test_names_come_from_the_file_then_the_config(tmp_path, run_tool, data):
     # faults 06: both were called sky and building, CamVid's own first names
     config = tmp_path / 'two.py'

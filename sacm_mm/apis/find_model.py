@@ -15,7 +15,8 @@ from sacm_mm.core.configs import config_folder, find_config, load_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.deploy.runtimes import is_exported, load_exported
 
-_LEAF = re.compile(r'^(model|_base_)\b', re.MULTILINE)
+# of a config; a script beside it that says `model = sacm_mm.load(...)` is none, and is not run
+_LEAF = re.compile(r'^(model *= *(dict\(|\{)|_base_\b|with read_base\b)', re.MULTILINE)
 
 
 def find_model(
@@ -113,9 +114,7 @@ def _is_whole(folder: Path) -> bool:
 
 def _config_of(weights: Path) -> str | Path:
     """Find the config beside a file of weights, or that an exported file names."""
-    beside = weights.with_suffix('.py')
-    config = beside if beside.is_file() else own_config(weights.parent)
-    if config is not None:
+    if (config := _config_beside(weights)) is not None:
         return config
     if weights.suffix == '.onnx':
         named = load_exported(weights).meta.get('config')
@@ -124,8 +123,13 @@ def _config_of(weights: Path) -> str | Path:
     raise UserError(f"there is no config beside '{weights}': name the config before it")
 
 
+def _config_beside(weights: Path) -> Path | None:
+    beside = weights.with_suffix('.py')
+    return beside if beside.is_file() else own_config(weights.parent)
+
+
 def _named_config(named: Path, weights: Path) -> str | Path:
-    """Return the config that an exported file names: one of ours, or one of this project's folder.
+    """Return the config of what a file was exported from: of ours, or of this project's folder.
 
     Raises:
         UserError: It lies elsewhere. A config is code, and a file that somebody made runs none.
@@ -136,7 +140,10 @@ def _named_config(named: Path, weights: Path) -> str | Path:
             f"'{weights}' names the config '{named}', which is not in this folder: a config runs "
             'code, name it before the file if you know it'
         )
-    return (own_config(named) if named.is_dir() else None) or str(named)
+    if named.is_file() and named.suffix != '.py':  # weights
+        return _config_beside(named.resolve()) or str(named)
+    folder = named if named.is_dir() else _published(str(named))
+    return (folder and own_config(folder)) or str(named)
 
 
 def check_weights_of(
