@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
+from mmpretrain.datasets import transforms as host_transforms
 from PIL import Image
 from test_kernels_inference import tiny_model
 
@@ -15,7 +17,7 @@ from sacm_mm import UserError
 from sacm_mm.core.configs import load_config
 from sacm_mm.datasets.meta import model_meta
 from sacm_mm.deploy import card, load_card
-from sacm_mm.deploy.description import describe
+from sacm_mm.deploy.description import describe, resizing
 
 for module in ('onnx', 'onnxscript', 'onnxruntime', 'safetensors'):
     pytest.importorskip(module)
@@ -97,11 +99,39 @@ def test_the_lines_follow_the_pictures():
     meta = dict(task='depth', channels=1, colours=None, depth_range=[0, 80.0],
                 resize=[dict(step='resize', width=32, height=24, keep_ratio=True)])  # fmt: skip
     lines = card.example(meta)
-    assert "convert('L'), (32, 24))" in lines and '[None, ..., None]' in lines
+    assert "convert('L')).resize(" in lines and '[None, ..., None]' in lines
     assert 'depth_cm.png' in lines  # millimetres would not fit
     crop = [dict(step='short_edge', size=40), dict(step='center_crop', width=32, height=32)]
     classify = dict(task='classification', channels=3, colours='BGR', resize=crop)
-    assert 'ImageOps.fit(' in card.example(classify) and '[..., ::-1]' in card.example(classify)
+    assert '.crop([' in card.example(classify) and '[..., ::-1]' in card.example(classify)
+
+
+@pytest.mark.parametrize('size', [(640, 427), (427, 640), (50, 50), (33, 97)])
+@pytest.mark.parametrize(
+    'transforms',
+    [
+        [dict(type='Resize', scale=(64, 48), keep_ratio=True)],
+        [dict(type='Resize', scale=(2048, 32), keep_ratio=True)],
+        [dict(type='Resize', scale=(64, 48))],
+        [dict(type='ResizeEdge', scale=40, edge='short')],
+        [
+            dict(type='ResizeEdge', scale=40, edge='short'),
+            dict(type='CenterCrop', crop_size=32),
+        ],
+    ],
+    ids=str,
+)
+def test_the_lines_resize_as_the_pipeline(size, transforms):
+    ramp = np.linspace(0, 255, size[0] * size[1]).reshape(size[1], size[0], 1)
+    image = np.repeat(ramp, 3, axis=2).astype(np.uint8)
+    cfg = Config(dict(test_dataloader=dict(dataset=dict(pipeline=transforms))))
+    line = card._resized('opened', resizing(cfg))
+    found = np.asarray(eval(line, {'opened': Image.fromarray(image)}))
+    sample = dict(img=image)
+    for transform in map(dict, transforms):
+        sample = getattr(host_transforms, transform.pop('type'))(**transform)(sample)
+    assert found.shape == sample['img'].shape
+    assert np.abs(found.astype(int) - sample['img']).mean() < 4
 
 
 def test_figures_come_from_a_recorded_result():

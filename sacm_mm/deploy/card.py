@@ -160,16 +160,21 @@ def _depth_line(meta: Mapping[str, Any]) -> str:
 
 def _resized(opened: str, steps: Sequence[Mapping[str, Any]] | None) -> str:
     """Say in Pillow what the test pipeline does: to a size, into a box, or cut from the middle."""
-    for step in reversed(steps or ()):
-        if step['step'] == 'center_crop':
-            return f'ImageOps.fit({opened}, ({step["width"]}, {step["height"]}))'
-        if step['step'] == 'resize':
-            size = f'({step["width"]}, {step["height"]})'
-            return (
-                f'ImageOps.contain({opened}, {size})'
-                if step['keep_ratio']
-                else (f'{opened}.resize({size})')
+    for step in steps or ():
+        kind, w, h = step['step'], step.get('width'), step.get('height')
+        if kind == 'center_crop':
+            opened = (
+                f'(i := {opened}).crop([(i.width - {w}) // 2, (i.height - {h}) // 2, '
+                f'(i.width + {w}) // 2, (i.height + {h}) // 2])'
             )
+        elif kind == 'short_edge':
+            size = f'[s * {step["size"]} // min(i.size) for s in i.size]'
+            opened = f'(i := {opened}).resize({size})'
+        elif step['keep_ratio']:  # the box lies or stands as the picture does
+            most = f'min({max(w, h)} / max(i.size), {min(w, h)} / min(i.size))'
+            opened = f'(i := {opened}).resize([int(s * {most} + 0.5) for s in i.size])'
+        else:
+            opened = f'{opened}.resize(({w}, {h}))'
     return opened
 
 
