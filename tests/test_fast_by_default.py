@@ -80,10 +80,10 @@ def test_every_task_gives_the_same_by_kernels(name):
 
 @NEEDS_COMPILER
 def test_tiles_share_what_the_network_sees_also_by_kernels():
-    plain, fast = front_doors('sacm_nyu_light.py')
+    plain, fast = front_doors('sacm_camvid_light.py')
     picture = photo(150, 170)
-    tiles = fast.predict(picture, tile=64).depth
-    np.testing.assert_allclose(tiles, plain.predict(picture).depth, rtol=1e-4, atol=1e-5)
+    tiles = fast.predict(picture, tile=64).classes
+    assert (tiles == plain.predict(picture).classes).mean() > 0.999
 
 
 @NEEDS_COMPILER

@@ -163,10 +163,8 @@ def _resized(opened: str, steps: Sequence[Mapping[str, Any]] | None) -> str:
     for step in steps or ():
         kind, w, h = step['step'], step.get('width'), step.get('height')
         if kind == 'center_crop':
-            opened = (
-                f'(i := {opened}).crop([(i.width - {w}) // 2, (i.height - {h}) // 2, '
-                f'(i.width + {w}) // 2, (i.height + {h}) // 2])'
-            )
+            left, top = f'round((i.width - {w}) / 2)', f'round((i.height - {h}) / 2)'
+            opened = f'(i := {opened}).crop([{left}, {top}, {left} + {w}, {top} + {h}])'
         elif kind == 'short_edge':
             size = f'[s * {step["size"]} // min(i.size) for s in i.size]'
             opened = f'(i := {opened}).resize({size})'
