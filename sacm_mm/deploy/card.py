@@ -161,7 +161,7 @@ def _depth_line(meta: Mapping[str, Any]) -> str:
 def _resized(opened: str, steps: Sequence[Mapping[str, Any]] | None) -> str:
     """Say in Pillow what the test pipeline does: to a size, into a box, or cut from the middle."""
     for step in steps or ():
-        kind, w, h = step['step'], step.get('width'), step.get('height')
+        kind, w, h = step['step'], step.get('width', 0), step.get('height', 0)
         if kind == 'center_crop':
             left, top = f'round((i.width - {w}) / 2)', f'round((i.height - {h}) / 2)'
             opened = f'(i := {opened}).crop([{left}, {top}, {left} + {w}, {top} + {h}])'
