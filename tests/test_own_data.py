@@ -288,17 +288,45 @@ def test_parts_of_labelme_are_those_of_its_folders(tmp_path):
     assert read_dataset_file(tmp_path / 'mine')['counts'] == {'train': 4, 'val': 2, 'test': 0}
 
 
-def test_subsets_of_cvat_beside_its_parts_are_named(tmp_path):
-    (folder,) = own_sources.cvat(tmp_path, 6)
-    file = folder / 'annotations.xml'
-    subsets = iter(('Train', 'Train', 'Validation', 'Train', 'Later', 'Train'))
-    content = re.sub('<image ', lambda _: f'<image subset="{next(subsets)}" ', file.read_text())
-    file.write_text(content)
-    with pytest.raises(UserError, match=r'there is Later/.*: move it into train, val or test'):
+def _cvat_with_subsets(root, subsets):
+    (folder,) = own_sources.cvat(root, len(subsets))
+    file, left = folder / 'annotations.xml', iter(subsets)
+    text = re.sub('<image ', lambda _: f'<image subset="{next(left)}" ', file.read_text())
+    file.write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    'subsets',
+    ['Train Train Validation Train Later Train', 'Train default Train', 'Test default Test'],
+)
+def test_subsets_of_cvat_beside_its_parts_are_named(tmp_path, subsets):
+    folder = _cvat_with_subsets(tmp_path, subsets.split())
+    with pytest.raises(UserError, match=r'there is (Later/)?.*: move it into train, val or test'):
         prepare_source('cvat', [folder], tmp_path / 'mine')
-    file.write_text(content.replace('Later', 'Test'))
-    prepare_source('cvat', [folder], tmp_path / 'mine')
-    assert read_dataset_file(tmp_path / 'mine')['counts'] == {'train': 4, 'val': 1, 'test': 1}
+
+
+@pytest.mark.parametrize(
+    ('subsets', 'counts'),
+    [
+        ('Train Train Validation Train Test Train', [4, 1, 1]),
+        ('Train Test Test', [1, 2, 0]),
+        ('Train Train Train Train', [2, 1, 1]),  # one part alone is none
+        ('Test Test Test Test', [3, 1, 0]),
+    ],
+)
+def test_parts_of_cvat_are_its_subsets(tmp_path, subsets, counts):
+    folder = _cvat_with_subsets(tmp_path, subsets.split())
+    done = prepare_source('cvat', [folder], tmp_path / 'mine')
+    assert list(read_dataset_file(tmp_path / 'mine')['counts'].values()) == counts
+    alone = len(set(subsets.split())) == 1
+    assert any('alone, which is divided' in line for line in done.lines) is alone
+
+
+def test_parts_without_one_for_training_are_refused(tmp_path):
+    folder = _cvat_with_subsets(tmp_path, ['Test', 'Validation', 'Test'])
+    with pytest.raises(UserError, match=r'no picture is for training: .* of train is missing'):
+        prepare_source('cvat', [folder], tmp_path / 'mine')
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sacm_mm.core.errors import UserError
@@ -105,8 +105,12 @@ def _earlier(job: Job) -> _Earlier:
 def _split(source: Source, wishes: SplitWishes, earlier: dict[str, str]) -> dict[str, str]:
     if source.task != 'classification':  # whose reader tells parts from classes
         source.samples = with_ready_parts(source.samples)
-    if source.samples[0].split:
+    known = {sample.split for sample in source.samples}
+    if len(known) > 1:
         source.notes.append('parts: as the source has them')
+    elif known != {None}:
+        source.samples = [replace(sample, split=None) for sample in source.samples]
+        source.notes.append(f'parts: the source has {known.pop()} alone, which is divided')
     if source.task != 'classification' or any(s.split for s in source.samples) or wishes.group:
         return split_samples(source.samples, wishes, earlier)
     by_class: dict[int | None, list[Sample]] = defaultdict(list)

@@ -57,12 +57,10 @@ def with_ready_parts(samples: Sequence[Sample]) -> list[Sample]:
         The samples, each with its part, or all without one.
 
     Raises:
-        UserError: Some are in parts for training and for another purpose, and others are not.
+        UserError: Some are in parts, and others are not.
     """
-    found = {sample.name: sample.split for sample in samples if sample.split}
-    if {'train'} < set(found.values()):
+    if any(sample.split for sample in samples):
         refuse_beside_parts([sample.name for sample in samples if not sample.split])
-    if len(found) == len(samples):
         return list(samples)
     ready = ready_splits([sample.name for sample in samples])
     return [replace(sample, split=ready.get(sample.name)) for sample in samples]
@@ -91,15 +89,15 @@ def ready_splits(names: Sequence[str]) -> dict[str, str]:
 
 
 def refuse_beside_parts(others: Sequence[str]) -> None:
-    """Make sure that nothing is beside folders of parts.
+    """Make sure that nothing is beside the parts.
 
     Raises:
         UserError: Something is: it could be of any part, and all would be divided anew.
     """
     if others:
         raise UserError(
-            f"beside the folders of the parts, such as 'train', there is {listed(others)}: move it "
-            'into train, val or test, or out of the folder'
+            f'beside the parts of the source there is {listed(others)}: move it into train, val or '
+            'test, which are folders, or subsets of tasks of CVAT, or take it out'
         )
 
 
@@ -154,11 +152,12 @@ def split_samples(
 
 def _kept(samples: Sequence[Sample]) -> dict[str, str]:
     parts = {sample.name: sample.split or 'train' for sample in samples}
+    if 'train' not in parts.values():
+        raise UserError('no picture is for training: a folder or list of train is missing')
     if 'val' in parts.values():
         return parts
-    if 'test' in parts.values():  # what is held out is looked at while training too
-        return {name: 'val' if part == 'test' else part for name, part in parts.items()}
-    raise UserError('all pictures are for training: a folder or list of val or test is missing')
+    # what is held out is looked at while training too
+    return {name: 'val' if part == 'test' else part for name, part in parts.items()}
 
 
 def _groups(samples: Sequence[Sample], pattern: str | None) -> dict[str, list[str]]:
