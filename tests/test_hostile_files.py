@@ -231,6 +231,13 @@ def test_annotations_name_no_photo_elsewhere(tmp_path):
         (folder / 'x.json').write_text(json.dumps({'shapes': [shape], 'imagePath': name}))
         with pytest.raises(UserError, match='none of the photos'):
             prepare_source('labelme', [folder], tmp_path / 'out')
+    cv2.imwrite(str(folder / 'own.png'), np.zeros((20, 20, 3), np.uint8))
+    for name in ('../secret.png', str(tmp_path / 'secret.png')):
+        polygon = '<polygon label="a" points="1,1;9,1;9,9"/>'
+        image = f'<image name="{name}" width="20" height="20">{polygon}</image>'
+        (folder / 'annotations.xml').write_text(f'<annotations>{image}</annotations>')
+        with pytest.raises(UserError, match='none of the photos'):
+            prepare_source('cvat', [folder], tmp_path / 'out')
 
 
 def test_yaml_that_grows_and_yaml_that_runs_code(tmp_path):

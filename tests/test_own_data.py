@@ -1,7 +1,9 @@
 """Own pictures: every kind of source becomes a data set that trains and predicts."""
 
+import itertools
 import json
 import re
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ from sacm_mm.core.configs import find_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets import LoadImageFromFile, LoadPicture
 from sacm_mm.datasets.dataset_file import read_dataset_file
-from sacm_mm.datasets.picture_files import SUFFIXES, read_picture
+from sacm_mm.datasets.picture_files import SUFFIXES, is_picture, read_picture
 from sacm_mm.deploy.samples import data_samples, decode
 from sacm_mm.own_data.checking import check
 from sacm_mm.own_data.class_names import read_names
@@ -329,6 +331,33 @@ def test_parts_without_one_for_training_are_refused(tmp_path):
         prepare_source('cvat', [folder], tmp_path / 'mine')
 
 
+def test_frames_of_a_video_of_cvat_have_no_suffix_in_its_file(tmp_path):
+    (folder,) = own_sources.cvat(tmp_path, 4)
+    file, number = folder / 'annotations.xml', itertools.count()
+    names = re.findall('<image id="[0-9]+" name="([^"]*)"', file.read_text())
+    for i, name in enumerate(names):
+        Image.open(folder / 'images' / name).save(folder / f'images/frame_{i:06}.PNG')
+        (folder / 'images' / name).unlink()
+    text = re.sub(' name="[^"]*"', lambda _: f' name="frame_{next(number):06}"', file.read_text())
+    file.write_text(text)
+    prepare_source('cvat', [folder], tmp_path / 'mine')
+    for path in (tmp_path / 'mine/masks').rglob('*.png'):
+        assert (read_mask(path) == scene(int(path.stem[-6:])).mask).all()
+
+
+@pytest.mark.parametrize('kind', ['coco', 'cvat'])
+def test_names_are_found_as_other_systems_write_them(tmp_path, kind):
+    paths = getattr(own_sources, kind)(tmp_path)
+    for path in [p for p in tmp_path.rglob('*') if is_picture(p)]:
+        name = unicodedata.normalize('NFD', path.name.replace('Straße', 'Gelände'))
+        path.rename(path.with_name(name).with_suffix(path.suffix.swapcase()))
+    file = paths[0] if kind == 'coco' else paths[0] / 'annotations.xml'
+    text = file.read_text().replace(json.dumps('ß')[1:-1], 'ß').replace('Straße', 'Gelände')
+    file.write_text(unicodedata.normalize('NFC', text))
+    done = prepare_source(kind, paths, tmp_path / 'mine')
+    assert sum(read_dataset_file(done.folder)['counts'].values()) == 10 and not done.warnings
+
+
 @pytest.mark.parametrize(
     'line',
     [None, './{place}/{name}\n', 'C:\\set\\{name}\r\n'],
@@ -459,6 +488,32 @@ def test_link_copies_nothing(tmp_path):
     prepare_source('folder', paths, tmp_path / 'mine', link=True)
     pictures = [p for p in (tmp_path / 'mine/images').rglob('*') if not p.is_dir()]
     assert len(pictures) == 10 and all(p.is_symlink() for p in pictures)
+
+
+def test_linked_folders_are_read(tmp_path):
+    (root,) = own_sources.classes(tmp_path)
+    (root / 'car').rename(tmp_path / 'elsewhere')
+    (root / 'car').symlink_to(tmp_path / 'elsewhere')
+    (root / 'tree/round').symlink_to(root)  # in a circle
+    done = prepare_source('classes', [root], tmp_path / 'mine')
+    assert 'classes: car, tree' in done.lines
+    assert sum(read_dataset_file(done.folder)['counts'].values()) == 12
+
+
+@pytest.mark.parametrize('kind', ['labelme', 'yolo', 'coco'])
+def test_files_of_macos_and_of_windows_are_read(tmp_path, kind):
+    folder = tmp_path / 'set'
+    paths = getattr(own_sources, kind)(tmp_path)
+    if kind == 'coco':
+        (folder / 'train').mkdir(parents=True)
+        paths[0].rename(folder / 'train/_annotations.coco.JSON')
+    for path in [p for p in folder.rglob('*') if p.suffix in ('.json', '.txt', '.JSON')]:
+        resource = folder / '__MACOSX' / path.parent.relative_to(folder) / f'._{path.name}'
+        resource.parent.mkdir(parents=True, exist_ok=True)
+        resource.write_bytes(b'\0\5\x16\7')
+        path.rename(path.with_suffix(path.suffix.upper()))
+    done = prepare_source(kind, [folder, *paths[1:]], tmp_path / 'mine')
+    assert sum(read_dataset_file(done.folder)['counts'].values()) == 10 and not done.warnings
 
 
 def test_refused_source_leaves_the_old_data_set(tmp_path):

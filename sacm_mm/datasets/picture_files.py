@@ -4,6 +4,7 @@ The hosts read with OpenCV, which cuts 16 bits to 8 and drops what is beyond thr
 """
 
 import io
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -35,14 +36,26 @@ def find_pictures(folder: Path, skip: Iterable[Path] = ()) -> list[Path]:
         skip: Folders in it that are left out.
     """
     skip = tuple(skip)
+    found = find_files(folder, SUFFIXES)
+    return [path for path in found if not any(path.is_relative_to(other) for other in skip)]
+
+
+def find_files(folder: Path, suffixes: tuple[str, ...] = ('',)) -> list[Path]:
+    """List the files with these suffixes, in any case, in a folder, those in it, and linked ones.
+
+    What is hidden is left out, such as what macOS puts into archives (``._a.json``).
+    """
     found = []
-    for path in sorted(folder.rglob('*')):
-        hidden = any(part.startswith('.') for part in path.relative_to(folder).parts)
-        if hidden or not is_picture(path) or not path.is_file():
-            continue
-        if not any(path.is_relative_to(other) for other in skip):
-            found.append(path)
-    return found
+    for root, folders, names in os.walk(folder, followlinks=True):
+        here = Path(root).resolve()
+        folders[:] = [
+            name
+            for name in folders  # a link to a folder above would lead around in a circle
+            if name[0] != '.' and not here.is_relative_to(Path(root, name).resolve())
+        ]
+        names = [name for name in names if name[0] != '.' and name.lower().endswith(suffixes)]
+        found += [path for name in names if (path := Path(root, name)).is_file()]
+    return sorted(found)
 
 
 def read_picture(path: str | Path) -> np.ndarray:

@@ -119,11 +119,11 @@ def _by_pattern(
 ) -> tuple[dict[str, str], str]:
     if pattern.count('{id}') != 1:
         raise UserError(f"--pattern '{pattern}' must hold {{id}} once, such as depth_{{id}}.png")
-    head, tail = _folded(Path(pattern).with_suffix('').as_posix()).split('{id}')
+    head, tail = fold_name(Path(pattern).with_suffix('').as_posix()).split('{id}')
     folded = _by_folded_name(partners)
     matched = {}
     for name in pictures:
-        folder, _, stem = _folded(name).rpartition('/')
+        folder, _, stem = fold_name(name).rpartition('/')
         number = re.search(r'\d+(?!.*\d)', stem)
         for key in (stem, *([number.group()] if number else [])):
             other = folded.get('/'.join(filter(None, (folder, f'{head}{key}{tail}'))))
@@ -136,16 +136,16 @@ def _by_pattern(
 def _found_out(pictures: dict[str, Path], partners: dict[str, Path]) -> tuple[dict[str, str], str]:
     folded = _by_folded_name(partners)
     same = {
-        name: name if name in partners else folded[_folded(name)]
+        name: name if name in partners else folded[fold_name(name)]
         for name in pictures
-        if name in partners or _folded(name) in folded
+        if name in partners or fold_name(name) in folded
     }
     best, how = same, ''
     rules = Counter(_affixes(pictures, list(folded)))
     for (drop, head, tail), _ in rules.most_common(3):
         matched = {}
         for name in pictures:
-            folder, _, stem = _folded(name).rpartition('/')
+            folder, _, stem = fold_name(name).rpartition('/')
             other = f'{head}{stem.removesuffix(drop)}{tail}'
             other = folded.get('/'.join(filter(None, (folder, other))), '')
             if other and stem.endswith(drop):
@@ -165,15 +165,15 @@ def _say_rule(matched: dict[str, str]) -> str:
     return f"names: '{name.rpartition('/')[2]}' and '{other.rpartition('/')[2]}' belong together"
 
 
-def _folded(name: str) -> str:
+def fold_name(name: str) -> str:
     """Make names comparable that differ in case, or in how a system writes umlauts."""
     return unicodedata.normalize('NFC', name).casefold()
 
 
 def _by_folded_name(partners: dict[str, Path]) -> dict[str, str]:
     """Index names by what they fold to; those that fold to the same are left out."""
-    times = Counter(map(_folded, partners))
-    return {_folded(name): name for name in partners if times[_folded(name)] == 1}
+    times = Counter(map(fold_name, partners))
+    return {fold_name(name): name for name in partners if times[fold_name(name)] == 1}
 
 
 def _affixes(pictures: dict[str, Path], others: list[str]) -> list[tuple[str, str, str]]:
@@ -181,7 +181,7 @@ def _affixes(pictures: dict[str, Path], others: list[str]) -> list[tuple[str, st
     stems = {name.rpartition('/')[2] for name in others}
     rules = []
     for name in list(pictures)[:20]:
-        stem = _folded(name).rpartition('/')[2]
+        stem = fold_name(name).rpartition('/')[2]
         for drop in ('', *_endings(stem)):
             core = stem.removesuffix(drop)
             if len(core) < 1:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.datasets.picture_files import find_files
 
-from .pairing import existing_folder, is_inside, list_pictures
+from .pairing import existing_folder, fold_name, is_inside, list_pictures
 from .samples import SPLITS, Sample, Source, count, listed, split_of
 from .shapes import (
     DrawnMask,
@@ -92,7 +93,7 @@ class _PictureIndex:
         self.pictures = list_pictures_by_path(folder)
         self.by_base: dict[str, list[Path]] = defaultdict(list)
         for path in self.pictures.values():
-            self.by_base[path.name].append(path)
+            self.by_base[fold_name(path.name)].append(path)
 
     def find(self, name: str, near: Path, split: str | None) -> Path | None:
         """Return the photo: in the folder, beside the annotation, or the only one of the name."""
@@ -100,7 +101,7 @@ class _PictureIndex:
         for place in (self.folder, near):
             if is_inside(place / name, place) and (place / name).is_file():
                 return place / name
-        found = self.by_base.get(Path(name).name, [])
+        found = self.by_base.get(fold_name(Path(name).name), [])
         if len(found) > 1 and split:
             found = [p for p in found if split_of(p.parent.name.rstrip('0123456789')) == split]
         return found[0] if len(found) == 1 else None
@@ -120,7 +121,7 @@ def _annotation_files(annotations: Path) -> list[tuple[Path, str | None]]:
         return [(annotations, None)]
     folder = existing_folder(annotations, 'annotations')
     by_split: dict[str, Path] = {}
-    for path in sorted(folder.rglob('*.json')):
+    for path in find_files(folder, ('.json',)):
         words = path.stem.lower().replace('-', '_').replace('.', '_').split('_')
         words = [word.rstrip('0123456789') for word in (*words, path.parent.name.lower())]
         if 'instances' not in words and 'coco' not in words and len(words) > 3:

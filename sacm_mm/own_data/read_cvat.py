@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,10 +12,10 @@ import numpy as np
 from PIL import ImageColor
 
 from sacm_mm.core.errors import UserError, one_line
-from sacm_mm.datasets.picture_files import find_pictures
+from sacm_mm.datasets.picture_files import find_files, find_pictures
 
 from .class_names import Colour
-from .pairing import existing_folder
+from .pairing import existing_folder, fold_name
 from .run_lengths import mask_of_runs
 from .samples import Sample, Source, count, listed, split_of
 from .shapes import (
@@ -50,13 +51,17 @@ def read_cvat(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
     pictures = find_pictures(place)
     if not pictures:
         raise UserError(f"no photos in '{place}': export with 'Save images', or name their folder")
+    by_name: dict[str, list[Path]] = defaultdict(list)
+    for picture in pictures:  # frames of a video are named without suffix
+        by_name[fold_name(picture.name)].append(picture)
+        by_name[fold_name(picture.stem)].append(picture)
     samples: list[Sample] = []
     skipped: Counter[str] = Counter()
     missing: list[str] = []
     for image in root.iter('image'):
         name, subset = image.get('name', ''), image.get('subset')
-        picture = _find_picture(name, subset, pictures, place)
-        if picture is None:
+        found = _find_picture(name, subset, by_name, place)
+        if found is None:
             missing.append(name)
             continue
         with damage_named(f"image '{name}' of '{path}'"):
@@ -74,7 +79,7 @@ def read_cvat(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
         split = split_of(subset) if subset else None
         full = f'{subset}/{stem}' if subset and subset != 'default' else stem
         mask = DrawnMask(shapes, size, str(path))
-        samples.append(Sample(full, picture, mask, split=split))
+        samples.append(Sample(full, found, mask, split=split))
     if not samples:
         raise UserError(
             f"none of the photos that '{path}' names is in '{place}', such as "
@@ -98,7 +103,7 @@ def _find_xml(folder: Path) -> Path:
     if folder.is_file() and folder.suffix.lower() == '.xml':
         return folder
     existing_folder(folder, 'CVAT')
-    found = sorted(folder.rglob('*.xml'))
+    found = find_files(folder, ('.xml',))
     if len(found) == 1:
         return found[0]
     named = folder / 'annotations.xml'
@@ -128,7 +133,7 @@ def _parse(path: Path) -> ElementTree.Element:
 def _labels(root: ElementTree.Element) -> tuple[list[str], dict[str, Colour]]:
     names, colours = [], {}
     for label in root.iterfind('.//labels/label'):
-        name, colour = label.findtext('name'), label.findtext('color') or ''
+        name, colour = (label.findtext('name') or '').strip(), label.findtext('color') or ''
         if name:
             names.append(name)
             with suppress(ValueError):  # it is for looking at
@@ -137,14 +142,21 @@ def _labels(root: ElementTree.Element) -> tuple[list[str], dict[str, Colour]]:
     return names, colours
 
 
-def _find_picture(name: str, subset: str | None, pictures: list[Path], place: Path) -> Path | None:
+def _find_picture(
+    name: str, subset: str | None, by_name: Mapping[str, list[Path]], place: Path
+) -> Path | None:
     name = name.replace('\\', '/')
+    *folders, base = fold_name(name).split('/')
+    same = [
+        path
+        for path in by_name.get(base, [])
+        if [fold_name(part) for part in path.parts[-len(folders) - 1 : -1]] == folders
+    ]
     for folder in (place, place / 'images', *([place / 'images' / subset] if subset else [])):
         path = folder / name
         right = subset is None or subset in path.parts or folder != place
-        if path.is_file() and right:
+        if path in same and right:
             return path
-    same = [path for path in pictures if path.as_posix().endswith(f'/{name}')]
     if len(same) > 1 and subset:
         same = [path for path in same if subset in path.parts]
     return same[0] if len(same) == 1 else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.datasets.picture_files import find_files
 
 from .categories import Wishes, decide_classes
 from .class_names import palette_beside, read_palette_file
@@ -87,8 +88,7 @@ def _pair_in_one_folder(folder: Path, pattern: str | None) -> Pairs:
             'such as "{id}_mask.png", or name a folder of each'
         )
     head, tail = pattern.split('{id}')
-    every = [p for p in sorted(folder.rglob('*')) if p.is_file()]
-    masks = {p for p in every if p.name.startswith(head) and p.name.endswith(tail)}
+    masks = {p for p in find_files(folder) if p.name.startswith(head) and p.name.endswith(tail)}
     pictures = {n: p for n, p in list_pictures_apart(folder, masks).items() if p not in masks}
     partners = {p.relative_to(folder).with_suffix('').as_posix(): p for p in masks}
     if not pictures or not partners:

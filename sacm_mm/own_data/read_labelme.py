@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.datasets.picture_files import find_files
 
 from .pairing import existing_folder, is_inside
 from .read_coco import load_json
@@ -46,7 +47,7 @@ def read_labelme(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Sour
     existing_folder(folder, 'labelme')
     if photos is not None:
         existing_folder(photos, 'photos')
-    files = [p for p in sorted(folder.rglob('*.json')) if not p.name.startswith('.')]
+    files = find_files(folder, ('.json',))
     if not files:
         raise UserError(f"no labelme files in '{folder}': it needs .json files beside the photos")
     samples: list[Sample] = []

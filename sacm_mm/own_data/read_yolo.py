@@ -11,7 +11,7 @@ import numpy as np
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.dataset_file import load_yaml
-from sacm_mm.datasets.picture_files import find_pictures
+from sacm_mm.datasets.picture_files import find_files, find_pictures
 
 from .class_names import read_palette_file
 from .pairing import existing_folder
@@ -41,7 +41,7 @@ def read_yolo(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
     pictures = find_pictures(existing_folder(place, 'photos'))
     if not pictures:
         raise UserError(f"no photos in '{place}': name their folder second")
-    texts = {_key(p, folder): p for p in sorted(folder.rglob('*.txt'))
+    texts = {_key(p, folder): p for p in find_files(folder, ('.txt',))
              if p.name.lower() not in _NO_LABELS}  # fmt: skip
     if not texts:
         raise UserError(f"no label files (.txt) in '{folder}': it needs one for each photo")
