@@ -358,6 +358,39 @@ def test_names_are_found_as_other_systems_write_them(tmp_path, kind):
     assert sum(read_dataset_file(done.folder)['counts'].values()) == 10 and not done.warnings
 
 
+def test_blanks_around_a_label_make_no_other_class(tmp_path):
+    (folder,) = own_sources.labelme(tmp_path, 4)
+    file = next(folder.rglob('*.json'))
+    file.write_text(file.read_text().replace('"car"', '"car "'))
+    prepare_source('labelme', [folder], tmp_path / 'mine')
+    classes = read_dataset_file(tmp_path / 'mine')['classes']
+    assert [entry['name'] for entry in classes] == list(NAMES)
+
+
+def _red_masks(root, colours):
+    for i, colour in enumerate(colours):
+        save(scene(i).photo, root / f'photos/{i}.jpg')
+        save(np.uint8(colour) * (scene(i).mask[..., None] > 0), root / f'masks/{i}.png')
+    return [root / 'photos', root / 'masks']
+
+
+def test_classes_of_added_files_get_names_of_their_own(tmp_path):
+    red = (255, 0, 0)
+    prepare_source('folder', _red_masks(tmp_path, [red] * 4), tmp_path / 'mine')
+    prepare_source('folder', _red_masks(tmp_path, [red] * 4 + [(248, 0, 0)]), tmp_path / 'mine')
+    classes = read_dataset_file(tmp_path / 'mine')['classes']
+    assert [entry['name'] for entry in classes] == ['background', 'red', 'red_2']
+
+
+def test_added_masks_of_another_kind_are_refused(tmp_path):
+    white = (255, 255, 255)
+    prepare_source('folder', _red_masks(tmp_path, [white] * 4), tmp_path / 'mine')
+    paths = _red_masks(tmp_path, [white] * 4 + [(255, 0, 0)])
+    with pytest.raises(UserError, match=r'taken for colours now, but were for numbers .*--out'):
+        prepare_source('folder', paths, tmp_path / 'mine')
+    assert check(tmp_path / 'mine').wrong == []
+
+
 @pytest.mark.parametrize(
     'line',
     [None, './{place}/{name}\n', 'C:\\set\\{name}\r\n'],

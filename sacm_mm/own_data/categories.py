@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sacm_mm.core.errors import UserError
 
-from .class_names import Colour, guess_names, spread_colours
+from .class_names import Colour, guess_names, own_name, spread_colours
 from .mask_files import (
     MaskScan,
     code_of,
@@ -57,6 +57,13 @@ def decide_classes(scan: MaskScan, wishes: Wishes) -> Decided:
     Raises:
         UserError: The names do not fit the codes, or there is nothing to tell apart.
     """
+    if any(category.code.startswith('#') is not scan.coloured for category in wishes.earlier):
+        now, then = ('colours', 'numbers')[:: 1 if scan.coloured else -1]
+        path = next(iter(scan.first.values()))
+        raise UserError(
+            f"masks such as '{path}' are taken for {now} now, but were for {then} when the data "
+            'set was made: choose another --out, or save those that are new like the others'
+        )
     merged = {code: code for code in scan.share}
     if wishes.tolerance:
         colours = [code_of(c) for _, c in wishes.named if c] if scan.coloured else []
@@ -95,11 +102,12 @@ def refuse_many(classes: Sequence[Category]) -> None:
 
 
 def place_of(category: Category, classes: list[Category]) -> int:
-    """Return the number of the class of that code; it is appended where it is new."""
+    """Return the number of the class of that code; a new one is appended, by a name of its own."""
     for place, other in enumerate(classes):
         if other.code == category.code:
             return place
-    classes.append(category)
+    name = own_name(category.name, [other.name for other in classes])
+    classes.append(replace(category, name=name))
     return len(classes) - 1
 
 

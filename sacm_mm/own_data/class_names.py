@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import csv
+import itertools
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -165,12 +166,14 @@ def guess_names(colours: Sequence[Colour]) -> tuple[list[str], str]:
     names: list[str] = []
     for colour in colours:
         name = 'background' if colour == (0, 0, 0) else _css_name(colour)
-        number = 2
-        unique = name
-        while unique in names:
-            unique, number = f'{name}_{number}', number + 1
-        names.append(unique)
+        names.append(own_name(name, names))
     return names, ''
+
+
+def own_name(name: str, taken: Sequence[str]) -> str:
+    """Return the name, with a number where it is taken."""
+    numbered = (f'{name}_{number}' for number in itertools.count(2))
+    return next(own for own in itertools.chain([name], numbered) if own not in taken)
 
 
 def _css_name(colour: Colour) -> str:

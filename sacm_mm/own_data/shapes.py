@@ -43,6 +43,9 @@ class Shape:
     order: int = 0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, 'label', self.label.strip())  # typed by hand: 'car '
+        if not self.label:
+            raise ValueError('its label is blank')
         if not all(np.isfinite(ring).all() for ring in self.rings):
             raise ValueError('nan or infinity among its corners')
 
@@ -233,6 +236,7 @@ def finish_shapes(
             f'no polygons in {listed(list(dict.fromkeys(m.source for m in masks)), 2)}: there is '
             'nothing to learn; if there are boxes, --boxes takes them for areas'
         )
+    labels = [label.strip() for label in labels]
     order = [name for name, _ in wishes.named] or [*labels, *sorted(set(used) - set(labels))]
     ignored = {name.lower() for name in wishes.ignored}
     unknown = ignored - {name.lower() for name in (*order, *used)}
