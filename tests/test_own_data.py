@@ -391,6 +391,22 @@ def test_added_masks_of_another_kind_are_refused(tmp_path):
     assert check(tmp_path / 'mine').wrong == []
 
 
+def test_folders_of_classes_keep_their_names(tmp_path):
+    paths = own_sources.classes(tmp_path)
+    done = prepare_source('classes', paths, tmp_path / 'mine')
+    text = (tmp_path / 'mine/dataset.yaml').read_text()
+    swapped = text.replace('name: car', 'name: x').replace('name: tree', 'name: car')
+    (tmp_path / 'mine/dataset.yaml').write_text(swapped.replace('name: x', 'name: tree'))
+    for _ in range(2):
+        data = build(done.config)[2]
+        infos = [data.get_data_info(i) for i in range(len(data))]
+        assert data.metainfo['classes'] == ('tree', 'car')
+        assert {(Path(i['img_path']).parent.name, i['gt_label']) for i in infos} == {
+            ('car', 0), ('tree', 1)}  # fmt: skip
+        assert check(tmp_path / 'mine').wrong == []
+        prepare_source('classes', paths, tmp_path / 'mine')
+
+
 @pytest.mark.parametrize(
     'line',
     [None, './{place}/{name}\n', 'C:\\set\\{name}\r\n'],

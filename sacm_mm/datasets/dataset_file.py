@@ -134,6 +134,14 @@ def _check_form(value: Any, form: Any, what: str) -> None:
         raise UserError(f'{what} is {value!r}: it must be {_SAID[form]}')
 
 
+def class_of_folder(folder: str, classes: list[Category]) -> int | None:
+    """Return the number of the class whose pictures a folder holds; its name may be edited."""
+    for known in ([c.code for c in classes], [c.name for c in classes]):
+        if folder in known:
+            return known.index(folder)
+    return None
+
+
 def categories(content: dict[str, Any], path: Path) -> list[Category]:
     """Return the classes of a file's content.
 

@@ -34,6 +34,7 @@ class _FolderMixin:
     data_prefix: dict
     data_root: str
     ann_file: str
+    _called: dict[str, str]  # the class of each folder, where it was given another name
 
     def _list_samples(self) -> list[dict]:
         if self.ann_file:  # a list of names, as the hosts read it
@@ -70,7 +71,7 @@ class _FolderMixin:
         Raises:
             UserError: There is no such file, it is of another task, or the part does not exist.
         """
-        self._split, self._fold = split, fold
+        self._split, self._fold, self._called = split, fold, {}
         _check_fold(split, fold)
         if split is None:
             return {'data_root': data_root, **options}
@@ -88,6 +89,7 @@ class _FolderMixin:
         classes = dataset_file.categories(content, folder / dataset_file.NAME)
         meta: dict[str, Any] = {}
         if classes:
+            self._called = {c.code: c.name for c in classes}
             meta = dict(
                 classes=tuple(c.name for c in classes), palette=[list(c.colour) for c in classes]
             )
@@ -230,17 +232,18 @@ class FolderClsDataset(_FolderMixin, MMPretrainDataset):
         parts = [root / part for part in _FOLDED] if self._fold else [root]
         folders = {p.name for part in parts if part.is_dir() for p in part.iterdir() if p.is_dir()}
         folders = {name for name in folders if not name.startswith('.')}
-        classes = list(self.metainfo.get('classes') or sorted(folders))
-        unknown = sorted(folders - set(classes))
+        called = {name: self._called.get(name, name) for name in sorted(folders)}
+        classes = list(self.metainfo.get('classes') or called)
+        unknown = [name for name in called if called[name] not in classes]
         if unknown:
             raise UserError(f"folder '{unknown[0]}' in '{root}' is none of the classes {classes}")
         self._metainfo['classes'] = tuple(classes)
         if self._fold:
             pictures = [(p, p.relative_to(root).parts[1]) for p in self._of_fold(root, True)]
         else:
-            there = [name for name in classes if name in folders]
+            there = sorted(called, key=lambda name: classes.index(called[name]))
             pictures = [(path, name) for name in there for path in find_pictures(root / name)]
         if not pictures:
             raise UserError(f"no pictures in '{root}': it needs one folder a class")
-        label = {name: number for number, name in enumerate(classes)}
+        label = {name: classes.index(called[name]) for name in called}
         return [dict(img_path=str(path), gt_label=label[name]) for path, name in pictures]

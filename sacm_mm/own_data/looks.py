@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.datasets import dataset_file
 from sacm_mm.datasets.picture_files import find_pictures, read_picture, to_channels
 
 from .samples import IGNORED, SPLITS, Category
@@ -59,11 +60,11 @@ def _look(
         look.facts = facts_of(f'{part}/{inner.as_posix()}', path, picture)
         kind = content['task']
         if kind == 'classification':
-            names = [category.name for category in classes]
-            if inner.parts[0] not in names:
+            number = dataset_file.class_of_folder(inner.parts[0], classes)
+            if number is None:
                 look.problem = (f"'{path}' is in no folder of a class", 'move it into one')
             else:
-                look.pixels = {names.index(inner.parts[0]): 1}
+                look.pixels = {number: 1}
         else:
             sub = 'masks' if kind == 'segmentation' else 'depth'
             look.truth = (folder / sub / part / inner).with_suffix('.png')

@@ -133,7 +133,7 @@ def _place_of_file(sample: Sample, part: str, classes: Sequence[Category]) -> st
     """Return where a picture goes, under ``images/<part>``, with its suffix."""
     if sample.label is not None:
         inner = without_split(sample.name).split('/', 1)[-1]
-        return f'{classes[sample.label].name}/{inner}'
+        return f'{classes[sample.label].code}/{inner}'  # a name may be edited
     return f'{without_split(sample.name)}{sample.picture.suffix}'
 
 
