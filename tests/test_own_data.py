@@ -677,3 +677,12 @@ def test_what_people_put_into_a_data_set_is_not_lost(tmp_path):
     with pytest.raises(UserError, match=r"best.pth' is not of 'sacm data'.*move it elsewhere"):
         prepare_source('folder', paths, tmp_path / 'mine')
     assert (tmp_path / 'mine/best.pth').read_text() == 'weights'
+
+
+def test_pictures_that_people_add_to_a_data_set_are_not_lost(tmp_path):
+    paths = own_sources.folder_binary(tmp_path)
+    prepare_source('folder', paths, tmp_path / 'mine')
+    save(scene(20).photo, tmp_path / 'mine/images/train/new.jpg')
+    with pytest.raises(UserError, match=r"new.jpg' was added by hand.* move it to the source"):
+        prepare_source('folder', paths, tmp_path / 'mine')
+    assert (tmp_path / 'mine/images/train/new.jpg').is_file()

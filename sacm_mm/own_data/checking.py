@@ -99,9 +99,10 @@ def _say_parts(report: Report, content: dict[str, Any], looks: Sequence[Look]) -
     if missing:
         part, number = next(iter(missing.items()))
         change = 'fewer' if number > 0 else 'more'
+        fix = '' if number > 0 else 'move them to the source, with what belongs to them, and '
         report.add(
             DOUBT, f'{part} has {abs(number)} pictures {change} than dataset.yaml says',
-            "run 'sacm data' again, so that statistics and config fit",
+            f"{fix}run 'sacm data' again, so that statistics and config fit",
         )  # fmt: skip
 
 

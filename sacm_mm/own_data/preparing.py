@@ -10,6 +10,7 @@ from pathlib import Path
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable, publish_folder
 from sacm_mm.datasets import dataset_file
+from sacm_mm.datasets.picture_files import find_pictures
 
 from .content import content_of, split_text, summary
 from .ready_config import config_text, template_values
@@ -95,9 +96,17 @@ def _earlier(job: Job) -> _Earlier:
             'another --out'
         )
     earlier.classes = dataset_file.categories(content, out / dataset_file.NAME)
+    named = content.get('names') or {}
+    known = {Path(str(name)).name for part in SPLITS for name in named.get(part) or ()}
+    added = [p for p in find_pictures(out / 'images') if not {p.name, p.stem} & known]
+    if added:
+        raise UserError(
+            f"'{added[0]}' was added by hand, and '{out}' is written anew: move it to "
+            'the source, with what belongs to it'
+        )
     if split_text(job.split) == content.get('split'):
         for part in SPLITS:
-            for name in (content.get('names') or {}).get(part) or ():
+            for name in named.get(part) or ():
                 earlier.parts[name] = part
     return earlier
 
