@@ -407,6 +407,30 @@ def test_folders_of_classes_keep_their_names(tmp_path):
         prepare_source('classes', paths, tmp_path / 'mine')
 
 
+def test_lines_of_yolo_names_are_taken_as_they_stand(tmp_path):
+    (folder,) = own_sources.yolo(tmp_path)
+    (folder / 'data.yaml').unlink()
+    (folder / 'classes.txt').write_text(f'#1, a\n\n{NAMES[1]}\n')
+    for path in (folder / 'labels').rglob('*.txt'):
+        path.write_text('0 0.1 0.1 0.5 0.1 0.5 0.5\n2 0.6 0.6 0.9 0.6 0.9 0.9\n')
+    done = prepare_source('yolo', [folder], tmp_path / 'mine')
+    classes = read_dataset_file(done.folder)['classes']
+    assert [c['name'] for c in classes] == ['background', '#1, a', NAMES[1]]
+
+
+@pytest.mark.parametrize('kind', ['classes', 'labelme', 'folder colours', 'depth'])
+def test_pictures_of_unread_kinds_are_named(tmp_path, kind):
+    kind, source, options = KINDS[kind]
+    paths = source(tmp_path)
+    (paths[0] / 'deeper').mkdir()
+    (paths[0] / 'deeper/photo.HEIC').write_bytes(b'heic')
+    done = prepare_source(kind, paths, tmp_path / 'mine', **options)
+    assert '1 picture of a kind that is not read' in done.warnings[-1]
+    assert 'photo.HEIC' in done.warnings[-1]
+    found, skipped = find_inputs(paths[0])
+    assert found and [path.name for path, _ in skipped] == ['photo.HEIC']
+
+
 @pytest.mark.parametrize(
     'line',
     [None, './{place}/{name}\n', 'C:\\set\\{name}\r\n'],

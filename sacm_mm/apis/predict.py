@@ -14,7 +14,7 @@ from sacm_mm.apis.predictor import Model
 from sacm_mm.apis.video import Track, camera_name, predict_camera, predict_video
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.core.files import check_writable
-from sacm_mm.datasets.picture_files import SUFFIXES
+from sacm_mm.datasets.picture_files import SUFFIXES, UNREAD_SUFFIXES
 
 
 def predict_files(
@@ -182,9 +182,11 @@ def find_inputs(
             passed = None  # what would be replaced is found out later
         for path in (Path(folder, name) for name in sorted(names)):
             suffix = path.suffix.lower()
-            if suffix in kinds or suffix in SUFFIXES:
+            if suffix in (*kinds, *SUFFIXES, *UNREAD_SUFFIXES):
                 reason = _unusable(path)
-                if suffix not in kinds:
+                if suffix in UNREAD_SUFFIXES:
+                    reason = reason or 'of a kind that is not read: save it as .png or .jpg'
+                elif suffix not in kinds:
                     reason = reason or f"the loader in the model's config reads no {suffix}"
                 if reason:
                     skipped.append((path, reason))

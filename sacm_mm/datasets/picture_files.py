@@ -19,6 +19,11 @@ SUFFIXES = (
 )  # fmt: skip
 # what the hosts' loaders read, with every version of OpenCV
 PLAIN_SUFFIXES = tuple(suffix for suffix in SUFFIXES if suffix not in ('.gif', '.npy'))
+# pictures that nothing here reads, which are named and not passed over
+UNREAD_SUFFIXES = (
+    '.arw', '.avif', '.cr2', '.cr3', '.dng', '.exr', '.hdr', '.heic', '.heif', '.jp2', '.jxl',
+    '.nef', '.orf', '.pbm', '.pgm', '.pnm', '.ppm', '.raf', '.rw2',
+)  # fmt: skip
 _MAX_CHANNELS = 64
 _PNG = b'\x89PNG\r\n\x1a\n'
 

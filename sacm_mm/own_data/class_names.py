@@ -85,6 +85,21 @@ def read_palette_file(path: Path) -> list[tuple[str, Colour | None]]:
     return _checked(named, str(path))
 
 
+def read_name_lines(path: Path) -> dict[int, str]:
+    """Read a list of YOLO's, a class a line as it stands; a blank one has a number too.
+
+    Raises:
+        UserError: It cannot be read, or a name occurs twice.
+    """
+    try:
+        lines = path.read_text(encoding='utf-8-sig').splitlines()
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read class names of '{path}': {one_line(error)}") from error
+    names = {number: line.strip() for number, line in enumerate(lines) if line.strip()}
+    _checked([(name, None) for name in names.values()], str(path))
+    return names
+
+
 def palette_beside(folder: Path) -> Path | None:
     """Find a file of names that a tool put into the folder of the masks, or beside it."""
     for place in (folder, folder.parent):

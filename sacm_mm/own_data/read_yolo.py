@@ -13,7 +13,7 @@ from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.dataset_file import load_yaml
 from sacm_mm.datasets.picture_files import find_files, find_pictures
 
-from .class_names import read_palette_file
+from .class_names import read_name_lines, read_palette_file
 from .pairing import existing_folder
 from .samples import SPLITS, Sample, Source, count, listed
 from .shapes import DrawnMask, Shape, ShapeWishes, check_ring, finish_shapes, rectangle
@@ -96,7 +96,13 @@ def _key(path: Path, folder: Path) -> str:
 def _names(folder: Path, wishes: ShapeWishes) -> dict[int, str]:
     file = _name_file(folder) or _name_file(folder.parent)
     if file:
-        return {number: name for number, (name, _) in enumerate(read_palette_file(file))}
+        if file.suffix not in ('.yaml', '.yml'):
+            names = read_name_lines(file)
+        else:
+            names = {number: name for number, (name, _) in enumerate(read_palette_file(file))}
+        if not names:
+            raise UserError(f"'{file}' names no classes: write those of the numbers in the labels")
+        return names
     if wishes.named:
         return {number: name for number, (name, _) in enumerate(wishes.named)}
     raise UserError(
@@ -181,9 +187,7 @@ def _read_lines(path: Path, names: Mapping[int, str], boxes: bool) -> tuple[list
             raise UserError(f'{what} is not "class x1 y1 x2 y2 ...": mend it') from error
         label = names.get(number_of_class)  # 0.0 finds 0, as some tools write it
         if label is None:
-            raise UserError(
-                f'{what} is of class {words[0]}, but the names are 0 to {len(names) - 1}'
-            )
+            raise UserError(f'{what} is of class {words[0]}, but the names are 0 to {max(names)}')
         outside = [value for value in values if not -0.01 <= value <= 1.01]
         if outside:
             raise UserError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.datasets.picture_files import UNREAD_SUFFIXES, find_files
 
 from .categories import Wishes
 from .class_names import read_names
@@ -19,7 +20,7 @@ from .read_depth import parse_unit, read_depth
 from .read_folder import read_folder, read_voc
 from .read_labelme import read_labelme
 from .read_yolo import read_yolo
-from .samples import Category, Source
+from .samples import Category, Source, count, listed
 from .shapes import ShapeWishes
 from .splitting import SplitWishes, parse_shares
 
@@ -127,7 +128,14 @@ def prepare_source(
     }  # fmt: skip
     job = Job(read, Path(out), origin, wanted, depth_unit, link, origin['command'])
     _refuse_nested(places, job.out)
-    return prepare(job)
+    prepared = prepare(job)
+    unread = [path for place in places for path in find_files(place, UNREAD_SUFFIXES)]
+    if unread:
+        prepared.warnings.append(
+            f'{count(len(unread), "picture")} of a kind that is not read, left out: save as .png '
+            f'or .jpg {listed(unread)}'
+        )
+    return prepared
 
 
 def _checked(kind: str, paths: Sequence[str | Path]) -> list[Path]:
