@@ -65,11 +65,12 @@ class CheckpointHook(MMEngineCheckpointHook):
     def before_train(self, runner: Runner) -> None:
         """Look for the best checkpoint here: a run may go on in another folder than it began in."""
         super().before_train(runner)
-        if hasattr(self, 'best_ckpt_path'):
-            self.best_ckpt_path = self._here(self.best_ckpt_path)
+        kept: Any = self
+        if hasattr(kept, 'best_ckpt_path'):
+            kept.best_ckpt_path = self._here(kept.best_ckpt_path)
         elif self.save_best is not None:  # by several figures
-            paths = self.best_ckpt_path_dict
-            self.best_ckpt_path_dict = {key: self._here(path) for key, path in paths.items()}
+            paths = kept.best_ckpt_path_dict
+            kept.best_ckpt_path_dict = {key: self._here(path) for key, path in paths.items()}
 
     def _here(self, path: str | None) -> str | None:
         return path and str(Path(self.out_dir, Path(path).name))
