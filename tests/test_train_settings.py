@@ -317,13 +317,16 @@ def test_what_the_host_has_defaults_for_may_be_left_out(camvid_root, tmp_path):
     assert runner.iter == runner.max_iters
 
 
-def test_two_runs_in_one_second_have_a_log_each(camvid_root, tmp_path, monkeypatch):
+def test_two_runs_in_one_second_have_logs_and_losses_of_their_own(
+    camvid_root, tmp_path, monkeypatch
+):
     monkeypatch.setattr('mmengine.runner.runner.time.strftime', lambda *_: 'at_once')
     options = (*TINY_CAMVID, f'data_root={camvid_root}/camvid', 'max_iters=1')
     for name in ('first', 'second'):
-        train_from_python(load_config(CAMVID, options), work_dir=tmp_path / name)
+        runner = train_from_python(load_config(CAMVID, options), work_dir=tmp_path / name)
         log = (tmp_path / name / 'at_once/at_once.log').read_text()
         assert log.count('sacm_mm stamp') == 1 and f'{tmp_path / name}' in log
+        assert len(runner.message_hub.get_scalar('train/loss').data[0]) == runner.iter
 
 
 def test_norms_that_lag_behind_the_weights_are_said(run_tool, tmp_path, camvid_root, monkeypatch):

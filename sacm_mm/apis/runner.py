@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.dist import get_rank, get_world_size, is_distributed, sync_random_seed
-from mmengine.logging import MMLogger
+from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.runner import (
     BaseLoop,
@@ -115,6 +115,11 @@ class _Runner(Runner):
         due = done >= loop.val_begin and (done % loop.val_interval == 0 or done == length)
         if self.val_loop is not None and due:
             self.val_loop.run()
+
+    def build_message_hub(self, message_hub: dict | None = None) -> MessageHub:
+        """Build the host's hub, but no run goes on with that of another of the same second."""
+        MessageHub._instance_dict.pop((message_hub or {}).get('name', self._experiment_name), None)
+        return super().build_message_hub(message_hub)
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """Build the host's logger: the file gets all, the console what a person reads."""
