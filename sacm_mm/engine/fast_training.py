@@ -46,8 +46,7 @@ class FastTrainingHook(Hook):
             if compile_training(model.backbone):
                 picked.append('torch.compile')
         elif not picked and isinstance(runner.optim_wrapper, OptimWrapper) and not is_distributed():
-            # a run of the same second and process has the same hub
-            known = runner._resume and runner.message_hub.runtime_info.get('memory_format')
+            known = runner.message_hub.runtime_info.get('memory_format')
             memory_format = known or fastest_format(runner, model)
             runner.message_hub.update_info('memory_format', memory_format)
             model.to(memory_format=FORMATS[memory_format])
