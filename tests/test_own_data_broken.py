@@ -642,6 +642,17 @@ def test_what_is_left_out_is_said(tmp_path):
         assert 'masks: 10 numbers in one channel' in said
 
 
+@pytest.mark.parametrize('kind', ['coco', 'labelme', 'cvat', 'yolo'])
+def test_photos_without_annotation_are_named(kind, tmp_path):
+    paths = getattr(own_sources, kind)(tmp_path)
+    photo = next(path for path in sorted(tmp_path.rglob('*')) if path.suffix == '.jpg')
+    save(scene(77).photo, photo.with_name('unlabelled.jpg'))
+    done = prepare_source(kind, paths, tmp_path / 'mine')
+    what = 'label file' if kind == 'yolo' else 'entry'
+    said = f'1 photo has no {what} and is left out: unlabelled.jpg'
+    assert any(warning.startswith(said) for warning in done.warnings)
+
+
 @pytest.fixture
 def made(tmp_path):
     prepare_source('folder', folder_numbers(tmp_path, 12), tmp_path / 'mine',

@@ -12,7 +12,7 @@ from pathlib import Path
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.picture_files import find_pictures
 
-from .samples import count, listed, split_of
+from .samples import left_out, split_of
 
 
 @dataclass
@@ -98,19 +98,10 @@ def pair_by_name(
                   [])  # fmt: skip
     if how:
         pairs.notes.append(how)
-    without = [pictures[name].name for name in pictures if name not in matched]
-    if without:
-        pairs.warnings.append(
-            f'{count(len(without), "picture has", "pictures have")} no {what} and '
-            f'{"is" if len(without) == 1 else "are"} left out: {listed(without)}'
-        )
+    without = [path.name for name, path in pictures.items() if name not in matched]
     used = set(matched.values())
-    alone = [partners[name].name for name in partners if name not in used]
-    if alone:
-        pairs.warnings.append(
-            f'{count(len(alone), f"{what} has", f"{what}s have")} no picture and '
-            f'{"is" if len(alone) == 1 else "are"} left out: {listed(alone)}'
-        )
+    alone = [path.name for name, path in partners.items() if name not in used]
+    pairs.warnings += left_out('picture', without, what) + left_out(what, alone, 'picture')
     return pairs
 
 

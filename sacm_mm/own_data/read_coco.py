@@ -12,7 +12,7 @@ from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.datasets.picture_files import find_files
 
 from .pairing import existing_folder, fold_name, is_inside, list_pictures
-from .samples import SPLITS, Sample, Source, count, listed, split_of
+from .samples import SPLITS, Sample, Source, count, listed, photos_left_out, split_of
 from .shapes import (
     DrawnMask,
     Shape,
@@ -71,12 +71,7 @@ def read_coco(annotations: Path, photos: Path | None, wishes: ShapeWishes) -> So
             f'{count(len(missing), "photo is", "photos are")} named but not there, and left out: '
             f'{listed(missing)}'
         )
-    unused = on_disk.unused(samples)
-    if unused:
-        source.warnings.append(
-            f'{count(len(unused), "photo has", "photos have")} no entry and '
-            f'{"is" if len(unused) == 1 else "are"} left out: {listed(unused)}'
-        )
+    source.warnings += photos_left_out(on_disk.pictures, samples)
     if boxes:
         source.warnings.append(
             f'{count(boxes, "object has", "objects have")} a box but no polygon and '
@@ -90,9 +85,9 @@ class _PictureIndex:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.pictures = list_pictures_by_path(folder)
+        self.pictures = list(list_pictures(folder, 'photos').values())
         self.by_base: dict[str, list[Path]] = defaultdict(list)
-        for path in self.pictures.values():
+        for path in self.pictures:
             self.by_base[fold_name(path.name)].append(path)
 
     def find(self, name: str, near: Path, split: str | None) -> Path | None:
@@ -105,15 +100,6 @@ class _PictureIndex:
         if len(found) > 1 and split:
             found = [p for p in found if split_of(p.parent.name.rstrip('0123456789')) == split]
         return found[0] if len(found) == 1 else None
-
-    def unused(self, samples: list[Sample]) -> list[str]:
-        used = {sample.picture.resolve() for sample in samples}
-        return [name for name, path in self.pictures.items() if path.resolve() not in used]
-
-
-def list_pictures_by_path(folder: Path) -> dict[str, Path]:
-    """List pictures by their paths in a folder, with suffix."""
-    return {p.relative_to(folder).as_posix(): p for p in list_pictures(folder, 'photos').values()}
 
 
 def _annotation_files(annotations: Path) -> list[tuple[Path, str | None]]:

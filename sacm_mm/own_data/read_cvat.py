@@ -17,7 +17,7 @@ from sacm_mm.datasets.picture_files import find_files, find_pictures
 from .class_names import Colour
 from .pairing import existing_folder, fold_name
 from .run_lengths import mask_of_runs
-from .samples import Sample, Source, count, listed, split_of
+from .samples import Sample, Source, count, listed, photos_left_out, split_of
 from .shapes import (
     DrawnMask,
     Shape,
@@ -92,6 +92,7 @@ def read_cvat(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
             f'{count(len(missing), "photo is", "photos are")} named but not there, and left out: '
             f'{listed(missing)}'
         )
+    source.warnings += photos_left_out(pictures, samples)
     if skipped:
         kinds = ', '.join(f'{number} {kind}' for kind, number in skipped.items())
         hint = '; --boxes takes boxes for areas' if skipped['box'] else ''

@@ -13,11 +13,11 @@ import numpy as np
 from PIL import Image
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.datasets.picture_files import find_files
+from sacm_mm.datasets.picture_files import find_files, find_pictures
 
 from .pairing import existing_folder, is_inside
 from .read_coco import load_json
-from .samples import Sample, Source, count, listed
+from .samples import Sample, Source, count, left_out, photos_left_out
 from .shapes import (
     DrawnMask,
     Shape,
@@ -80,11 +80,8 @@ def read_labelme(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Sour
             f"'{missing[0]}': put each beside its file, or give their folder second"
         )
     source = finish_shapes(samples, [], wishes, [f'labelme: {count(len(samples), "file")}'])
-    if missing:
-        source.warnings.append(
-            f'{count(len(missing), "file has", "files have")} no photo and '
-            f'{"is" if len(missing) == 1 else "are"} left out: {listed(missing)}'
-        )
+    source.warnings += left_out('file', missing, 'photo')
+    source.warnings += photos_left_out(find_pictures(photos or folder), samples)
     if skipped:
         kinds = ', '.join(f'{number} {kind}' for kind, number in skipped.items())
         source.warnings.append(f'shapes without area are left out: {kinds}')

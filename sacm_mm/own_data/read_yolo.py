@@ -15,7 +15,7 @@ from sacm_mm.datasets.picture_files import find_files, find_pictures
 
 from .class_names import read_name_lines, read_palette_file
 from .pairing import existing_folder
-from .samples import SPLITS, Sample, Source, count, listed
+from .samples import SPLITS, Sample, Source, count, left_out, listed
 from .shapes import DrawnMask, Shape, ShapeWishes, check_ring, finish_shapes, rectangle
 from .splitting import ready_splits
 
@@ -68,16 +68,10 @@ def read_yolo(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
         samples = [replace(sample, split=parts.get(sample.name)) for sample in samples]
     notes = [f'YOLO: {count(len(samples), "photo")} with labels']
     source = finish_shapes(samples, [names[key] for key in sorted(names)], wishes, notes)
-    if bare:
-        source.warnings.append(
-            f'{count(len(bare), "photo has", "photos have")} no label file and '
-            f'{"is" if len(bare) == 1 else "are"} left out: {listed(bare)}; an empty file says '
-            'that there is nothing in it'
-        )
+    for warning in left_out('photo', bare, 'label file'):
+        source.warnings.append(f'{warning}; an empty file says that there is nothing in it')
     alone = [texts[key].name for key in texts if key not in used]
-    if alone:
-        source.warnings.append(f'{count(len(alone), "label file has", "label files have")} no '
-                               f'photo: {listed(alone)}')  # fmt: skip
+    source.warnings += left_out('label file', alone, 'photo')
     if boxes:
         source.warnings.append(
             f'{count(boxes, "line is a box", "lines are boxes")}, not a polygon, and left out: '

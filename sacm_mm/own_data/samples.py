@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -92,6 +92,21 @@ def listed(names: Sequence[object], most: int = 3) -> str:
 def count(number: int, thing: str, things: str = '') -> str:
     """Say how many: ``1 picture``, ``2 pictures``."""
     return f'{number} {thing if number == 1 else things or thing + "s"}'
+
+
+def left_out(thing: str, names: Sequence[str], what: str) -> list[str]:
+    """Return a warning that things have no partner; none where there are no such things."""
+    if not names:
+        return []
+    are = 'is' if len(names) == 1 else 'are'
+    counted = count(len(names), f'{thing} has', f'{thing}s have')
+    return [f'{counted} no {what} and {are} left out: {listed(names)}']
+
+
+def photos_left_out(photos: Iterable[Path], samples: Sequence[Sample]) -> list[str]:
+    """Return a warning of the photos that no annotation names."""
+    used = {sample.picture.resolve() for sample in samples}
+    return left_out('photo', [p.name for p in photos if p.resolve() not in used], 'entry')
 
 
 __all__ = ['Category', 'Sample', 'Source']
