@@ -111,6 +111,9 @@ def test_what_is_set_in_another_way_is_told(tmp_path):
     put_hook(cfg, dict(type='EMAHook'))
     changed = ['custom_hooks', 'optim_wrapper.accumulative_counts', 'train_cfg.max_iters']
     assert sorted(changes_since(cfg)) == changed
+    cfg.optim_wrapper.optimizer = dict(type='SGD', lr=1e-3)
+    with pytest.raises(UserError, match='is SGD, and the run that goes on has AdamW: set that'):
+        changes_since(cfg)
 
 
 def test_what_the_checkpoint_has_of_its_own_is_told():

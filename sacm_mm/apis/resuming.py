@@ -64,7 +64,11 @@ def take_over(cfg: Config, checkpoint: Mapping[str, Any]) -> None:
 
 
 def changes_since(cfg: Config) -> list[str]:
-    """List the settings that are not those of the run in the work dir, where it left its config."""
+    """List the settings that are not those of the run in the work dir, where it left its config.
+
+    Raises:
+        UserError: The optimizer is of another type, which the state in the checkpoint does not fit.
+    """
     earlier = Path(cfg.work_dir, Path(cfg.filename or '').name)
     if not earlier.is_file():
         return []
@@ -72,7 +76,14 @@ def changes_since(cfg: Config) -> list[str]:
         {key: value for key, value in part.to_dict().items() if key not in _OF_EACH_START}
         for part in (read_config(earlier), cfg)
     )
-    return list(_differences(before, after, ''))
+    changed = list(_differences(before, after, ''))
+    if 'optim_wrapper.optimizer.type' in changed:
+        now, then = (part['optim_wrapper']['optimizer']['type'] for part in (after, before))
+        raise UserError(
+            f'optim_wrapper.optimizer is {now}, and the run that goes on has {then}: set that one, '
+            'or give --weights in place of --resume'
+        )
+    return changed
 
 
 def _differences(before: Any, after: Any, path: str) -> Iterator[str]:
