@@ -710,3 +710,33 @@ def test_pictures_that_people_add_to_a_data_set_are_not_lost(tmp_path):
     with pytest.raises(UserError, match=r"new.jpg' was added by hand.* move it to the source"):
         prepare_source('folder', paths, tmp_path / 'mine')
     assert (tmp_path / 'mine/images/train/new.jpg').is_file()
+
+
+def edit_mask(folder: Path) -> Path:
+    mask = sorted(folder.glob('masks/train/*.png'))[0]
+    with Image.open(mask) as image:
+        image.putpixel((0, 0), 1 - image.getpixel((0, 0)))
+        image.save(mask)
+    return mask
+
+
+def remove_picture(folder: Path) -> Path:
+    sorted(folder.glob('images/train/*'))[0].unlink()
+    return folder
+
+
+@pytest.mark.parametrize('edit', [edit_mask, remove_picture])
+def test_what_people_edit_in_a_data_set_is_not_lost(edit, tmp_path):
+    paths = own_sources.folder_binary(tmp_path)
+    prepare_source('folder', paths, tmp_path / 'mine', link=True)
+    (paths[0] / 'Straße 3.jpg').unlink()  # which breaks a link
+    prepare_source('folder', paths, tmp_path / 'mine', link=True)
+    edited = edit(tmp_path / 'mine')
+    before = {path: path.read_bytes() for path in (tmp_path / 'mine/masks').rglob('*.png')}
+    with pytest.raises(UserError, match=rf"'.*{edited.name}.*do the same to the source"):
+        prepare_source('folder', paths, tmp_path / 'mine', link=True)
+    assert {path: path.read_bytes() for path in before} == before
+    listing = tmp_path / 'mine/dataset.yaml'
+    lines = listing.read_text(encoding='utf-8').splitlines(keepends=True)
+    listing.write_text(''.join(x for x in lines if not x.startswith('files:')), encoding='utf-8')
+    prepare_source('folder', paths, tmp_path / 'mine', link=True)

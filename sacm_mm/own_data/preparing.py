@@ -10,7 +10,7 @@ from pathlib import Path
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable, publish_folder
 from sacm_mm.datasets import dataset_file
-from sacm_mm.datasets.picture_files import find_pictures
+from sacm_mm.datasets.picture_files import SUFFIXES, find_pictures
 
 from .content import content_of, split_text, summary
 from .ready_config import config_text, template_values
@@ -50,6 +50,7 @@ def prepare(job: Job) -> Prepared:
         facts, step = write_files(source, parts, job, folder)
         form = common_form(facts)
         content = content_of(source, parts, facts, form, job, step)
+        content['files'] = _digest_of_files(folder)
         (folder / dataset_file.NAME).write_text(dataset_file.to_text(content), encoding='utf-8')
         values = template_values(content, job.out.name, job.command)
         kept = _write_config(config_text(values), folder, job.out, earlier.config_digest)
@@ -104,11 +105,35 @@ def _earlier(job: Job) -> _Earlier:
             f"'{added[0]}' was added by hand, and '{out}' is written anew: move it to "
             'the source, with what belongs to it'
         )
+    if content.get('files') not in (None, _digest_of_files(out)):
+        last = max(_files(out), key=lambda path: path.lstat().st_mtime, default=out)
+        raise UserError(
+            f"files of '{out}' were edited, moved or removed since 'sacm data' wrote it (the "
+            f"newest is '{last}'), and it is written anew: do the same to the source and choose "
+            "another --out, or take the line 'files' out of its dataset.yaml"
+        )
     if split_text(job.split) == content.get('split'):
         for part in SPLITS:
             for name in named.get(part) or ():
                 earlier.parts[name] = part
     return earlier
+
+
+def _files(folder: Path) -> list[Path]:
+    found = (path for part in ('images', 'masks', 'depth') for path in (folder / part).rglob('*'))
+    # links whose photo is gone are files of the data set, too
+    return sorted(p for p in found if p.name[0] != '.' and p.suffix.lower() in SUFFIXES)
+
+
+def _digest_of_files(folder: Path) -> str:
+    """Sum up which files there are, and what is in the masks and the depth maps."""
+    digest = hashlib.sha256()
+    for path in _files(folder):
+        place = path.relative_to(folder)
+        digest.update(place.as_posix().encode('utf-8', 'surrogateescape'))
+        if place.parts[0] != 'images':
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _split(source: Source, wishes: SplitWishes, earlier: dict[str, str]) -> dict[str, str]:
