@@ -27,3 +27,44 @@ def test_a_head_of_one_logit_is_averaged_as_the_probability_that_it_is(threshold
     views = [view([[0.1, 0.9, 0.4]]), view([[0.1, 0.7, 0.3]])]
     (merged,) = tta.merge_preds([views])
     assert merged.pred_sem_seg.data.tolist() == [[[0, 1, int(threshold < 0.35)]]]
+
+
+@pytest.mark.parametrize('joint', [False, True])
+def test_classes_are_those_of_the_mean_probability_for_whoever_reads_the_logits(joint):
+    """The paper's metric resizes the logits: it scored the last view alone."""
+    init_default_scope('mmseg')
+    kind = dict(in_channels=16, upscale_factor=4)
+    model = dict(
+        type='sacm_mm.SegDepthEstimator' if joint else 'EncoderDecoder',
+        backbone=dict(type='sacm_mm.SAConvMixer', arch='d16-l2-k3-p4'),
+        decode_head=dict(type='sacm_mm.PixelShuffleHead', num_classes=3, **kind),
+    )
+    if joint:
+        model['depth_head'] = dict(type='sacm_mm.PixelShuffleDepthHead', **kind)
+    tta = MODELS.build(ConfigDict(type='sacm_mm.DenseTTAModel', module=model))
+    probabilities = torch.rand(2, 3, 4, 5).softmax(dim=1) ** 3
+    probabilities /= probabilities.sum(dim=1, keepdim=True)
+    views = [SegDataSample(metainfo=dict(img_path='a.png', img_shape=(s, s))) for s in (4, 8)]
+    for sample, shares in zip(views, probabilities):
+        sample.seg_logits = PixelData(data=shares.log())
+    (merged,) = tta.merge_preds([views])
+    mean = probabilities.mean(dim=0)
+    torch.testing.assert_close(merged.seg_logits.data.softmax(dim=0), mean)
+    assert torch.equal(merged.pred_sem_seg.data[0], mean.argmax(dim=0))
+    assert merged.img_shape == (4, 4)
+
+
+def test_one_logit_beside_depth_is_a_probability_too():
+    init_default_scope('mmseg')
+    kind = dict(in_channels=16, upscale_factor=4)
+    model = dict(
+        type='sacm_mm.SegDepthEstimator',
+        backbone=dict(type='sacm_mm.SAConvMixer', arch='d16-l2-k3-p4'),
+        decode_head=dict(
+            type='sacm_mm.PixelShuffleHead', num_classes=2, out_channels=1, threshold=0.5, **kind
+        ),
+        depth_head=dict(type='sacm_mm.PixelShuffleDepthHead', **kind),
+    )
+    tta = MODELS.build(ConfigDict(type='sacm_mm.DenseTTAModel', module=model))
+    (merged,) = tta.merge_preds([[view([[0.1, 0.9, 0.4]]), view([[0.1, 0.7, 0.3]])]])
+    assert merged.pred_sem_seg.data.tolist() == [[[0, 1, 0]]]

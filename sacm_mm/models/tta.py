@@ -1,5 +1,7 @@
 """Test-time augmentation by the data pipeline, for segmentation and depth."""
 
+from typing import Any
+
 import torch
 from mmengine.structures import PixelData
 from mmseg.models import SegTTAModel
@@ -15,26 +17,32 @@ class DenseTTAModel(SegTTAModel):
 
     Class probabilities are averaged as ``mmseg.SegTTAModel`` does, those of a head with one logit
     too, of which the host takes the sigmoid twice; ``pred_depth_map`` and ``pred_depth_scale``
-    (1, H, W), in metres, are averaged.
+    (1, H, W), in metres, are averaged. ``seg_logits`` are those of the mean, where the host leaves
+    the last view's.
     """
 
     def merge_preds(self, data_samples_list: list[list]) -> list:
-        """Merge each image's views into one sample."""
-        if 'seg_logits' in data_samples_list[0][0]:
-            merged = super().merge_preds(data_samples_list)
-            if self.module.out_channels == 1:
-                for sample, views in zip(merged, data_samples_list):
-                    # what a one-logit segmentor hands on as logits is the probability
-                    mean = torch.stack([view.seg_logits.data for view in views]).mean(0)
-                    labels = (mean > self.module.decode_head.threshold).to(mean)
-                    sample.set_data({'pred_sem_seg': PixelData(data=labels)})
+        """Merge each image's views into its first one."""
+        return [self._merged(views) for views in data_samples_list]
+
+    def _merged(self, views: list) -> Any:
+        merged = views[0]
+        for key in _DEPTH_KEYS:
+            if key in merged:
+                depth = sum(view.get(key).data for view in views) / len(views)
+                merged.set_data({key: PixelData(data=depth)})
+        if 'seg_logits' not in merged:
+            return merged
+        maps = (view.seg_logits.data for view in views)
+        if len(merged.seg_logits.data) == 1:
+            # what a one-logit segmentor hands on as logits is the probability
+            logits = sum(maps) / len(views)
+            labels = (logits > self.module.decode_head.threshold).to(logits)
         else:
-            merged = [views[0] for views in data_samples_list]
-        for sample, views in zip(merged, data_samples_list):
-            for key in _DEPTH_KEYS:
-                if key in views[0]:
-                    mean = torch.stack([view.get(key).data for view in views]).mean(0)
-                    sample.set_data({key: PixelData(data=mean)})
-            if 'gt_depth_map' in views[0]:
-                sample.set_data({'gt_depth_map': views[0].gt_depth_map})
+            mean = sum(logits.softmax(dim=0) for logits in maps) / len(views)
+            labels = mean.argmax(dim=0, keepdim=True)
+            logits = mean.clamp(min=torch.finfo(mean.dtype).tiny).log()
+        merged.set_data(
+            {'pred_sem_seg': PixelData(data=labels), 'seg_logits': PixelData(data=logits)}
+        )
         return merged
