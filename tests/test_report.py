@@ -5,6 +5,8 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from mmseg.evaluation import IoUMetric
 
 from sacm_mm import UserError
 from sacm_mm.evaluation.report_figures import (
@@ -31,6 +33,19 @@ def test_figures_of_each_class_by_hand():
     assert (third['IoU'], third['precision']) == (0.0, None)
     assert (absent['IoU'], absent['Dice'], absent['share']) == (None, None, 0.0)
     assert mean_iou(confusion) == pytest.approx((25 + 60 + 0) / 3, abs=0.01)
+
+
+def test_a_class_that_is_predicted_and_in_no_truth_counts_as_in_the_hosts_metric():
+    counts = np.array([[6, 2, 0], [0, 0, 0], [0, 0, 0]])
+    host = IoUMetric.total_area_to_metrics(
+        *map(torch.tensor, (np.diag(counts) * 1.0, [8.0, 2, 0], [6.0, 2, 0], [8.0, 0, 0])),
+        ['mIoU', 'mDice'],
+    )  # fmt: skip
+    rows = class_rows(counts, 'abc')
+    for key in ('IoU', 'Dice'):
+        ours = [np.nan if row[key] is None else row[key] for row in rows]
+        np.testing.assert_allclose(ours, 100 * host[key], atol=0.01)
+    assert mean_iou(counts) == pytest.approx(100 * np.nanmean(host['IoU']))
 
 
 def test_depth_by_range_by_hand():

@@ -12,6 +12,14 @@ from sacm_mm.core.files import write_json
 from sacm_mm.core.run_log import class_figures_file
 from sacm_mm.registry import HOOKS
 
+# which classes the host's figures are not numbers for; IoU and Dice need truth or prediction
+_LEFT_OUT = {
+    'Acc': 'in no truth',
+    'Recall': 'in no truth',
+    'Precision': 'in no prediction',
+    'Fscore': 'never found',
+}
+
 
 @HOOKS.register_module()
 class ClassFiguresHook(Hook):
@@ -67,8 +75,9 @@ def _not_figures(metrics: dict[str, float], of_classes: dict[str, dict]) -> list
         absent = [key for key, value in values.items() if value is None]
         if absent and len(absent) < len(values):
             lines.append(
-                f'm{name} is the mean over {len(values) - len(absent)} of {len(values)} classes: '
-                f'{", ".join(absent)} occur{"s" * (len(absent) == 1)} in no truth and no prediction'
+                f'm{name} is the mean over {len(values) - len(absent)} of {len(values)} classes; '
+                f'those that are {_LEFT_OUT.get(name, "in no truth and no prediction")} are left '
+                f'out: {", ".join(absent)}'
             )
     return lines
 

@@ -27,7 +27,9 @@ def confusion_of(truth: np.ndarray, found: np.ndarray, classes: int) -> np.ndarr
 
 
 def class_rows(confusion: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Work out the figures of each class, in per cent; None where a class never occurs.
+    """Work out the figures of each class, in per cent; None where there is nothing to divide by.
+
+    A class that is predicted and in no truth has an IoU of 0, as in the host's mIoU.
 
     Args:
         confusion: Counts (classes, classes), rows are the truth.
@@ -42,11 +44,10 @@ def class_rows(confusion: np.ndarray, names: Sequence[str]) -> list[dict[str, An
     rows = []
     for i, name in enumerate(names):
         missed, wrong = true[i] - hit[i], said[i] - hit[i]
-        occurs = true[i] > 0
         rows.append({
             'class': name,
-            'IoU': _per_cent(hit[i], true[i] + wrong) if occurs else None,
-            'Dice': _per_cent(2 * hit[i], true[i] + said[i]) if occurs else None,
+            'IoU': _per_cent(hit[i], true[i] + wrong),
+            'Dice': _per_cent(2 * hit[i], true[i] + said[i]),
             'precision': _per_cent(hit[i], said[i]),
             'recall': _per_cent(hit[i], true[i]),
             'accuracy': _per_cent(total - missed - wrong, total),
@@ -56,7 +57,7 @@ def class_rows(confusion: np.ndarray, names: Sequence[str]) -> list[dict[str, An
 
 
 def mean_iou(confusion: np.ndarray) -> float | None:
-    """Return the mean IoU of the classes that occur, per cent."""
+    """Return the mean IoU of the classes in truth or prediction, per cent."""
     rows = class_rows(confusion, [''] * len(confusion))
     found = [row['IoU'] for row in rows if row['IoU'] is not None]
     return round(float(np.mean(found)), 2) if found else None
