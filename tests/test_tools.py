@@ -115,6 +115,13 @@ def test_classification_goes_through_the_same_tools(run_tool, cifar_root, tmp_pa
     assert 'accuracy/top1:' in done.out
     assert len(pickle.loads(out.read_bytes())) == 8
     assert len(list(shown.rglob('*.png'))) == 8
+    done = run_tool(
+        'test', 'sacm_cifar10.py', checkpoint, '--tta', '--show-dir', tmp_path / 'views',
+        '--report', tmp_path / 'report', *common,
+    )  # fmt: skip
+    assert done.code == 0, done.err  # pictures that are in memory alone, and two views of each
+    assert len(list((tmp_path / 'views').rglob('*.png'))) == 8
+    assert (tmp_path / 'report/index.html').read_text().count('<figure>') == 8
 
 
 def test_an_interrupted_checkpoint_leaves_no_file(train, work, data, monkeypatch):

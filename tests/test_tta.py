@@ -5,7 +5,10 @@ import torch
 from mmengine.config import ConfigDict
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.structures import PixelData
+from mmpretrain.structures import DataSample
 from mmseg.structures import SegDataSample
+
+from sacm_mm.apis.test import _use_tta
 
 
 def view(probability):
@@ -68,3 +71,28 @@ def test_one_logit_beside_depth_is_a_probability_too():
     tta = MODELS.build(ConfigDict(type='sacm_mm.DenseTTAModel', module=model))
     (merged,) = tta.merge_preds([[view([[0.1, 0.9, 0.4]]), view([[0.1, 0.7, 0.3]])]])
     assert merged.pred_sem_seg.data.tolist() == [[[0, 1, 0]]]
+
+
+def test_the_label_of_a_picture_is_that_of_the_mean_score():
+    """What is painted and written has the label: it was the first view's."""
+    init_default_scope('mmpretrain')
+    model = dict(
+        type='ImageClassifier',
+        backbone=dict(type='sacm_mm.SAConvMixer', arch='d16-l2-k3-p4'),
+        neck=dict(type='GlobalAveragePooling'),
+        head=dict(type='LinearClsHead', num_classes=3, in_channels=16),
+    )
+    cfg = ConfigDict(
+        model=model,
+        tta_model=dict(type='AverageClsScoreTTA'),
+        tta_pipeline=[],
+        test_dataloader=dict(dataset={}),
+    )
+    _use_tta(cfg)
+    scores = torch.tensor([[0.5, 0.4, 0.1], [0.1, 0.8, 0.1]])
+    views = [DataSample().set_pred_score(score) for score in scores]
+    for sample in views:
+        sample.set_pred_label(sample.pred_score.argmax())
+    (merged,) = MODELS.build(cfg.model).merge_preds([views])
+    assert merged.pred_label.tolist() == [1]
+    assert merged.pred_score.tolist() == pytest.approx([0.3, 0.6, 0.1])

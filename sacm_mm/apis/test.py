@@ -189,7 +189,10 @@ def _use_tta(cfg: Config) -> None:
     if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:
         raise UserError(f"config '{cfg.filename}' has no tta_model and tta_pipeline")
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
-    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    tta_model = dict(cfg.tta_model)
+    if str(tta_model['type']).rpartition('.')[2] == 'AverageClsScoreTTA':
+        tta_model['type'] = 'sacm_mm.ClsTTAModel'  # the host's keeps the label of one view
+    cfg.model = ConfigDict(**tta_model, module=cfg.model)
 
 
 def _draw_predictions(

@@ -33,7 +33,14 @@ def picture_of_sample(runner: Runner, sample: Any, data_batch: Any, place: int) 
     path = sample.get('img_path')
     if path is not None:
         return as_rgb(read_picture(Path(path)))
-    return picture_of_input(runner, data_batch['inputs'][place])
+    return picture_of_input(runner, _pictures(data_batch)[place])
+
+
+def _pictures(data_batch: Any) -> Any:
+    """Return the pictures of a batch, each (C, H, W); of several views of each the first."""
+    inputs = data_batch['inputs']
+    plain = isinstance(inputs[0], torch.Tensor) and inputs[0].ndim == 3
+    return inputs if plain else inputs[0]  # else a batch for each view
 
 
 def picture_of_input(runner: Runner, image: torch.Tensor) -> np.ndarray:
@@ -100,8 +107,9 @@ class ClsVisualizationHook(MMPretrainVisualizationHook):
         self, runner: Runner, batch_idx: int, data_batch: Any, outputs: Sequence
     ) -> None:
         """Draw a batch."""
+        pictures = _pictures(data_batch)
         for place, sample in enumerate(outputs):
-            one = {'inputs': data_batch['inputs'][place : place + 1]}
+            one = {'inputs': pictures[place : place + 1]}
             self._draw_samples(self._seen, one, [sample], step=self._seen)
             self._seen += 1
 

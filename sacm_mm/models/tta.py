@@ -1,9 +1,10 @@
-"""Test-time augmentation by the data pipeline, for segmentation and depth."""
+"""Test-time augmentation by the data pipeline."""
 
 from typing import Any
 
 import torch
 from mmengine.structures import PixelData
+from mmpretrain.models import AverageClsScoreTTA
 from mmseg.models import SegTTAModel
 
 from sacm_mm.registry import MODELS
@@ -46,3 +47,15 @@ class DenseTTAModel(SegTTAModel):
             {'pred_sem_seg': PixelData(data=labels), 'seg_logits': PixelData(data=logits)}
         )
         return merged
+
+
+@MODELS.register_module()
+class ClsTTAModel(AverageClsScoreTTA):
+    """The host's mean of the scores; the label is the mean's too, where it leaves the first view's.
+
+    The figures are of the scores, but pictures and files have the label.
+    """
+
+    def _merge_single_sample(self, data_samples: list) -> Any:
+        merged = super()._merge_single_sample(data_samples)
+        return merged.set_pred_label(merged.pred_score.argmax(dim=0))
