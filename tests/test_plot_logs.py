@@ -169,6 +169,8 @@ def test_tool_writes_picture_and_table(run_tool, run, tmp_path):
         (['run', '--out', 'run'], 'it is a folder'),
         (['run', '--out', 'a.png', '--csv', 'file/a.csv'], "file' is a file"),
         (['run', 'run', '--out', 'a.png'], 'given twice'),
+        (['run', '--out', 'a.png', '--csv', 'a.png'], "let 'a.png' end in .csv"),
+        (['run', '--out', 'a.png', '--csv', 'run/scalars.json'], 'end in .csv'),  # of a run
     ],
 )
 def test_mistakes_end_the_tool_with_one_line_and_nothing_written(

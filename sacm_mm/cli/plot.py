@@ -29,6 +29,9 @@ def run(args: argparse.Namespace) -> None:
         if path.is_dir():
             raise UserError(f"cannot write to '{path}': it is a folder, name a file in it")
 
+    if args.csv and args.csv.suffix.lower() != '.csv':  # nor a log that is read, nor --out
+        raise UserError(f"--csv writes a table: let '{args.csv}' end in .csv")
+
     from sacm_mm.core.files import save_figure
     from sacm_mm.core.run_log import read_scalars
     from sacm_mm.visualization.curves import choose_keys, draw_curves, name_runs, save_table
