@@ -183,3 +183,11 @@ def test_strides_of_a_hosts_stages_are_not_those_of_its_maps(backbone):
     model.backbone = MODELS.build({**backbone, 'out_indices': (0, 1, 2, 3)})
     model.decode_head = MODELS.build(head)
     check_fits(model, {})
+
+
+def test_a_head_of_borders_tells_two_classes_whatever_the_data_has():
+    """STDC could not be trained."""
+    head = dict(type='mmseg.STDCHead', boundary_threshold=0.1, num_classes=2, in_channels=8)
+    model = nn.Module()
+    model.auxiliary_head = MODELS.build({**head, 'channels': 4, 'num_convs': 1})
+    check_fits(model, dict(test_dataloader=_Named('cat', 'dog', 'eel')))
