@@ -11,7 +11,7 @@ import tifffile
 from own_sources import save
 from PIL import Image
 
-from sacm_mm.datasets import CamVidDataset
+from sacm_mm.datasets.segmentation import CamVidDataset
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get('SACM_DATA') or ROOT / 'data')

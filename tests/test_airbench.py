@@ -14,9 +14,9 @@ from mmengine.registry import MODELS, init_default_scope
 
 from sacm_mm.core.checkpoints import load_checkpoint
 from sacm_mm.core.configs import load_config
-from sacm_mm.datasets import AlternatingFlip
+from sacm_mm.datasets.flips import AlternatingFlip
 from sacm_mm.datasets.seeding import Draw
-from sacm_mm.engine import DefaultSampler, InfiniteSampler
+from sacm_mm.engine.exact_resume import DefaultSampler, InfiniteSampler
 from sacm_mm.engine.whiten_stem import whitening
 
 

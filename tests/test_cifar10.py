@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from sacm_mm import UserError
-from sacm_mm.datasets import CIFAR10Dataset
+from sacm_mm.datasets.cifar10 import CIFAR10Dataset
 
 BATCH = 'cifar-10-batches-py/test_batch'
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 import sacm_mm.visualization.depth as depth_pictures
 from sacm_mm.core.errors import UserError
-from sacm_mm.datasets import NYUDataset
+from sacm_mm.datasets.depth import NYUDataset
 from sacm_mm.visualization.depth import (
     DepthPicture,
     DepthStyle,

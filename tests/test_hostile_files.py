@@ -19,7 +19,7 @@ from sacm_mm import UserError, convert
 from sacm_mm.apis.find_model import find_model
 from sacm_mm.core.checkpoints import find_checkpoint, load_checkpoint, read_weights
 from sacm_mm.core.pictures import check_picture
-from sacm_mm.datasets import CIFAR10Dataset
+from sacm_mm.datasets.cifar10 import CIFAR10Dataset
 from sacm_mm.own_data.class_names import read_names
 from sacm_mm.own_data.read_coco import load_json
 from sacm_mm.own_data.sources import prepare_source

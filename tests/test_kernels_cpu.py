@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from sacm_mm import UserError
-from sacm_mm.engine import FastTrainingHook
-from sacm_mm.engine.fast_training import compile_training
+from sacm_mm.engine.fast_training import FastTrainingHook, compile_training
 from sacm_mm.kernels.accelerating import accelerate, fast_parts
 from sacm_mm.kernels.cpu import native
 from sacm_mm.kernels.cpu.training import act_norm, mix, pointwise, takes

@@ -11,9 +11,9 @@ from mmengine.dataset import DefaultSampler
 from torch.utils.data import DataLoader
 
 from sacm_mm import UserError
-from sacm_mm.engine import KeepSamplesHook
 from sacm_mm.engine.checkpoint import AtomicLocalBackend
-from sacm_mm.evaluation import PerImageIoUMetric
+from sacm_mm.engine.keep_samples import KeepSamplesHook
+from sacm_mm.evaluation.per_image_iou import PerImageIoUMetric
 
 VOID = 255
 

@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.engine import Muon
-from sacm_mm.engine.muon import orthogonalized
+from sacm_mm.engine.muon import Muon, orthogonalized
 
 
 def network():

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.optim import OneCycleLR as HostOneCycleLR
 from mmengine.runner import Runner
 
-from sacm_mm.engine import OneCycleLR
+from sacm_mm.engine.one_cycle import OneCycleLR
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 

@@ -21,9 +21,10 @@ from sacm_mm.apis.predict import find_inputs
 from sacm_mm.apis.predictor import Model
 from sacm_mm.core.configs import find_config
 from sacm_mm.core.errors import UserError
-from sacm_mm.datasets import LoadImageFromFile, LoadPicture
 from sacm_mm.datasets.dataset_file import read_dataset_file
 from sacm_mm.datasets.picture_files import SUFFIXES, is_picture, read_picture
+from sacm_mm.datasets.picture_transforms import LoadPicture
+from sacm_mm.datasets.transforms import LoadImageFromFile
 from sacm_mm.deploy.samples import data_samples, decode
 from sacm_mm.own_data.checking import check
 from sacm_mm.own_data.class_names import read_names

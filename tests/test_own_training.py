@@ -19,9 +19,10 @@ from sacm_mm.apis.extras import add_extras, use_fold
 from sacm_mm.apis.train import train
 from sacm_mm.core.configs import load_config
 from sacm_mm.core.run_log import read_scalars
-from sacm_mm.datasets import FolderClsDataset, FolderSegDataset
+from sacm_mm.datasets.folders import FolderClsDataset, FolderSegDataset
 from sacm_mm.datasets.folds import folds_of
-from sacm_mm.engine import DefaultSampler, EarlyStoppingHook, InfiniteSampler
+from sacm_mm.engine.early_stopping import EarlyStoppingHook
+from sacm_mm.engine.exact_resume import DefaultSampler, InfiniteSampler
 from sacm_mm.own_data.sources import prepare_source
 
 AS_IT_IS = {'serialize_data': False}  # it collects garbage, for a second

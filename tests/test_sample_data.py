@@ -14,7 +14,7 @@ from sample_data.scene import VOC_OBJECTS, render_scene
 from sample_data.street import CAMVID_CLASSES, render_street
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.datasets import CIFAR10Dataset
+from sacm_mm.datasets.cifar10 import CIFAR10Dataset
 
 RENDERERS = {'voc': render_scene, 'street': render_street, 'room': render_room}
 VALID_IDS = {

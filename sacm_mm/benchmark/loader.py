@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 
 from sacm_mm.apis.runner import build_runner
 from sacm_mm.core.machine import stamp, synchronize
-from sacm_mm.engine import FastTrainingHook
+from sacm_mm.engine.fast_training import FastTrainingHook
 
 
 def measure_loader(cfg: Config, steps: int, rounds: int) -> dict[str, Any]:

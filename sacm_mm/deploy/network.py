@@ -9,8 +9,8 @@ from mmseg.models.utils import resize
 from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.models.heads import PixelShuffleDepthHead
 from sacm_mm.models.heads.pixel_shuffle_base import PixelShuffleBase
+from sacm_mm.models.heads.pixel_shuffle_depth_head import PixelShuffleDepthHead
 
 
 class Network(nn.Module):

@@ -20,7 +20,8 @@ from sacm_mm.kernels.cpu import native
 from sacm_mm.kernels.cpu.inference import FusedBackbone, FusedPointwise, fuses
 from sacm_mm.kernels.folding import StridedStem, fold, known_backbones
 from sacm_mm.kernels.recognition import is_exactly, is_pointwise
-from sacm_mm.models.heads import PixelShuffleDepthHead, PixelShuffleHead
+from sacm_mm.models.heads.pixel_shuffle_depth_head import PixelShuffleDepthHead
+from sacm_mm.models.heads.pixel_shuffle_head import PixelShuffleHead
 
 _ROUNDS = 5  # of timing two ways, after one to warm up
 

@@ -38,7 +38,8 @@ from sacm_mm.kernels.recognition import (
 from sacm_mm.models.backbones.mixing import RepDepthwise, SqueezeExcite
 from sacm_mm.models.backbones.sa_convmixer import MixerBlock, PatchEmbed, SAConvMixer, convert_stem
 from sacm_mm.models.depth_estimator import DepthEstimator
-from sacm_mm.models.heads import PixelShuffleDepthHead, PixelShuffleHead
+from sacm_mm.models.heads.pixel_shuffle_depth_head import PixelShuffleDepthHead
+from sacm_mm.models.heads.pixel_shuffle_head import PixelShuffleHead
 from sacm_mm.models.joint_estimator import SegDepthEstimator
 
 _BATCH_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)

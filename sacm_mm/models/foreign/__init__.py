@@ -1,5 +1,1 @@
-"""Networks of other people's code as backbones, registered on import."""
-
-from .backbone import ForeignBackbone
-
-__all__ = ['ForeignBackbone']
+"""Networks of other people's code as backbones, registered when a registry is first asked."""

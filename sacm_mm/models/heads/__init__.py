@@ -1,6 +1,1 @@
-"""Heads, registered on import."""
-
-from .pixel_shuffle_depth_head import PixelShuffleDepthHead
-from .pixel_shuffle_head import PixelShuffleHead
-
-__all__ = ['PixelShuffleDepthHead', 'PixelShuffleHead']
+"""Heads, registered when a registry is first asked for one."""
