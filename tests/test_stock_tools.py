@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sacm_mm.apis.runner import LAUNCHERS
+from sacm_mm.core.launchers import LAUNCHERS
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 TINY = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,19 +47,11 @@ from sacm_mm.core.checkpoints import load_checkpoint, load_safely, state_dict_of
 from sacm_mm.core.configs import join_preprocessor
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import atomic_write, check_writable
+from sacm_mm.core.launchers import LAUNCHERS, number_process
 from sacm_mm.core.machine import stamp_line
 from sacm_mm.core.random_numbers import random_state, set_random_state
 from sacm_mm.engine.unwrapped import unwrapped
 from sacm_mm.models.batch_norms import lagging_norms
-
-# What launchers call a process' number, how many there are, and its number on its machine.
-LAUNCHERS: dict[str, tuple[str, ...]] = {
-    'none': (),
-    'pytorch': ('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
-    'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
-    'mpi': ('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK'),
-}
-_STARTED_BY = {'pytorch': 'torchrun', 'slurm': 'srun', 'mpi': 'mpirun'}
 
 
 class _Loader(dict):
@@ -162,7 +153,7 @@ def prepare_run(
     Raises:
         UserError: The work dir cannot be written, or the config is a fragment.
     """
-    _number_process(launcher)
+    number_process(launcher)
     keep_freed_blocks()
     check_kinds(cfg)
     if cfg.get('launcher') not in (None, *LAUNCHERS):  # the flag decides, but a typo is said
@@ -268,23 +259,6 @@ def _steps(cfg: Config, pictures: int) -> int | None:
     steps, epochs = cfg.train_cfg.get('max_iters'), cfg.train_cfg.get('max_epochs')
     batch = (cfg.train_dataloader.get('batch_size') or 0) * get_world_size()
     return epochs * pictures // batch if epochs and batch else steps
-
-
-def _number_process(launcher: str) -> None:
-    """Say in torch's words which process this is: the host does so later, when it connects them.
-
-    Raises:
-        UserError: The launcher did not start it.
-    """
-    for name, given in zip(LAUNCHERS['pytorch'], LAUNCHERS[launcher]):
-        if given in os.environ:
-            os.environ[name] = os.environ[given]
-        elif name != 'LOCAL_RANK':
-            raise UserError(
-                f'--launcher {launcher}, but {given} is not set: start the processes with '
-                f'{_STARTED_BY[launcher]}, or leave the flag out'
-            )
-    os.environ.setdefault('LOCAL_RANK', '0')
 
 
 def _averages_apart(model: torch.nn.Module) -> bool:

@@ -87,8 +87,7 @@ def test(
         prepare_run(cfg, work_dir, launcher, begun)
         _use_weights(cfg, weights, runtime, trust)
         if fast and not is_exported(weights):
-            hook = dict(type='sacm_mm.FastTestHook', dtype=dtype)
-            put_hook(cfg, hook)
+            put_hook(cfg, dict(type='sacm_mm.FastTestHook', dtype=dtype))
         elif dtype != 'float32':
             raise UserError('--dtype is of checkpoints; an exported file has its own: leave it out')
         for folder in (show_dir, out and (Path(out).parent if _is_one_file(cfg) else out)):
@@ -221,8 +220,7 @@ def _save_predictions(cfg: Config, out: str) -> None:
         dump = dict(type='sacm_mm.DumpResults', out_file_path=out)
         cfg.test_evaluator = [*_evaluators(cfg), dump]
     else:
-        saver = dict(type='sacm_mm.SavePredictionsHook', out=out)
-        put_hook(cfg, saver)
+        put_hook(cfg, dict(type='sacm_mm.SavePredictionsHook', out=out))
 
 
 def _draw_grid(cfg: Config, path: Path) -> None:
@@ -231,8 +229,7 @@ def _draw_grid(cfg: Config, path: Path) -> None:
     if cfg.get('default_scope') == 'mmpretrain':
         raise UserError('--grid draws segmentation; use --show-dir for classification')
     check_writable(path.parent)
-    hook = dict(type='sacm_mm.PictureGridHook', out=str(path))
-    put_hook(cfg, hook)
+    put_hook(cfg, dict(type='sacm_mm.PictureGridHook', out=str(path)))
 
 
 def _write_report(cfg: Config, out: Path) -> None:
@@ -241,5 +238,4 @@ def _write_report(cfg: Config, out: Path) -> None:
     check_writable(out.parent)
     if cfg.launcher != 'none':
         raise UserError('--report is of one process: test without --launcher')
-    hook = dict(type='sacm_mm.ReportHook', out=str(out))
-    put_hook(cfg, hook)
+    put_hook(cfg, dict(type='sacm_mm.ReportHook', out=str(out)))

@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from torch import nn, optim
 
 from sacm_mm.apis.check_keys import hook_times
+from sacm_mm.core.configs import hook_names
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.machine import synchronize
 from sacm_mm.kernels.accelerating import accelerate
@@ -39,8 +40,7 @@ def fit_minutes(cfg: Config, model: nn.Module, loader: dict[str, Any], minutes: 
     """
     if not 0 < minutes < math.inf:
         raise UserError(f'--minutes is {minutes}: give a number above 0')
-    fast = any(hook['type'] == 'sacm_mm.FastTrainingHook' for hook in cfg.get('custom_hooks') or ())
-    seconds, batches = _seconds_a_step(model, loader, fast)
+    seconds, batches = _seconds_a_step(model, loader, 'FastTrainingHook' in hook_names(cfg))
     steps = int(minutes * 60 * _FOR_TRAINING / seconds)
     by_epoch = 'max_epochs' in cfg.train_cfg
     key, length = ('max_epochs', steps // batches) if by_epoch else ('max_iters', steps)

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.core.launchers import LAUNCHERS
 
 USER_ERROR_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
@@ -53,8 +54,8 @@ class Parser(argparse.ArgumentParser):
         sys.exit(USER_ERROR_EXIT_CODE)
 
 
-def run_tool(main: Callable[[], None]) -> NoReturn:
-    """Run the ``main`` of a script that is no verb, and exit."""
+def run_tool(main: Callable[[], int | None]) -> NoReturn:
+    """Run the ``main`` of a script, and exit."""
     code = call(main)
     # all is done but Python's own clearing up
     atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
@@ -77,7 +78,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser)
     parser.add_argument(
         '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        choices=list(LAUNCHERS),
         default='none',
         help='how the processes of a distributed run were started',
     )
@@ -116,8 +117,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_precision(parser: argparse.ArgumentParser) -> None:
-    """Add how trained networks compute."""
+def add_running(parser: argparse.ArgumentParser) -> None:
+    """Add how trained networks and exported files run."""
     parser.add_argument(
         '--exact',
         action='store_true',
@@ -129,6 +130,10 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
         default='float32',
         help='bfloat16, where the processor computes in it, is faster and rounds more',
     )
+    parser.add_argument(
+        '--runtime', help='what runs a .onnx file: onnxruntime or openvino (default: the first)'
+    )
+    parser.add_argument('--trust', action='store_true', help='take files that can run code: .pt2')
 
 
 def positive(text: str) -> int:

@@ -8,14 +8,12 @@ code, or nothing for 0.
 from __future__ import annotations
 
 import argparse
-import atexit
-import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from sacm_mm.cli.common import INTERRUPTED_EXIT_CODE, Parser, call
+from sacm_mm.cli.common import Parser, call, run_tool
 from sacm_mm.core.configs import find_config
 
 VERBS = (
@@ -76,10 +74,4 @@ def entry() -> NoReturn:
 
 def tool(*verb: str) -> NoReturn:
     """Run one verb with the arguments of a script: what ``tools/`` calls."""
-    try:
-        code = main([*verb, *sys.argv[1:]])
-    except KeyboardInterrupt:  # before a verb has begun
-        code = INTERRUPTED_EXIT_CODE
-    # all is done but Python's own clearing up
-    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
-    sys.exit(code)
+    run_tool(lambda: main([*verb, *sys.argv[1:]]))

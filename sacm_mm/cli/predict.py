@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from sacm_mm.cli.common import add_model, add_precision, positive
+from sacm_mm.cli.common import add_model, add_running, positive
 
 HELP = 'predict pictures, folders, videos or a camera with a trained model'
 EPILOG = """\
@@ -51,11 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--overwrite', action='store_true', help='replace files that are there')
     parser.add_argument('--device', help='torch device (default: cuda:0 where there is one)')
     parser.add_argument('--threads', type=positive, help='threads of PyTorch')
-    add_precision(parser)
-    parser.add_argument(
-        '--runtime', help='what runs a .onnx file: onnxruntime or openvino (default: the first)'
-    )
-    parser.add_argument('--trust', action='store_true', help='take files that can run code: .pt2')
+    add_running(parser)
 
 
 def run(args: argparse.Namespace) -> int:

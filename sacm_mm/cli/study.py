@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from sacm_mm.cli.common import positive
+
 HELP = 'compare networks under one recipe: run, report, list, new'
 EPILOG = 'example: sacm study run camvid_seg --networks resnet18 --seeds 0 1 2'
 
@@ -16,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_study(run)
     run.add_argument('--networks', nargs='+', metavar='NETWORK', help='only these')
     run.add_argument('--seeds', nargs='+', type=int, help="(default: the study's)")
-    run.add_argument('--jobs', type=_positive, default=1, help='runs at a time')
+    run.add_argument('--jobs', type=positive, default=1, help='runs at a time')
     run.add_argument(
         '--devices',
         nargs='+',
@@ -67,13 +69,6 @@ def _add_study(parser: argparse.ArgumentParser, **kwargs) -> None:
         'on two cores (default); medium, up to three hours of a core; full, for GPUs',
     )
     parser.add_argument('--runs', type=Path, default=RUNS, help='folder of the runs')
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError('must be at least 1')
-    return number
 
 
 def _run(args: argparse.Namespace) -> None:

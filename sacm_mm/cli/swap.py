@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from sacm_mm.cli.common import add_options
 from sacm_mm.core.errors import UserError, mistakes_named
 from sacm_mm.core.files import check_writable
 
@@ -40,9 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='PATTERN',
         help='print the backbones by name, e.g. "mmpretrain:convnext*"',
     )
-    parser.add_argument(
-        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='change the config first'
-    )
+    add_options(parser)
 
 
 def run(args: argparse.Namespace) -> None:

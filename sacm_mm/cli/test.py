@@ -5,7 +5,7 @@ import argparse
 from sacm_mm.cli.common import (
     add_common_arguments,
     add_model,
-    add_precision,
+    add_running,
     imports_kept,
     use_local_rank,
 )
@@ -21,11 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
     add_model(parser)
     add_common_arguments(parser)
-    parser.add_argument(
-        '--runtime', help='what runs a .onnx file: onnxruntime or openvino (default: the first)'
-    )
-    parser.add_argument('--trust', action='store_true', help='take files that can run code: .pt2')
-    add_precision(parser)
+    add_running(parser)
     parser.add_argument('--tta', action='store_true', help='test-time augmentation of the config')
     parser.add_argument(
         '--out',

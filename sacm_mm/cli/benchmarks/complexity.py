@@ -3,7 +3,9 @@
 import argparse
 from pathlib import Path
 
-from sacm_mm.cli.benchmarks.types import check_csv, positive
+from sacm_mm.cli.benchmarks.out_files import check_csv
+from sacm_mm.cli.common import positive
+from sacm_mm.cli.study import RUNS
 from sacm_mm.core.errors import UserError
 
 
@@ -28,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='time the networks of studies anew, in turn, and keep that for the report',
     )
-    parser.add_argument(
-        '--runs', type=Path, default=Path('work_dirs/studies'), help='folder of the runs'
-    )
+    parser.add_argument('--runs', type=Path, default=RUNS, help='folder of the runs')
     parser.add_argument('--out', type=Path, help='write a CSV')
 
 

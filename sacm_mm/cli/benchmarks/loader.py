@@ -4,14 +4,15 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from sacm_mm.cli.benchmarks.types import check_csv, positive
+from sacm_mm.cli.benchmarks.out_files import check_csv
+from sacm_mm.cli.common import add_options, positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
     parser.add_argument('config', nargs='+', help='training configs')
     parser.add_argument('--fast', action='store_true', help='as tools/train.py --fast')
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE')
+    add_options(parser)
     parser.add_argument('--steps', type=positive, default=20, help='steps a phase')
     parser.add_argument('--rounds', type=positive, default=3, help='phases of each kind')
     parser.add_argument('--out', type=Path, help='write a CSV with versions and hardware')

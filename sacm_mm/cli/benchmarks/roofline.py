@@ -4,7 +4,7 @@ import argparse
 import csv
 from pathlib import Path
 
-from sacm_mm.cli.benchmarks.types import check_picture
+from sacm_mm.cli.benchmarks.out_files import check_picture
 from sacm_mm.core.errors import UserError
 
 

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from sacm_mm.cli.benchmarks.types import check_csv, positive
+from sacm_mm.cli.benchmarks.out_files import check_csv
+from sacm_mm.cli.common import positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

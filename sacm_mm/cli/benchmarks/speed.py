@@ -4,7 +4,8 @@ import argparse
 from itertools import product
 from pathlib import Path
 
-from sacm_mm.cli.benchmarks.types import check_csv, check_picture, positive
+from sacm_mm.cli.benchmarks.out_files import check_csv, check_picture
+from sacm_mm.cli.common import positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

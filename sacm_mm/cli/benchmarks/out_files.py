@@ -1,18 +1,9 @@
-"""What the flags of several verbs are read with."""
+"""Checks of what several verbs write, before they measure."""
 
-import argparse
 from pathlib import Path
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable
-
-
-def positive(text: str) -> int:
-    """Read an integer of at least 1."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError('must be at least 1')
-    return number
 
 
 def check_csv(path: Path | None) -> None:
