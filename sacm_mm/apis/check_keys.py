@@ -11,6 +11,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from sacm_mm.core.configs import as_list
 from sacm_mm.core.errors import UserError
 
 # What the runner or the builders hand over, or take out before a part is made.
@@ -183,8 +184,7 @@ def check_schedule(cfg: Config) -> None:
         UserError: That of a one-cycle schedule differs.
     """
     loop = cfg.get('train_cfg') or {}
-    schedules = cfg.get('param_scheduler') or ()
-    for schedule in [schedules] if isinstance(schedules, dict) else schedules:
+    for schedule in as_list(cfg.get('param_scheduler')):
         if not isinstance(schedule, dict):
             continue
         unit = 'max_epochs' if schedule.get('by_epoch', True) else 'max_iters'

@@ -24,6 +24,7 @@ from mmseg.evaluation import IoUMetric
 from torch import nn
 
 from sacm_mm.apis.check_keys import check_keywords
+from sacm_mm.core.configs import as_list
 from sacm_mm.core.errors import UserError, mistakes_named
 from sacm_mm.datasets.in_memory import InMemoryDataset
 
@@ -180,8 +181,7 @@ def check_parts(cfg: Config, model: nn.Module | None) -> None:
         UserError: A part does not build.
     """
     for key in ('val_evaluator', 'test_evaluator'):
-        section = cfg.get(key) or []
-        for part in [section] if isinstance(section, dict) else section:
+        for part in as_list(cfg.get(key)):
             _check_overlaps(build_part(METRICS, part, key), key)
     if model is not None:
         with mistakes_named("'optim_wrapper' of the config does not build"):
@@ -192,8 +192,7 @@ def _check_overlaps(metric: Any, key: str) -> None:
     """Refuse names that the host looks at when the test is over."""
     if not isinstance(metric, IoUMetric):
         return
-    names = metric.metrics if isinstance(metric.metrics, (list, tuple)) else [metric.metrics]
-    for name in names:
+    for name in as_list(metric.metrics):
         if name not in _OVERLAPS:
             raise UserError(
                 f"'{key}.iou_metrics' of the config has {name!r}: choose from "

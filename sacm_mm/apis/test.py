@@ -13,7 +13,7 @@ from sacm_mm.apis.find_model import find_model
 from sacm_mm.apis.runner import build_runner, prepare_run
 from sacm_mm.apis.starting import starting
 from sacm_mm.core.checkpoints import find_checkpoint
-from sacm_mm.core.configs import put_hook
+from sacm_mm.core.configs import as_list, put_hook
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable
 from sacm_mm.deploy.runtimes import is_exported
@@ -122,7 +122,7 @@ def _check_truth(cfg: Config, dataset: Any, unscored: bool, compared: bool) -> N
     """
     if _has_truth(dataset):
         return
-    evaluators = _evaluators(cfg)
+    evaluators = as_list(cfg.test_evaluator)
     scoring = [part for part in evaluators if not part.get('format_only')]
     if compared:
         raise UserError(
@@ -137,11 +137,6 @@ def _check_truth(cfg: Config, dataset: Any, unscored: bool, compared: bool) -> N
     if scoring:
         print('the pictures have no truth: nothing is scored')
         cfg.test_evaluator = [part for part in evaluators if part not in scoring]
-
-
-def _evaluators(cfg: Config) -> list[Any]:
-    found = cfg.test_evaluator
-    return list(found) if isinstance(found, (list, tuple)) else [found]
 
 
 def _has_truth(dataset: Any) -> bool:
@@ -218,7 +213,7 @@ def _is_one_file(cfg: Config) -> bool:
 def _save_predictions(cfg: Config, out: str) -> None:
     if _is_one_file(cfg):
         dump = dict(type='sacm_mm.DumpResults', out_file_path=out)
-        cfg.test_evaluator = [*_evaluators(cfg), dump]
+        cfg.test_evaluator = [*as_list(cfg.test_evaluator), dump]
     else:
         put_hook(cfg, dict(type='sacm_mm.SavePredictionsHook', out=out))
 

@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from torch import nn, optim
 
 from sacm_mm.apis.check_keys import hook_times
-from sacm_mm.core.configs import hook_names
+from sacm_mm.core.configs import as_list, hook_names
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.machine import synchronize
 from sacm_mm.kernels.accelerating import accelerate
@@ -88,8 +88,7 @@ def _now(device: str) -> float:
 
 def _scale_schedules(cfg: Config, ratio: float) -> None:
     """Scale the schedules, and when hooks act."""
-    schedules = cfg.get('param_scheduler') or []
-    for schedule in [schedules] if isinstance(schedules, dict) else schedules:
+    for schedule in as_list(cfg.get('param_scheduler')):
         for key in ('begin', 'end', 'T_max', 'total_steps'):
             if isinstance(schedule.get(key), int):
                 schedule[key] = max(int(key != 'begin'), round(schedule[key] * ratio))

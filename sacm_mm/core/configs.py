@@ -23,7 +23,11 @@ from sacm_mm.core.files import write_text
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-HOSTS = ('mmpretrain', 'mmseg', 'mmdet')
+HOSTS = {  # their packages, and what they are called in an index
+    'mmpretrain': 'onedl-mmpretrain',
+    'mmseg': 'onedl-mmsegmentation',
+    'mmdet': 'onedl-mmdetection',
+}
 _DICT = re.compile(r'[\[(\s]*(\{|dict\()')  # or a list of them
 
 
@@ -75,15 +79,8 @@ def host_config_folder(host: str) -> Path:
     try:
         module = importlib.import_module(host)
     except ImportError as error:
-        raise UserError(f"'{host}:' needs {host}: pip install {_DISTRIBUTIONS[host]}") from error
+        raise UserError(f"'{host}:' needs {host}: pip install {HOSTS[host]}") from error
     return Path(inspect.getfile(module)).parent / '.mim' / 'configs'
-
-
-_DISTRIBUTIONS = {
-    'mmpretrain': 'onedl-mmpretrain',
-    'mmseg': 'onedl-mmsegmentation',
-    'mmdet': 'onedl-mmdetection',
-}
 
 
 def host_config(name: str) -> Path | None:
@@ -293,6 +290,11 @@ def test_pipeline(cfg: Mapping) -> list[Any]:
     return list(dataset.get('pipeline') or cfg.get('test_pipeline') or ())
 
 
+def as_list(value: Any) -> list[Any]:
+    """List what a config has in a list, alone, or not at all."""
+    return [*value] if isinstance(value, (list, tuple)) else [value] if value else []
+
+
 def change_dicts(value: Any, change: Callable[[dict], Any]) -> Any:
     """Copy a part of a config with each of its dicts changed, the inner ones first."""
     if isinstance(value, Mapping):
@@ -342,7 +344,7 @@ def _missing_import(path: Path, error: ImportError) -> str:
     if absent and absent not in what:
         what += f", for '{absent}' is absent: pip install {absent}"
     elif 'mmdet' in what:
-        what += ': pip install onedl-mmdetection'
+        what += f': pip install {HOSTS["mmdet"]}'
     return f"config '{path}' needs a module that does not import: {what}"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sacm_mm.core.configs import as_list
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.dataset_file import load_yaml
 from sacm_mm.datasets.picture_files import find_files, find_pictures
@@ -125,7 +126,7 @@ def _parts(folder: Path, samples: Sequence[Sample]) -> dict[str, str]:
     roots = (folder / str(content.get('path') or '.'), folder)
     parts: dict[str, str] = {}
     for part, entries in named.items():
-        for entry in entries if isinstance(entries, list) else [entries] if entries else ():
+        for entry in as_list(entries):
             for name in _named_by(f"'{part}: {entry}' of '{file}'", roots, str(entry), samples):
                 if parts.setdefault(name, part) != part:
                     raise UserError(

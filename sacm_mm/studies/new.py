@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sacm_mm.core.configs import find_config, read_config
+from sacm_mm.core.configs import as_list, find_config, read_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import atomic_write
 from sacm_mm.studies.study import load_study
@@ -143,8 +143,7 @@ def _name(backbone: str) -> str:
 
 
 def _metric(cfg: Mapping[str, Any], path: Path) -> tuple[str, str, str, bool]:
-    found = cfg.get('test_evaluator') or {}
-    for evaluator in found if isinstance(found, (list, tuple)) else [found]:
+    for evaluator in as_list(cfg.get('test_evaluator')):
         kind = str(evaluator.get('type', '')).rpartition('.')[2]
         if kind in _METRICS:
             key, name, unit, higher = _METRICS[kind]

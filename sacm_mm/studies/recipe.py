@@ -8,6 +8,8 @@ from typing import Any
 
 from mmengine.config import ConfigDict
 
+from sacm_mm.core.configs import as_list
+
 # What a run is made of; other names in a config are helpers that these were made from.
 PARTS = (
     'custom_imports', 'custom_hooks', 'default_hooks', 'default_scope', 'env_cfg', 'log_level',
@@ -32,8 +34,7 @@ def recipe_of(cfg: Mapping) -> dict[str, Any]:
 def set_lr(cfg: Any, lr: float) -> None:
     """Set the peak of the learning rate in place, where the optimizer and schedules have it."""
     cfg['optim_wrapper']['optimizer']['lr'] = lr
-    schedulers = cfg.get('param_scheduler') or []
-    for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
+    for scheduler in as_list(cfg.get('param_scheduler')):
         if 'eta_max' in scheduler:
             scheduler['eta_max'] = lr
 

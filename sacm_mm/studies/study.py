@@ -11,7 +11,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from sacm_mm.core.configs import config_folder, find_study, load_config, read_config
+from sacm_mm.core.configs import as_list, config_folder, find_study, load_config, read_config
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.studies.recipe import PARTS, set_lr
 from sacm_mm.studies.schema import mistakes_in
@@ -200,8 +200,7 @@ def _set_steps(cfg: Config, steps: int) -> None:
     """Set the length of the training; the schedules keep their shape."""
     before = cfg.train_cfg.get('max_iters') or steps
     cfg.train_cfg.max_iters = cfg.train_cfg.val_interval = steps
-    schedulers = cfg.get('param_scheduler') or []
-    for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
+    for scheduler in as_list(cfg.get('param_scheduler')):
         for key in ('begin', 'end', 'T_max', 'total_steps'):
             if isinstance(scheduler.get(key), int):
                 scheduler[key] = round(scheduler[key] * steps / before)

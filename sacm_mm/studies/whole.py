@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from sacm_mm.core.configs import change_dicts, host_config_folder
+from sacm_mm.core.configs import as_list, change_dicts, host_config_folder
 from sacm_mm.core.errors import UserError
 from sacm_mm.swap.dry_run import without_weights
 
@@ -39,19 +39,11 @@ def whole_model(name: str, model: Mapping[str, Any]) -> dict[str, Any]:
     stock = change_dicts(without_weights(Config.fromfile(path).model.to_dict()), _plain_norm)
     classes = model['decode_head']['num_classes']
     loss = model['decode_head']['loss_decode']
-    for head in _heads(stock):
+    for head in (*as_list(stock.get('decode_head')), *as_list(stock.get('auxiliary_head'))):
         _fit(head, classes, loss)
     stock['data_preprocessor'] = copy.deepcopy(dict(model['data_preprocessor']))
     stock['test_cfg'] = copy.deepcopy(dict(model.get('test_cfg', dict(mode='whole'))))
     return stock
-
-
-def _heads(model: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for key in ('decode_head', 'auxiliary_head'):
-        heads = model.get(key) or []
-        found += heads if isinstance(heads, (list, tuple)) else [heads]
-    return found
 
 
 def _fit(head: dict[str, Any], classes: int, loss: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from sacm_mm.core.configs import change_dicts
+from sacm_mm.core.configs import HOSTS, change_dicts
 from sacm_mm.core.errors import UserError, causes, one_line
 
 _LARGE = (torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn, torch.full)
@@ -31,7 +31,7 @@ _LARGE = (torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn, torch.f
 
 _COMPILE = 'pip install --no-build-isolation --no-binary onedl-mmcv onedl-mmcv'
 _INSTALL = {
-    'mmdet': 'onedl-mmdetection',
+    'mmdet': HOSTS['mmdet'],
     'timm': 'timm',
     'ftfy': 'ftfy',
     'ldm': 'onedl-mmsegmentation[optional]',

@@ -16,6 +16,7 @@ from typing import Any
 
 from mmengine.registry import DefaultScope
 
+from sacm_mm.core.configs import HOSTS
 from sacm_mm.core.errors import UserError
 from sacm_mm.models.foreign.code import (
     HUGGING_FACE,
@@ -37,7 +38,7 @@ _NAME = re.compile(
 )
 _IMAGE_CHANNELS = ('in_channels', 'in_chans', 'in_ch', 'num_channels')
 _IMAGE_SIZES = ('img_size', 'image_size', 'input_size')
-HOSTS = ('mmpretrain', 'mmseg', 'mmdet', 'timm')
+KNOWN = (*HOSTS, 'timm')  # whose networks are built by their registries
 
 
 def is_foreign(name: str) -> bool:
@@ -45,7 +46,7 @@ def is_foreign(name: str) -> bool:
     found = _NAME.fullmatch(name.strip())
     if found is None:
         return False
-    return found['where'].strip() not in HOSTS
+    return found['where'].strip() not in KNOWN
 
 
 def foreign_backbone(name: str, size: Size | None = None, channels: int = 3) -> dict:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sacm_mm.core.configs import as_list
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.swap.dry_run import build_part, class_of, quiet, run_on_zeros
 
@@ -143,7 +144,7 @@ def _readers(model: Mapping, maps: Any, scope: str) -> tuple[tuple[int, ...], in
     maps = [maps] if isinstance(maps, Tensor) else maps
     count = len(maps)
     everything = tuple(range(count))
-    heads = _as_list(model.get('decode_head'))
+    heads = as_list(model.get('decode_head'))
     neck = model.get('neck')
     if isinstance(neck, Mapping):  # FPN may begin at a later level
         taken = _seen_reading(neck, maps, scope) or set(everything)
@@ -151,17 +152,13 @@ def _readers(model: Mapping, maps: Any, scope: str) -> tuple[tuple[int, ...], in
     if neck or not heads:
         return everything, count - 1
     read: set[int] = set()
-    for head in (*heads, *_as_list(model.get('auxiliary_head'))):
+    for head in (*heads, *as_list(model.get('auxiliary_head'))):
         indices = _in_index(head, scope)
         if indices is None:
             return everything, count - 1
         read.update(i % count for i in indices)
         read.update(_seen_reading(head, maps, scope))
     return tuple(sorted(read)), max(i % count for i in _in_index(heads[0], scope) or (-1,))
-
-
-def _as_list(heads: Any) -> list[Mapping]:
-    return [*heads] if isinstance(heads, (list, tuple)) else [heads] if heads else []
 
 
 def _in_index(head: Mapping, scope: str) -> tuple[int, ...] | None:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from mmengine.registry import MODELS
 
+from sacm_mm.core.configs import as_list
 from sacm_mm.core.errors import UserError
 from sacm_mm.swap.dry_run import class_of
-from sacm_mm.swap.foreign import HOSTS, TYPE, describe_network
+from sacm_mm.swap.foreign import KNOWN, TYPE, describe_network
 from sacm_mm.swap.sources import absolute_files, needed_path
 from sacm_mm.swap.survey import Size
 
@@ -57,9 +58,8 @@ def refuse_code(path: Path) -> None:
 
 def own_imports(cfg: Mapping) -> list[str]:
     """List the modules that a config imports beside those of the hosts and ours."""
-    imports = (cfg.get('custom_imports') or {}).get('imports') or []
-    imports = [imports] if isinstance(imports, str) else list(imports)
-    return [name for name in imports if name.partition('.')[0] not in ('sacm_mm', *HOSTS)]
+    imports = as_list((cfg.get('custom_imports') or {}).get('imports'))
+    return [name for name in imports if name.partition('.')[0] not in ('sacm_mm', *KNOWN)]
 
 
 def registered_by(
@@ -98,7 +98,7 @@ def as_backbone(new: dict, scope: str, size: Size, channels: int) -> dict:
     if new['type'] == TYPE:
         return new
     cls = class_of(new['type'], scope)
-    if cls is None or cls.__module__.partition('.')[0] in ('sacm_mm', *HOSTS):
+    if cls is None or cls.__module__.partition('.')[0] in ('sacm_mm', *KNOWN):
         return new
     network = dict(new, type=_with_scope(new['type']))
     path = needed_path([sys.modules[cls.__module__]])

@@ -10,6 +10,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
+from sacm_mm.core.configs import as_list
 from sacm_mm.core.errors import UserError
 from sacm_mm.swap.adapter import adapter_for
 from sacm_mm.swap.dry_run import build_part, class_of
@@ -122,8 +123,7 @@ def _same(new: Mapping, old: Mapping, scope: str) -> bool:
 def _join(cfg: Config, new: dict, needs: Needs, maps: FeatureInfo, scope: str) -> None:
     """Set the backbone and what stands between it and the heads."""
     model = cfg.model
-    old_neck = model.get('neck')
-    after = [*old_neck] if isinstance(old_neck, (list, tuple)) else [old_neck] if old_neck else []
+    after = as_list(model.get('neck'))
     sync_bn = _sync_bn(model)
     pools = len(after) == 1 and str(after[0].type).endswith(_POOLING)
     if needs.element == 'vector' or (pools and needs.element == 'map'):
@@ -231,8 +231,7 @@ def _import_what_is_used(cfg: Config) -> None:
     needed = [module for host, module in modules.items() if host != scope and f"'{host}." in text]
     if needed and 'sacm_mm' not in needed:  # which does it too
         needed.append('sacm_mm.core.compiled_operators')
-    present = (cfg.get('custom_imports') or {}).get('imports') or []
-    present = [present] if isinstance(present, str) else list(present)
+    present = as_list((cfg.get('custom_imports') or {}).get('imports'))
     missing = [module for module in needed if module not in present]
     if missing:
         cfg.custom_imports = dict(imports=[*present, *missing], allow_failed_imports=False)
