@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
@@ -18,6 +17,7 @@ from sacm_mm.core.checkpoints import check_weights, read_weights
 from sacm_mm.core.configs import config_text, load_config, open_data_root
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import publish_folder, write_bytes, write_text
+from sacm_mm.core.templates import fill
 from sacm_mm.datasets.meta import model_meta
 from sacm_mm.deploy.description import refuse_other_numbers
 from sacm_mm.deploy.exporting import export
@@ -190,18 +190,13 @@ def _fill(
     figures: Sequence[tuple[str, str, float]],
     page: bool,
 ) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FILES),
-        trim_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    environment.filters['text'] = _text
     data = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     arch = cfg.model.backbone.get('arch')
     count = sum(p.numel() for p in model.parameters()) / 1e6
     sizes = 'The pictures are resized as in its tests, but for the filter.'
-    return environment.get_template('README.md.j2').render(
+    return fill(
+        _FILES / 'README.md.j2',
+        text=_text,
         title=title,
         task=meta['task'],
         tag=_TAGS[meta['task']],

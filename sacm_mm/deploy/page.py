@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from torch import nn
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import publish_folder, write_text
+from sacm_mm.core.templates import fill
 from sacm_mm.deploy.description import refuse_other_numbers
 from sacm_mm.deploy.exporting import export
 from sacm_mm.deploy.runtimes import load_exported
@@ -207,14 +207,6 @@ def _about(model: Any, meta: Mapping[str, Any], usual: int) -> dict[str, Any]:
 def _fill(
     about: Mapping[str, Any], samples: Sequence[Sample], title: str, parts: Mapping[str, bytes]
 ) -> str:
-    """Fill the template; names of classes and pictures are text there, whatever they hold."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FILES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     packed = {
         name: base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
         for name, content in parts.items()
@@ -222,7 +214,8 @@ def _fill(
     # a script ends at the first </script>, also inside of a string
     description = json.dumps(about, ensure_ascii=False).replace('<', '\\u003c')
     task = str(about['task'])
-    return environment.get_template('page.html.j2').render(
+    return fill(
+        _FILES / 'page.html.j2',
         title=title,
         subtitle=f'{task.capitalize()}, computed in this browser.',
         about=f'Written by sacm_mm; runs on onnxruntime-web {VERSION} (MIT licence).',

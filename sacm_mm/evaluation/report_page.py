@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import jinja2
 import numpy as np
 
 from sacm_mm.core.files import publish_folder, write_csv, write_json, write_text
+from sacm_mm.core.templates import fill
 
-_TEMPLATES = Path(__file__).parent / 'templates'
+_TEMPLATE = Path(__file__).parent / 'templates/report.html.j2'
 _WIDTH = 960  # pixels of a picture on the page
 _READABLE = 40  # classes whose confusion is still a table on the page
 
@@ -85,18 +85,12 @@ def write_report(report: Report, out: str | Path) -> None:
 
 
 def page_text(report: Report) -> str:
-    """Fill the page; names of classes and files are text there, whatever they hold."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True,
-        lstrip_blocks=True, undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
+    """Fill the page."""
     shares = None
     if report.confusion is not None and len(report.names) <= _READABLE:
         shares = _shares(report.confusion)
     pictures = [(caption, _embedded(image)) for caption, image in report.shown]
-    return environment.get_template('report.html.j2').render(
-        report=report, shares=shares, shown=pictures
-    )
+    return fill(_TEMPLATE, report=report, shares=shares, shown=pictures)
 
 
 def _shares(confusion: np.ndarray) -> list[list[float]]:

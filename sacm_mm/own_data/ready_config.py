@@ -10,8 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
+from sacm_mm.core.templates import fill
 from sacm_mm.datasets.picture_files import PLAIN_SUFFIXES
 
 TEMPLATES = Path(__file__).parent / 'templates'
@@ -52,11 +51,7 @@ def template_values(content: dict[str, Any], name: str, command: str) -> dict[st
 
 def config_text(values: dict[str, Any]) -> str:
     """Fill the template of the task."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
-    return environment.get_template(f'{values["task"]}.py.j2').render(values)
+    return fill(TEMPLATES / f'{values["task"]}.py.j2', **values)
 
 
 def _gpu_gib() -> int:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from sacm_mm.core.files import write_text
+from sacm_mm.core.templates import fill
 from sacm_mm.studies.plots import Picture, is_ours
 from sacm_mm.studies.results import StudyResults
 from sacm_mm.studies.tables import cells, columns, command, provenance, run_row
@@ -16,7 +15,7 @@ from sacm_mm.studies.tables import cells, columns, command, provenance, run_row
 _TEMPLATES = Path(__file__).parent / 'templates'
 
 
-def write_page(results: StudyResults, pictures: Sequence[Picture], out: Path) -> Path:
+def write_page(results: StudyResults, pictures: Sequence[Picture], out: Path) -> None:
     """Write ``index.html``; the pictures lie beside it.
 
     Args:
@@ -25,16 +24,9 @@ def write_page(results: StudyResults, pictures: Sequence[Picture], out: Path) ->
         out: Folder of the report.
     """
     study = results.study
-    environment = Environment(
-        loader=PackageLoader('sacm_mm.studies'),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     runs = [run_row(results, run) for run in results.runs]
-    page = environment.get_template('report.html').render(
+    page = fill(
+        _TEMPLATES / 'report.html',
         title=study['title'],
         about=study['about'],
         heads=[{'name': name, 'note': note} for name, note in columns(results)],
@@ -49,9 +41,7 @@ def write_page(results: StudyResults, pictures: Sequence[Picture], out: Path) ->
         style=(_TEMPLATES / 'report.css').read_text(encoding='utf-8'),
         script=(_TEMPLATES / 'report.js').read_text(encoding='utf-8'),
     )
-    path = out / 'index.html'
-    write_text(page.lstrip(), path)
-    return path
+    write_text(page.lstrip(), out / 'index.html')
 
 
 def _network(results: StudyResults, network: Any) -> dict[str, Any]:
