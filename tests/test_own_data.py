@@ -22,7 +22,7 @@ from sacm_mm.apis.predictor import Model
 from sacm_mm.core.configs import find_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.dataset_file import read_dataset_file
-from sacm_mm.datasets.picture_files import SUFFIXES, is_picture, read_picture
+from sacm_mm.datasets.picture_files import SUFFIXES, find_pictures, read_picture
 from sacm_mm.datasets.picture_transforms import LoadPicture
 from sacm_mm.datasets.transforms import LoadImageFromFile
 from sacm_mm.deploy.samples import data_samples, decode
@@ -349,7 +349,7 @@ def test_frames_of_a_video_of_cvat_have_no_suffix_in_its_file(tmp_path):
 @pytest.mark.parametrize('kind', ['coco', 'cvat'])
 def test_names_are_found_as_other_systems_write_them(tmp_path, kind):
     paths = getattr(own_sources, kind)(tmp_path)
-    for path in [p for p in tmp_path.rglob('*') if is_picture(p)]:
+    for path in find_pictures(tmp_path):
         name = unicodedata.normalize('NFD', path.name.replace('Straße', 'Gelände'))
         path.rename(path.with_name(name).with_suffix(path.suffix.swapcase()))
     file = paths[0] if kind == 'coco' else paths[0] / 'annotations.xml'

@@ -49,7 +49,7 @@ def peaks(dtype: torch.dtype, device: str) -> dict[str, float]:
     }
 
 
-def convmixer_flops(sizes: dict[str, int], image: int, channels: int = 3) -> int:
+def convmixer_flops(sizes: dict[str, int], image: int) -> int:
     """Count the FLOPs of a forward pass of one square image, two a multiplication.
 
     Convolutions only, the depthwise ones included; activations and norms are left out.
@@ -57,17 +57,16 @@ def convmixer_flops(sizes: dict[str, int], image: int, channels: int = 3) -> int
     Args:
         sizes: Architecture, see ``parse_arch``.
         image: Height and width in pixels.
-        channels: Channels of the image.
     """
     dim, patch = sizes['embed_dims'], sizes['patch_size']
     tokens = (-(-image // patch)) ** 2
-    stem = channels * patch**2 * dim
+    stem = 3 * patch**2 * dim
     block = sizes['kernel_size'] ** 2 * dim + dim**2
     return 2 * tokens * (stem + sizes['depth'] * block)
 
 
 def convmixer_traffic(
-    sizes: dict[str, int], image: int, batch: int, number: int, training: bool, channels: int = 3
+    sizes: dict[str, int], image: int, batch: int, number: int, training: bool
 ) -> int:
     """Count the bytes that a forward pass or training step moves at least.
 
@@ -83,12 +82,11 @@ def convmixer_traffic(
         batch: Images.
         number: Bytes a number.
         training: Count a training step.
-        channels: Channels of the image.
     """
     dim, patch, layers = sizes['embed_dims'], sizes['patch_size'], sizes['depth']
     tokens = batch * (-(-image // patch)) ** 2
-    weights = channels * patch**2 * dim + layers * (sizes['kernel_size'] ** 2 * dim + dim**2)
-    pixels, maps = tokens * channels * patch**2, tokens * dim
+    weights = 3 * patch**2 * dim + layers * (sizes['kernel_size'] ** 2 * dim + dim**2)
+    pixels, maps = tokens * 3 * patch**2, tokens * dim
     moved = pixels + maps + layers * 4 * maps + weights
     if training:  # the image needs no gradient
         moved += pixels + maps + layers * 6 * maps + 2 * weights + 3 * weights

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from sacm_mm.benchmark.implementations import Setting, build
@@ -19,26 +19,9 @@ KINDS = {  # what is measured -> implementation and mode
 }
 
 
-@dataclass(frozen=True)
-class Sweep:
-    """One thing that grows while the rest stays.
-
-    Attributes:
-        name: ``'image'``, ``'depth'`` or ``'width'``.
-        label: Of the axis, with its unit.
-        points: Place on the axis and setting of each point.
-        time_power: Power of the place with which time has to grow; memory grows with the place.
-    """
-
-    name: str
-    label: str
-    points: Sequence[tuple[float, Setting]]
-    time_power: int = 1
-
-
 def sweeps(
     base: Setting, sizes: Sequence[int], depths: Sequence[int], widths: Sequence[int]
-) -> list[Sweep]:
+) -> dict[str, list[tuple[float, Setting]]]:
     """Vary one setting at a time.
 
     Args:
@@ -46,30 +29,33 @@ def sweeps(
         sizes: Heights and widths of the image, in pixels.
         depths: Numbers of blocks.
         widths: Channels; time grows with their square, as pointwise convolutions do.
+
+    Returns:
+        By what is varied, ``'image'`` (megapixels), ``'depth'`` or ``'width'``: value and setting.
     """
     arch = parse_arch(base.arch)
 
     def changed(**change: int) -> Setting:
         return replace(base, arch=arch_name({**arch, **change}))
 
-    return [
-        Sweep(
-            'image', 'image area (Mpixel)', [(s * s / 1e6, replace(base, size=s)) for s in sizes]
-        ),
-        Sweep('depth', 'depth (blocks)', [(d, changed(depth=d)) for d in depths]),
-        Sweep('width', 'width (channels)', [(w, changed(embed_dims=w)) for w in widths], 2),
-    ]
+    return {
+        'image': [(s * s / 1e6, replace(base, size=s)) for s in sizes],
+        'depth': [(d, changed(depth=d)) for d in depths],
+        'width': [(w, changed(embed_dims=w)) for w in widths],
+    }
 
 
-def measure_scaling(swept: Sequence[Sweep], rounds: int) -> Iterator[dict[str, Any]]:
+def measure_scaling(
+    swept: Mapping[str, Sequence[tuple[float, Setting]]], rounds: int
+) -> Iterator[dict[str, Any]]:
     """Measure every point of the sweeps; a row for each kind of ``KINDS``.
 
     All times come first, interleaved; memory is counted in a process of its own.
     """
     points = [
         (sweep, place, kind, replace(setting, mode=mode))
-        for sweep in swept
-        for place, setting in sweep.points
+        for sweep, places in swept.items()
+        for place, setting in places
         for kind, (_, mode) in KINDS.items()
     ]
     calls = {
@@ -82,7 +68,7 @@ def measure_scaling(swept: Sequence[Sweep], rounds: int) -> Iterator[dict[str, A
     machine = stamp()
     for (sweep, place, kind, setting), timing, memory in zip(points, timings.values(), memories):
         yield {
-            'sweep': sweep.name,
+            'sweep': sweep,
             'place': round(place, 6),
             'kind': kind,
             **asdict(setting),

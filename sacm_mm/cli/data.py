@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -54,10 +55,10 @@ def run(args: argparse.Namespace) -> None:
     from sacm_mm.own_data.checking import check
     from sacm_mm.own_data.findings import WRONG
     from sacm_mm.own_data.page import NAME, write_page
-    from sacm_mm.own_data.sources import command_line, prepare_source
+    from sacm_mm.own_data.sources import prepare_source
 
     options = {k: v for k, v in vars(args).items() if k in _OPTIONS}
-    shown = command_line(['sacm', *sys.argv[1:]]) if len(sys.argv) > 1 else 'sacm data'
+    shown = shlex.join(['sacm', *sys.argv[1:]]) if len(sys.argv) > 1 else 'sacm data'
     done = prepare_source(args.kind, args.paths, args.out, command=shown, **options)
     for line in done.lines:
         print(line)

@@ -333,18 +333,6 @@ def check_writable(folder: str | os.PathLike) -> None:
         raise UserError(f"cannot write to '{folder}': no permission for '{nearest}'")
 
 
-def refuse_overwrite(path: str | os.PathLike, overwrite: bool = False) -> None:
-    """Leave a file that is there alone.
-
-    Raises:
-        UserError: ``path`` exists, and ``overwrite`` does not allow to replace it.
-    """
-    if Path(path).exists() and not overwrite:
-        raise UserError(
-            f"'{path}' exists and is not overwritten: choose another name, or give --overwrite"
-        )
-
-
 def output_names(sources: Sequence[str | os.PathLike], suffix: str) -> dict[str, Path]:
     """Choose a file name for what is made of each source, so that no two are the same.
 

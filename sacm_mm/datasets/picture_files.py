@@ -28,11 +28,6 @@ _MAX_CHANNELS = 64
 _PNG = b'\x89PNG\r\n\x1a\n'
 
 
-def is_picture(path: Path) -> bool:
-    """Tell a picture by its suffix, in any case; what systems hide (``._a.jpg``) is none."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith('.')
-
-
 def find_pictures(folder: Path, skip: Iterable[Path] = ()) -> list[Path]:
     """List the pictures of a folder and of those in it, sorted; hidden folders are left out.
 

@@ -41,7 +41,6 @@ def write_card(
     figures: Sequence[tuple[str, str, float]] = (),
     samples: Sequence[Sample] | None = None,
     runtime: str | Path | None = None,
-    overwrite: bool = False,
 ) -> dict[str, float]:
     """Write a model's folder; ``load_card`` reads it back.
 
@@ -53,7 +52,6 @@ def write_card(
         figures: Test, figure and value of what was measured.
         samples: Pictures of the page; None for no page.
         runtime: See ``find_web_runtime``.
-        overwrite: Replace a folder that is there.
 
     Returns:
         For each output the largest difference between the ONNX file and the model.
@@ -66,7 +64,7 @@ def write_card(
     refuse_other_numbers(meta, 'a model folder')
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     title = Path(str(meta.get('config', 'model'))).stem
-    with publish_folder(out, overwrite) as partial:
+    with publish_folder(out) as partial:
         # by way of bytes: the library's own files are readable for their owner alone
         write_bytes(save(weights, {'format': 'pt'}), partial / WEIGHTS)
         write_text(open_data_root(config_text(cfg)), partial / CONFIG)

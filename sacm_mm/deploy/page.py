@@ -55,7 +55,6 @@ def write_page(
     title: str = 'sacm_mm',
     runtime: str | Path | None = None,
     usual: int = 640,
-    overwrite: bool = False,
 ) -> dict[str, float]:
     """Write a page that answers as the model does, after onnxruntime-web has computed the same.
 
@@ -69,7 +68,6 @@ def write_page(
         runtime: See ``find_web_runtime``.
         usual: Side of usual pictures, in pixels. A network that takes pictures of any size gets
             those of more than twice that area in this size; its answer is enlarged.
-        overwrite: Replace a folder that is there.
 
     Returns:
         For each output the largest difference between onnxruntime-web and the model.
@@ -100,7 +98,7 @@ def write_page(
         }
         write_text(_fill(about, samples, title, parts), out)
         return differences
-    with publish_folder(out, overwrite) as partial:
+    with publish_folder(out) as partial:
         (partial / 'index.html').write_text(_fill(about, samples, title, {}), encoding='utf-8')
         (partial / 'model.onnx').write_bytes(content)
         for source in (folder / CODE, folder / WASM, _FILES / 'serve.py'):

@@ -45,7 +45,7 @@ def check(folder: str | Path) -> Report:
         report.add(DOUBT, str(warning), _SOURCE)
     _say_problems(report, looks, folder)
     good = [look for look in looks if look.facts is not None]
-    _say_parts(report, content, looks)
+    _say_parts(report, content)
     if good:
         _say_sizes(report, content, good)
         _say_twins(report, good)
@@ -82,7 +82,7 @@ def _say_problems(report: Report, looks: Sequence[Look], folder: Path) -> None:
             report.add(DOUBT, f"'{alone[0]}' has no picture", 'add it, or remove the file', alone)
 
 
-def _say_parts(report: Report, content: dict[str, Any], looks: Sequence[Look]) -> None:
+def _say_parts(report: Report, content: dict[str, Any]) -> None:
     for part in ('train', 'val'):
         if not report.counts[part]:
             report.add(WRONG, f'there are no pictures for {part}', "run 'sacm data' again")

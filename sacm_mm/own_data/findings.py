@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .samples import listed
-
 WRONG, DOUBT = 'wrong', 'doubt'
 
 
@@ -112,6 +110,3 @@ def as_text(report: Report) -> list[str]:
     if not report.findings:
         lines.append('nothing wrong was found')
     return lines
-
-
-__all__ = ['DOUBT', 'WRONG', 'ClassRow', 'Finding', 'Report', 'Shown', 'as_text', 'listed']

@@ -14,7 +14,7 @@ from sacm_mm.datasets.picture_files import SUFFIXES, find_pictures
 
 from .content import content_of, split_text, summary
 from .ready_config import config_text, template_values
-from .samples import SPLITS, Category, Sample, Source, count, listed
+from .samples import SPLITS, Category, Sample, Source, listed
 from .splitting import SplitWishes, split_samples, with_ready_parts
 from .statistics import common_form
 from .writing import Job, write_files
@@ -180,6 +180,3 @@ def _write_config(text: str, folder: Path, out: Path, digest: str) -> str:
             return str(out / f'{out.name}.py.new')
     (folder / name).write_text(text, encoding='utf-8')
     return ''
-
-
-__all__ = ['Job', 'Prepared', 'count', 'prepare']

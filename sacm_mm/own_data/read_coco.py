@@ -248,6 +248,3 @@ def _check_unique(samples: list[Sample], path: Path) -> None:
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise UserError(f"'{path}' lists the photo '{twice}' twice: give each one entry")
-
-
-__all__ = ['load_json', 'read_coco']

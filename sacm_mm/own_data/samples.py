@@ -107,6 +107,3 @@ def photos_left_out(photos: Iterable[Path], samples: Sequence[Sample]) -> list[s
     """Return a warning of the photos that no annotation names."""
     used = {sample.picture.resolve() for sample in samples}
     return left_out('photo', [p.name for p in photos if p.resolve() not in used], 'entry')
-
-
-__all__ = ['Category', 'Sample', 'Source']

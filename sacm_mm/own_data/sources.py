@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -169,8 +168,3 @@ def _refuse_nested(places: Sequence[Path], out: Path) -> None:
             raise UserError(f"--out '{out}' is inside of the source '{place}': choose another")
         if place.resolve().is_relative_to(out.resolve()):
             raise UserError(f"the source '{place}' is inside of --out '{out}': choose another")
-
-
-def command_line(arguments: Sequence[str]) -> str:
-    """Return a command as it can be pasted into a shell."""
-    return shlex.join(arguments)

@@ -109,11 +109,6 @@ class Form:
     dtype: str
     notes: list[str]
 
-    @property
-    def plain(self) -> bool:
-        """Whether they are colour photos of 8 bits, which every loader reads."""
-        return self.channels == 3 and self.dtype == 'uint8'
-
 
 def common_form(facts: Sequence[Facts]) -> Form:
     """Decide how many channels all pictures are brought to.

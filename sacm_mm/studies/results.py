@@ -134,7 +134,7 @@ def load_results(folder: Path) -> StudyResults:
     study = read_study(folder)
     found, left_out = _read_runs(folder, study)
     try:
-        costs = _read_costs(folder, study)
+        costs = _read_costs(folder)
     except UserError as error:  # the figures count without them
         costs = {}
         left_out.append((COSTS, str(error)))
@@ -214,7 +214,7 @@ def _read_runs(folder: Path, study: Mapping) -> tuple[list[RunResult], list[tupl
     return [r for r in found if times[r.network, r.seed] == 1], left_out
 
 
-def _read_costs(folder: Path, study: Mapping) -> dict[str, Any]:
+def _read_costs(folder: Path) -> dict[str, Any]:
     if not (folder / COSTS).is_file():
         return {}
     costs = read_record(folder / COSTS)

@@ -53,10 +53,6 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-def _items(value: Any) -> Sequence:
-    return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
-
-
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
@@ -164,7 +160,7 @@ def _check_network(name: Any, network: Any, budgets: Mapping) -> list[str]:
         found.append(f'{path} has backbone and whole: leave one out')
     found += [
         f"{path}.budgets names '{budget}', which is no budget: {_nearest(budget, budgets)}"
-        for budget in _items(network.get('budgets'))
+        for budget in (network['budgets'] if _is_list(network.get('budgets')) else ())
         if budget not in budgets
     ]
     return found

@@ -64,19 +64,19 @@ def _maps(outputs: Any, size: int) -> FeatureInfo:
     )
 
 
-def with_every_stride(cfg: Mapping, takes_indices: bool, scope: str = 'mmengine') -> dict:
+def with_every_stride(cfg: Mapping, takes_indices: bool) -> dict:
     """Set ``out_indices`` to the last map of each stride from 4 on, where there is a choice.
 
     An isotropic backbone keeps its default, its last map.
     """
     default = {key: value for key, value in cfg.items() if key != 'out_indices'}
-    maps, _ = feature_info(default, scope)
+    maps, _ = feature_info(default)
     if not takes_indices:
         return default
     levels = 0
     for count in range(4, MOST_LEVELS):
         try:
-            every, _ = feature_info(dict(default, out_indices=tuple(range(count))), scope)
+            every, _ = feature_info(dict(default, out_indices=tuple(range(count))))
         except UserError:
             break
         if len(every.strides) != count or (count == 4 and set(every.strides) == set(maps.strides)):

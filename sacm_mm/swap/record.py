@@ -11,7 +11,6 @@ from mmengine.config import Config
 
 from sacm_mm.core import configs
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import refuse_overwrite
 
 KEY = 'swapped_from'
 _HEAD = 'The backbone'
@@ -127,5 +126,9 @@ def check_out(
         sources += [name, name.partition('.py:')[0] + '.py']
     if out.resolve() in [Path(source).resolve() for source in sources]:
         raise UserError(f"--out '{out}' is a source of the swap itself: choose another name")
-    if out.is_file() and not out.read_text(errors='replace').startswith(f'# {_HEAD}'):
-        refuse_overwrite(out, overwrite)
+    if overwrite or not out.is_file():
+        return
+    if not out.read_text(errors='replace').startswith(f'# {_HEAD}'):
+        raise UserError(
+            f"'{out}' exists and is not overwritten: choose another name, or give --overwrite"
+        )

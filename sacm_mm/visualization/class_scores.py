@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+_SHOWN = 5  # classes
 
-def draw_class_scores(
-    image: np.ndarray, names: Sequence[str], scores: np.ndarray, shown: int = 5
-) -> np.ndarray:
+
+def draw_class_scores(image: np.ndarray, names: Sequence[str], scores: np.ndarray) -> np.ndarray:
     """Draw an image beside its most likely classes.
 
     RGB uint8 (H, W, 3) -> RGB uint8 (h, w, 3).
@@ -18,9 +18,8 @@ def draw_class_scores(
         image: The image.
         names: Name of each class.
         scores: Score of each class, 0 to 1.
-        shown: How many classes.
     """
-    best = scores.argsort()[::-1][:shown]
+    best = scores.argsort()[::-1][:_SHOWN]
     figure = Figure((8, 3), layout='constrained')
     picture, bars = figure.subplots(1, 2)
     picture.imshow(image, interpolation='nearest')

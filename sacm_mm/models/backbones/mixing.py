@@ -85,9 +85,9 @@ class SqueezeExcite(nn.Module):
     (N, C, H, W) -> (N, C, H, W). Source: Hu et al., "Squeeze-and-Excitation Networks", CVPR 2018.
     """
 
-    def __init__(self, channels: int, reduction: int = 4) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        hidden = max(channels // reduction, 1)
+        hidden = max(channels // 4, 1)
         self.reduce = nn.Conv2d(channels, hidden, 1)
         self.expand = nn.Conv2d(hidden, channels, 1)
         self.act = nn.ReLU()

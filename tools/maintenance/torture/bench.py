@@ -30,7 +30,6 @@ _DENSE = {
     'default_hooks.checkpoint.interval': 3,
     **_TINY,
 }
-STEPS = 12
 _NYU = {'model.backbone.arch': 'd16-l2-k3-p8', 'model.decode_head.in_channels': 16, **_DENSE}
 
 
