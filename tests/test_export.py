@@ -21,7 +21,7 @@ from test_kernels_inference import TINY, tiny_model
 from sacm_mm import UserError
 from sacm_mm.apis.find_model import find_model
 from sacm_mm.apis.models import load_model
-from sacm_mm.apis.predictor import load_from_config
+from sacm_mm.apis.predictor import load
 from sacm_mm.core.configs import load_config
 from sacm_mm.datasets.meta import model_meta
 from sacm_mm.deploy import export, exporting, load_exported, runtimes
@@ -230,7 +230,7 @@ def test_mistakes_are_named(tmp_path, run_tool, trained, test, data):
     assert '--runtime runs exported files' in test('--runtime', 'openvino').error
     cfg, _ = find_model(trained)
     with pytest.raises(UserError, match='--device is cuda, but exported files run on the CPU'):
-        load_from_config(cfg, str(tmp_path / 'broken.onnx'), device='cuda')
+        load(cfg, tmp_path / 'broken.onnx', device='cuda')
 
 
 def test_signals_are_handled_after_openvino(camvid_file):
@@ -347,7 +347,6 @@ def test_names_come_from_the_file_then_the_config(tmp_path, run_tool, data):
         'upscale_factor=4, num_classes=2, loss_decode=dict(class_weight=None)))\n'
         "test_dataloader = dict(dataset=dict(metainfo=dict(classes=('road', 'tree'))))\n"
     )
-    from sacm_mm import load
 
     init_default_scope('mmseg')
     model = MODELS.build(load_config(str(config), []).model).eval()

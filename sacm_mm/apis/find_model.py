@@ -20,14 +20,16 @@ _LEAF = re.compile(r'^(model *= *(dict\(|\{)|_base_\b|with read_base\b)', re.MUL
 
 
 def find_model(
-    name: str | Path, checkpoint: str | Path | None = None, options: Sequence[str] = ()
+    name: str | Path | Config,
+    checkpoint: str | Path | None = None,
+    options: Sequence[str] = (),
 ) -> tuple[Config, str]:
     """Find the config and the weights that a name stands for.
 
     Args:
         name: A work dir or another folder that holds a config and weights; the name of one of the
             published results (``camvid_light``); a file of weights or an exported one, its config
-            beside it; or a config, with ``checkpoint``.
+            beside it; or a config, also a loaded one, with ``checkpoint``.
         checkpoint: Weights other than those that ``name`` has: a file, or a work dir for its best.
         options: Changes of the config, ``KEY=VALUE``.
 
@@ -37,6 +39,10 @@ def find_model(
     Raises:
         UserError: There is no config or there are no weights.
     """
+    if isinstance(name, Config):
+        if checkpoint is None:
+            raise UserError('name the weights of the config')
+        return name, _weights(checkpoint)
     given = Path(name)
     published = _published(str(name))
     if given.is_dir() or (published is not None and not given.exists()):

@@ -40,7 +40,7 @@ Source = str | Path | np.ndarray | Image.Image
 
 
 def load(
-    model: str | Path,
+    model: str | Path | Config,
     checkpoint: str | Path | None = None,
     *,
     device: str | None = None,
@@ -69,30 +69,6 @@ def load(
         UserError: There is no such model, or its weights do not fit its config.
     """
     cfg, weights = find_model(model, checkpoint, options)
-    return load_from_config(
-        cfg,
-        weights,
-        device=device,
-        threads=threads,
-        fast=fast,
-        dtype=dtype,
-        runtime=runtime,
-        trust=trust,
-    )
-
-
-def load_from_config(
-    cfg: Config,
-    weights: str,
-    *,
-    device: str | None = None,
-    threads: int | None = None,
-    fast: bool = True,
-    dtype: str = 'float32',
-    runtime: str | None = None,
-    trust: bool = False,
-) -> Model:
-    """Load a model of a config; see ``load``."""
     if threads:
         torch.set_num_threads(threads)
     if is_exported(weights) and device not in (None, 'cpu'):

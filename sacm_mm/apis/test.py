@@ -74,14 +74,9 @@ def test(
     Raises:
         UserError: Whatever the user can mend; before anything is written, where it can be found.
     """
-    if isinstance(config, Config):
-        if checkpoint is None:
-            raise UserError('name the weights of the config')
-        cfg, weights = config, str(checkpoint)
-    else:
-        cfg, weights = find_model(config, checkpoint, options)
-        if Path(config).is_dir():
-            work_dir = work_dir or Path(config, 'test')
+    cfg, weights = find_model(config, checkpoint, options)
+    if not isinstance(config, Config) and Path(config).is_dir():
+        work_dir = work_dir or Path(config, 'test')
     check_dtype(fast, dtype)
     with starting(cfg) as begun:
         prepare_run(cfg, work_dir, launcher, begun)
