@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from sacm_mm.convert import conv_mlp, convmixer, keras, sequential
+from sacm_mm.convert import conv_mlp, convmixer, keras
 from sacm_mm.convert.classifier import STEM
 from sacm_mm.core.checkpoints import read_weights
 from sacm_mm.core.errors import UserError
@@ -36,13 +36,10 @@ def load(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     path = Path(path)
     if not path.is_file():
         raise UserError(f"'{path}' does not exist or is no file: name a file of weights")
-    with path.open('rb') as file:
-        signature = file.read(len(_HDF5))
-    if signature == _HDF5:
-        return keras.load(path)
-    if path.suffix != '.safetensors' and not signature.startswith(_PYTORCH):
+    form = _form(path)
+    if not form:
         raise UserError(f"'{path}' is of unknown format: give Keras weights (.h5) or PyTorch's")
-    return _load_torch(read_weights(path), path)
+    return keras.load(path) if form == 'Keras' else _load_torch(read_weights(path), path)
 
 
 def is_published(path: str | Path) -> bool:
@@ -50,28 +47,31 @@ def is_published(path: str | Path) -> bool:
     path = Path(path)
     if not path.is_file():
         return False
-    with path.open('rb') as file:
-        signature = file.read(len(_HDF5))
-    if signature == _HDF5:
-        return True
-    if path.suffix != '.safetensors' and not signature.startswith(_PYTORCH):
-        return False
+    form = _form(path)
+    if form != 'PyTorch':
+        return form == 'Keras'
     try:
         return any(name.endswith(_BLOCK) for name in read_weights(path))
     except UserError:
         return False
 
 
+def _form(path: Path) -> str:
+    """Tell whose weights a file holds, ``'Keras'`` or ``'PyTorch'``; empty for others."""
+    with path.open('rb') as file:
+        signature = file.read(len(_HDF5))
+    if signature == _HDF5:
+        return 'Keras'
+    is_torch = path.suffix == '.safetensors' or signature.startswith(_PYTORCH)
+    return 'PyTorch' if is_torch else ''
+
+
 def _load_torch(
     tensors: Mapping[str, Tensor], path: Path
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     depth = sum(name.endswith(_BLOCK) for name in tensors)
-    if depth:
-        for naming, places in convmixer.NAMINGS.items():
-            if f'{places(depth).projection}.weight' in tensors:
-                return convmixer.load(tensors, naming, depth, path)
-        if f'{sequential.places(depth).projection}.weight' in tensors:
-            return sequential.load(tensors, depth, path)
+    if depth and (found := convmixer.load(tensors, depth, path)):
+        return found
     if conv_mlp.STEM in tensors:
         return conv_mlp.load(tensors, path)
     if STEM in tensors:

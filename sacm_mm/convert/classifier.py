@@ -106,7 +106,9 @@ def load(
     # The activation has no weights. ConvMixer-768/32, known by its patch convolution, is the one
     # that was published with ReLU; timm and mmpretrain build it so, by its name.
     relu = arch == 'd768-l32-k7-p7' and stem.shape[2] == patch
-    return _model_cfg(arch, dim, classes, 'ReLU' if relu else 'GELU'), state
+    act_cfg = dict(type='ReLU' if relu else 'GELU')
+    backbone = dict(type='sacm_mm.SAConvMixer', arch=arch, act_cfg=act_cfg)
+    return model_cfg(backbone, dim, classes, CIFAR10 if classes == 10 else IMAGENET), state
 
 
 def _patch_size(stem: Tensor) -> int:
@@ -138,17 +140,14 @@ def _shape(name: str, dim: int, kernel: int, patch: int, classes: int) -> tuple[
     return next((shape for end, shape in ends.items() if name.endswith(end)), (dim,))
 
 
-def _model_cfg(arch: str, dim: int, classes: int, act: str) -> dict[str, Any]:
-    statistics = CIFAR10 if classes == 10 else IMAGENET
+def model_cfg(
+    backbone: Mapping, dim: int, classes: int, statistics: Mapping[str, list[float]]
+) -> dict[str, Any]:
+    """Return the config of an image classifier on a backbone that ends in ``dim`` channels."""
     return dict(
         type='mmpretrain.ImageClassifier',
-        data_preprocessor=dict(
-            type='mmpretrain.ClsDataPreprocessor',
-            mean=statistics['mean'],
-            std=statistics['std'],
-            to_rgb=True,
-        ),
-        backbone=dict(type='sacm_mm.SAConvMixer', arch=arch, act_cfg=dict(type=act)),
+        data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor', **statistics, to_rgb=True),
+        backbone=backbone,
         neck=dict(type='mmpretrain.GlobalAveragePooling'),
         head=dict(
             type='mmpretrain.LinearClsHead',

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sacm_mm.convert.classifier import IMAGENET
+from sacm_mm.convert.classifier import IMAGENET, model_cfg
 from sacm_mm.core.errors import UserError
 from sacm_mm.models.backbones.conv_mlp import ARCHS, ConvMLP, classifier_state
 
@@ -35,7 +35,9 @@ def load(tensors: Mapping[str, Tensor], path: Path) -> tuple[dict[str, Any], dic
                 f"'{path}' is no ConvMLP-{arch.upper()}: tensor '{name}' has shape "
                 f'{tuple(tensors[name].shape)} where {tuple(shape)} fits'
             )
-    return _model_cfg(arch, *shapes[arch]['head.weight']), classifier_state(tensors)
+    classes, dim = shapes[arch]['head.weight']
+    cfg = model_cfg(dict(type='sacm_mm.ConvMLP', arch=arch), dim, classes, IMAGENET)
+    return cfg, classifier_state(tensors)
 
 
 def _shapes(arch: str, tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
@@ -48,18 +50,3 @@ def _shapes(arch: str, tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
         'head.weight': torch.Size((classes, ARCHS[arch]['dims'][-1])),
         'head.bias': torch.Size((classes,)),
     }
-
-
-def _model_cfg(arch: str, classes: int, dim: int) -> dict[str, Any]:
-    return dict(
-        type='mmpretrain.ImageClassifier',
-        data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor', **IMAGENET, to_rgb=True),
-        backbone=dict(type='sacm_mm.ConvMLP', arch=arch),
-        neck=dict(type='mmpretrain.GlobalAveragePooling'),
-        head=dict(
-            type='mmpretrain.LinearClsHead',
-            num_classes=classes,
-            in_channels=dim,
-            loss=dict(type='mmpretrain.CrossEntropyLoss'),
-        ),
-    )

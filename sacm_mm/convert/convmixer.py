@@ -1,4 +1,4 @@
-"""ConvMixer (Trockman and Kolter, "Patches Are All You Need?") as locuslab, timm and mmpretrain.
+"""ConvMixer (Trockman and Kolter, "Patches Are All You Need?") by locuslab, timm and mmpretrain.
 
 Its patch convolution and SA-ConvMixer's pixel unshuffle with a 1x1 convolution are the same map, so
 that weights go either way without loss.
@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from sacm_mm.convert import classifier, sequential
+from sacm_mm.convert import classifier
 from sacm_mm.convert.classifier import STEM, Places
 from sacm_mm.core.errors import UserError
 from sacm_mm.models.backbones.sa_convmixer import convert_stem
@@ -27,18 +27,32 @@ def _mmpretrain(depth: int) -> Places:
     return Places('backbone.stem.0', 'backbone.stem.2', blocks, 'head.fc')
 
 
+def _sequential(depth: int, first: int = 0) -> Places:
+    """Count the modules of a ``nn.Sequential``; ``first`` counts what stands before them.
+
+    Projection, activation, norm, the blocks, pooling, flattening, linear layer.
+    """
+    blocks = tuple(f'{first + 3 + i}' for i in range(depth))
+    return Places(f'{first}', f'{first + 2}', blocks, f'{first + depth + 5}')
+
+
 NAMINGS: Mapping[str, Callable[[int], Places]] = {
-    'locuslab': partial(sequential.places, first=0),
+    'locuslab': _sequential,
     'timm': _timm,
     'mmpretrain': _mmpretrain,
 }
+# the CIFAR-10 network of SA-ConvMixer's authors begins with a pixel unshuffle
+_READ: tuple[Callable[[int], Places], ...] = (*NAMINGS.values(), partial(_sequential, first=1))
 
 
 def load(
-    tensors: Mapping[str, Tensor], naming: str, depth: int, path: Path
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Convert the tensors of a file with ``depth`` blocks, named as in ``NAMINGS``."""
-    return classifier.load(tensors, NAMINGS[naming](depth), path)
+    tensors: Mapping[str, Tensor], depth: int, path: Path
+) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+    """Convert the tensors of a file with ``depth`` blocks; None where their names are not known."""
+    for places in (naming(depth) for naming in _READ):
+        if f'{places.projection}.weight' in tensors:
+            return classifier.load(tensors, places, path)
+    return None
 
 
 def to_convmixer(tensors: Mapping[str, Tensor], naming: str, path: Path) -> dict[str, Tensor]:
