@@ -37,6 +37,7 @@ from sacm_mm.kernels.recognition import (
 )
 from sacm_mm.models.backbones.mixing import RepDepthwise, SqueezeExcite
 from sacm_mm.models.backbones.sa_convmixer import MixerBlock, PatchEmbed, SAConvMixer, convert_stem
+from sacm_mm.models.batch_norms import affine
 from sacm_mm.models.depth_estimator import DepthEstimator
 from sacm_mm.models.heads.pixel_shuffle_depth_head import PixelShuffleDepthHead
 from sacm_mm.models.heads.pixel_shuffle_head import PixelShuffleHead
@@ -185,18 +186,6 @@ def _folded(block: Any) -> nn.Module:
 def is_affine(norm: nn.Module) -> bool:
     """Tell whether a norm in eval mode is one fixed scale and shift a channel."""
     return is_exactly(norm, *_BATCH_NORMS) and norm.running_mean is not None
-
-
-def affine(norm: nn.Module) -> tuple[Tensor, Tensor]:
-    """Return the scale and shift (C,) that a batch norm applies in eval mode, in float64."""
-    assert isinstance(norm, _BATCH_NORMS)
-    assert norm.running_mean is not None and norm.running_var is not None
-    scale = (norm.running_var.double() + norm.eps).rsqrt()
-    shift = -norm.running_mean.double() * scale
-    if norm.affine:
-        scale, shift = scale * norm.weight.double(), shift * norm.weight.double()
-        shift = shift + norm.bias.double()
-    return scale, shift
 
 
 def _absorb(layer, scale: Tensor, shift: Tensor):

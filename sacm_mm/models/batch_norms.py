@@ -1,13 +1,25 @@
-"""What the running statistics of a model's norms say of its training."""
+"""Batch norms by their running statistics: what they do, and what they say of a training."""
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 _MOMENTUM = 0.1  # PyTorch's: statistics average over ten steps
 _AVERAGES = 20  # how often a run has to renew those that average over more
 _CONSTANT = 1e-8  # variance of a channel that says the same everywhere
+
+
+def affine(norm: nn.Module) -> tuple[Tensor, Tensor]:
+    """Return the scale and shift (C,) that a batch norm applies in eval mode, in float64."""
+    assert isinstance(norm, _BatchNorm)
+    assert norm.running_mean is not None and norm.running_var is not None
+    scale = (norm.running_var.double() + norm.eps).rsqrt()
+    shift = -norm.running_mean.double() * scale
+    if norm.affine:
+        scale, shift = scale * norm.weight.double(), shift * norm.weight.double()
+        shift = shift + norm.bias.double()
+    return scale, shift
 
 
 def lagging_norms(model: nn.Module, steps: int | None) -> str:

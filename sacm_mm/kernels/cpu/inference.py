@@ -16,9 +16,11 @@ from torch import Tensor, nn
 
 from sacm_mm.kernels.cpu import native
 from sacm_mm.kernels.cpu.operators import token_mixing
-from sacm_mm.kernels.folding import FoldedBlock, affine, is_affine
+from sacm_mm.kernels.folding import FoldedBlock, is_affine
 from sacm_mm.kernels.recognition import is_depthwise, is_exactly, is_gelu
 from sacm_mm.models.backbones.sa_convmixer import SAConvMixer
+from sacm_mm.models.backbones.staged import pad_to
+from sacm_mm.models.batch_norms import affine
 
 _CHANNELS = 32  # the number of channels is a multiple of it
 _CACHED = 2**23  # bytes of a map that the passes after it still find in a cache
@@ -70,11 +72,8 @@ class FusedBackbone(nn.Module):
 
     def _maps(self, x: Tensor) -> tuple[Tensor, ...]:
         dtype = x.dtype
-        x = x.to(self.dtype)
-        h, w = x.shape[2:]
         r = self.patch_size
-        if h % r or w % r:
-            x = F.pad(x, (0, -w % r, 0, -h % r), mode='replicate')
+        x = pad_to(x.to(self.dtype), r)
         # (N, C, H, W) -> (N, H / r, W / r, C * r * r), in the order of a convolution's weights
         x = x.unflatten(3, (-1, r)).unflatten(2, (-1, r)).permute(0, 2, 4, 1, 3, 5).flatten(3)
         x = self.stem(x)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.models.backbones.arch import read_arch
-from sacm_mm.models.backbones.staged import RunBlock, StagedBackbone
+from sacm_mm.models.backbones.staged import RunBlock, StagedBackbone, pad_to
 from sacm_mm.registry import MODELS
 
 # The paper gives the sizes of L alone; T, S and B are likely, but not confirmed by it.
@@ -43,14 +43,6 @@ def _trunc_normal_linear(in_features: int, out_features: int) -> nn.Linear:
     return linear
 
 
-def _pad_image(x: Tensor, multiple: int) -> Tensor:
-    """Repeat the right and bottom borders of (N, C, H, W) up to a multiple."""
-    h, w = x.shape[2:]
-    if h % multiple or w % multiple:
-        x = F.pad(x, (0, -w % multiple, 0, -h % multiple), mode='replicate')
-    return x
-
-
 class CrossScaleEmbed(nn.Module):
     """Convolutions of several kernels on one grid, side by side.
 
@@ -72,7 +64,7 @@ class CrossScaleEmbed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed (N, C, H, W) -> (N, ceil(H / stride), ceil(W / stride), widths)."""
-        x = _pad_image(x, self.stride)
+        x = pad_to(x, self.stride)
         x = torch.cat([conv(x) for conv in self.convs], dim=1)
         return x.permute(0, 2, 3, 1).contiguous()  # (N, C, H, W) -> (N, H, W, C)
 

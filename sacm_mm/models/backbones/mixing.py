@@ -7,6 +7,7 @@ import torch
 from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 
+from sacm_mm.models.batch_norms import affine
 from sacm_mm.models.depthwise import DepthwiseConv2d
 
 
@@ -50,25 +51,14 @@ class RepDepthwise(nn.Module):
             y = y + norm(conv(x))
         return y
 
-    @property
-    def merges(self) -> bool:
-        """Whether the norms are a fixed scale and shift in evaluation."""
-        batch = (isinstance(norm, nn.modules.batchnorm._BatchNorm) for norm in self.norms)
-        return all(batch) and all(norm.running_mean is not None for norm in self.norms)
-
     @torch.no_grad()
     def merged(self) -> DepthwiseConv2d:
-        """Return the one convolution that this computes in evaluation, where ``merges``."""
-        assert self.merges
+        """Return the one convolution that this computes in evaluation, by batch norms."""
         k = self.kernel_size
         kernel = torch.zeros(self.channels, k, k, dtype=torch.float64)
         bias = torch.zeros(self.channels, dtype=torch.float64)
         for (small, d), conv, norm in zip(self.BRANCHES[k], self.convs, self.norms):
-            scale = (norm.running_var.double() + norm.eps).rsqrt()
-            shift = -norm.running_mean.double() * scale
-            if norm.affine:
-                scale, shift = scale * norm.weight.double(), shift * norm.weight.double()
-                shift = shift + norm.bias.double()
+            scale, shift = affine(norm)
             margin = (k - d * (small - 1) - 1) // 2
             taps = slice(margin, k - margin, d)
             kernel[:, taps, taps] += (conv.weight[:, 0].double() * scale.view(-1, 1, 1)).cpu()

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.models.backbones.mixing import RepDepthwise, SqueezeExcite
-from sacm_mm.models.backbones.staged import StagedBackbone
+from sacm_mm.models.backbones.staged import StagedBackbone, pad_to
 from sacm_mm.models.defaults import BATCH_NORM, GELU
 from sacm_mm.models.depthwise import DepthwiseConv2d
 from sacm_mm.registry import MODELS
@@ -166,13 +166,10 @@ class PatchEmbed(nn.Module):
 
     def patches(self, x: Tensor) -> Tensor:
         """Pad to whole patches and bring them into the form that ``proj`` takes."""
-        r = self.patch_size
-        h, w = x.shape[2:]
-        if h % r or w % r:
-            x = F.pad(x, (0, -w % r, 0, -h % r), mode='replicate')
-        if self.embed == 'pixel_unshuffle':
-            x = F.pixel_unshuffle(x, r)  # (N, C, H, W) -> (N, C * r * r, H / r, W / r)
-        return x
+        x = pad_to(x, self.patch_size)
+        if self.embed == 'conv':
+            return x
+        return F.pixel_unshuffle(x, self.patch_size)  # (N, C, H, W) -> (N, C * r * r, H / r, W / r)
 
 
 class MixerBlock(nn.Module):

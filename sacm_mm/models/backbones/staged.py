@@ -5,6 +5,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -114,6 +115,14 @@ class StagedBackbone(BaseModule):
             use_reentrant=False,
             context_fn=lambda: (nullcontext(), _no_statistics_update(block)),
         )
+
+
+def pad_to(x: Tensor, multiple: int) -> Tensor:
+    """Repeat the right and bottom borders of (N, C, H, W) up to a multiple."""
+    h, w = x.shape[2:]
+    if h % multiple or w % multiple:
+        x = F.pad(x, (0, -w % multiple, 0, -h % multiple), mode='replicate')
+    return x
 
 
 @contextmanager
