@@ -21,21 +21,12 @@ from sacm_mm.registry import DATA_SAMPLERS, HOOKS
 from .balance import Balance
 
 
-def _seed(dataset: Sized) -> None:
-    if not seed_pipeline(dataset):
-        print_log(
-            f'Resuming is not exact: {type(dataset).__name__} hides which image is drawn',
-            logger='current',
-        )
-
-
 def _as_it_is(index: int, epoch: int) -> int:
     return index
 
 
-@DATA_SAMPLERS.register_module()
-class InfiniteSampler(MMEngineInfiniteSampler):
-    """The host's sampler, whose indices carry the seeds of their augmentation.
+class _SeededSampler:
+    """Gives indices that carry the seeds of their augmentation; comes before a host's sampler.
 
     Args:
         dataset: What is drawn from.
@@ -43,10 +34,21 @@ class InfiniteSampler(MMEngineInfiniteSampler):
         *args: The host's, as ``**kwargs``.
     """
 
+    seed: int
+
     def __init__(self, dataset: Sized, *args: Any, balanced: bool = False, **kwargs: Any) -> None:
-        super().__init__(dataset, *args, **kwargs)
-        _seed(dataset)
+        super().__init__(dataset, *args, **kwargs)  # type: ignore[call-arg]
+        if not seed_pipeline(dataset):
+            print_log(
+                f'Resuming is not exact: {type(dataset).__name__} hides which image is drawn',
+                logger='current',
+            )
         self._balance = Balance(dataset, self.seed) if balanced else _as_it_is
+
+
+@DATA_SAMPLERS.register_module()
+class InfiniteSampler(_SeededSampler, MMEngineInfiniteSampler):
+    """The host's sampler; see ``_SeededSampler``."""
 
     def _indices_of_rank(self) -> Iterator[int]:
         for place, index in enumerate(super()._indices_of_rank()):
@@ -56,19 +58,8 @@ class InfiniteSampler(MMEngineInfiniteSampler):
 
 
 @DATA_SAMPLERS.register_module()
-class DefaultSampler(MMEngineDefaultSampler):
-    """The host's sampler of epochs, whose indices carry the seeds of their augmentation.
-
-    Args:
-        dataset: What is drawn from.
-        balanced: Draw pictures with rare classes more often.
-        *args: The host's, as ``**kwargs``.
-    """
-
-    def __init__(self, dataset: Sized, *args: Any, balanced: bool = False, **kwargs: Any) -> None:
-        super().__init__(dataset, *args, **kwargs)
-        _seed(dataset)
-        self._balance = Balance(dataset, self.seed) if balanced else _as_it_is
+class DefaultSampler(_SeededSampler, MMEngineDefaultSampler):
+    """The host's sampler of epochs; see ``_SeededSampler``."""
 
     def __iter__(self) -> Iterator[int]:
         first = self.epoch * self.total_size
@@ -99,7 +90,7 @@ class SeedStepsHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Seed a pipeline that was put in the place of the first, as by SwitchRecipeHook."""
-        if isinstance(runner.train_dataloader.sampler, (DefaultSampler, InfiniteSampler)):
+        if isinstance(runner.train_dataloader.sampler, _SeededSampler):
             seed_pipeline(runner.train_dataloader.dataset)
 
     def before_train_iter(
