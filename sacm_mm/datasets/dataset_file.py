@@ -134,12 +134,9 @@ def _check_form(value: Any, form: Any, what: str) -> None:
         raise UserError(f'{what} is {value!r}: it must be {_SAID[form]}')
 
 
-def class_of_folder(folder: str, classes: list[Category]) -> int | None:
-    """Return the number of the class whose pictures a folder holds; its name may be edited."""
-    for known in ([c.code for c in classes], [c.name for c in classes]):
-        if folder in known:
-            return known.index(folder)
-    return None
+def class_of_folder(folder: str, classes: list[Category]) -> str:
+    """Return the name of the class whose pictures a folder holds; it may have been edited."""
+    return next((c.name for c in classes if c.code == folder), folder)
 
 
 def categories(content: dict[str, Any], path: Path) -> list[Category]:

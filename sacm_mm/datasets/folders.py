@@ -34,7 +34,7 @@ class _FolderMixin:
     data_prefix: dict
     data_root: str
     ann_file: str
-    _called: dict[str, str]  # the class of each folder, where it was given another name
+    _categories: list[dataset_file.Category]  # of ``dataset.yaml``
 
     def _list_samples(self) -> list[dict]:
         if self.ann_file:  # a list of names, as the hosts read it
@@ -71,7 +71,7 @@ class _FolderMixin:
         Raises:
             UserError: There is no such file, it is of another task, or the part does not exist.
         """
-        self._split, self._fold, self._called = split, fold, {}
+        self._split, self._fold, self._categories = split, fold, []
         _check_fold(split, fold)
         if split is None:
             return {'data_root': data_root, **options}
@@ -86,10 +86,9 @@ class _FolderMixin:
         if not counts.get(split):
             there = ', '.join(part for part in counts if counts[part])
             raise UserError(f"'{folder}' has no part '{split}': it has {there}")
-        classes = dataset_file.categories(content, folder / dataset_file.NAME)
+        classes = self._categories = dataset_file.categories(content, folder / dataset_file.NAME)
         meta: dict[str, Any] = {}
         if classes:
-            self._called = {c.code: c.name for c in classes}
             meta = dict(
                 classes=tuple(c.name for c in classes), palette=[list(c.colour) for c in classes]
             )
@@ -232,7 +231,7 @@ class FolderClsDataset(_FolderMixin, MMPretrainDataset):
         parts = [root / part for part in _FOLDED] if self._fold else [root]
         folders = {p.name for part in parts if part.is_dir() for p in part.iterdir() if p.is_dir()}
         folders = {name for name in folders if not name.startswith('.')}
-        called = {name: self._called.get(name, name) for name in sorted(folders)}
+        called = {f: dataset_file.class_of_folder(f, self._categories) for f in sorted(folders)}
         classes = list(self.metainfo.get('classes') or called)
         unknown = [name for name in called if called[name] not in classes]
         if unknown:

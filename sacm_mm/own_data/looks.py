@@ -60,11 +60,12 @@ def _look(
         look.facts = facts_of(f'{part}/{inner.as_posix()}', path, picture)
         kind = content['task']
         if kind == 'classification':
-            number = dataset_file.class_of_folder(inner.parts[0], classes)
-            if number is None:
-                look.problem = (f"'{path}' is in no folder of a class", 'move it into one')
+            names = [category.name for category in classes]
+            name = dataset_file.class_of_folder(inner.parts[0], classes)
+            if name in names:
+                look.pixels = {names.index(name): 1}
             else:
-                look.pixels = {number: 1}
+                look.problem = (f"'{path}' is in no folder of a class", 'move it into one')
         else:
             sub = 'masks' if kind == 'segmentation' else 'depth'
             look.truth = (folder / sub / part / inner).with_suffix('.png')
