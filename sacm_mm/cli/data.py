@@ -53,7 +53,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Make the data set and say what was found."""
     from sacm_mm.own_data.checking import check
-    from sacm_mm.own_data.findings import WRONG
     from sacm_mm.own_data.page import NAME, write_page
     from sacm_mm.own_data.sources import prepare_source
 
@@ -65,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
     report = check(done.folder)
     write_page(report, done.folder / NAME)
     for finding in report.findings:
-        print(f'{"wrong" if finding.level == WRONG else "look at"}: {finding.line}')
+        print(finding)
     print(f'data set: {done.folder}; config: {done.config}; page: {done.folder / NAME}')
 
 

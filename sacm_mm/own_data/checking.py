@@ -59,8 +59,7 @@ def check(folder: str | Path) -> Report:
         _say_depth(report, content, good)
     _say_config(report, folder, classes)
     report.findings.sort(key=lambda finding: finding.level != WRONG)
-    fine = [(k.path, k.truth, k.pixels, k.part) for k in good if not k.problem]
-    show_pictures(report, fine, classes, content)
+    show_pictures(report, [look for look in good if not look.problem], classes, content)
     return report
 
 

@@ -31,6 +31,9 @@ class Finding:
         more = f' ({len(self.files) - 1} more like it)' if len(self.files) > 1 else ''
         return f'{self.what}{more}: {self.fix}'
 
+    def __str__(self) -> str:
+        return f'{"wrong" if self.level == WRONG else "look at"}: {self.line}'
+
 
 @dataclass
 class ClassRow:
@@ -105,8 +108,4 @@ def as_text(report: Report) -> list[str]:
         for row in report.classes:
             held = ', '.join(f'{n} {part}' for part, n in row.pictures.items())
             lines.append(f'  {row.name:{width}}  {row.share:7.2%} of {what}, in {held}')
-    lines += [f'wrong: {finding.line}' for finding in report.wrong]
-    lines += [f'look at: {finding.line}' for finding in report.doubts]
-    if not report.findings:
-        lines.append('nothing wrong was found')
-    return lines
+    return lines + (list(map(str, report.findings)) or ['nothing wrong was found'])

@@ -14,6 +14,7 @@ from PIL import Image
 from sacm_mm.datasets.picture_files import as_rgb, read_picture, to_channels
 
 from .findings import Report, Shown
+from .looks import Look
 from .samples import IGNORED, Category
 
 _SHOWN = 12
@@ -21,40 +22,38 @@ _RAREST = 4
 _WIDTH = 320
 _OPACITY = 0.55
 
-Seen = tuple[Path, Path | None, dict[int, int], str]
-
 
 def show_pictures(
-    report: Report, seen: Sequence[Seen], classes: Sequence[Category], content: dict[str, Any]
+    report: Report, looks: Sequence[Look], classes: Sequence[Category], content: dict[str, Any]
 ) -> None:
-    """Put overlays on a report: some of all parts, and where the rarest classes are largest."""
-    usable = [one for one in seen if report.task == 'classification' or one[1] is not None]
-    usable = [one for one in usable if one[1] is None or one[1].is_file()]
-    if not usable:
+    """Put overlays on a report: some of all parts, and where the rarest classes are largest.
+
+    The looks are those without a problem.
+    """
+    if not looks:
         return
-    places = np.unique(np.linspace(0, len(usable) - 1, _SHOWN).round().astype(int))
-    report.pictures = [_shown(usable[i], classes, content, None) for i in places]
+    places = np.unique(np.linspace(0, len(looks) - 1, _SHOWN).round().astype(int))
+    report.pictures = [_shown(looks[i], classes, content, None) for i in places]
     if report.task != 'segmentation':
         return
     rarest = sorted(range(len(report.classes)), key=lambda i: report.classes[i].share)
     rarest = [i for i in rarest if report.classes[i].share > 0]
     for number in rarest[: min(_RAREST, len(rarest) // 2)]:
-        best = max(usable, key=lambda one: one[2].get(number, 0))
+        best = max(looks, key=lambda look: look.pixels.get(number, 0))
         report.rare.append(_shown(best, classes, content, number))
 
 
 def _shown(
-    one: Seen, classes: Sequence[Category], content: dict[str, Any], only: int | None
+    look: Look, classes: Sequence[Category], content: dict[str, Any], only: int | None
 ) -> Shown:
-    path, truth, pixels, part = one
-    rgb = as_rgb(to_channels(read_picture(path), content['pictures']['channels']))
-    caption = f'{part}/{path.name}'
-    if truth is None:
-        caption = f'{classes[next(iter(pixels))].name}: {caption}' if pixels else caption
+    rgb = as_rgb(to_channels(read_picture(look.path), content['pictures']['channels']))
+    caption = f'{look.part}/{look.path.name}'
+    if look.truth is None:
+        caption = f'{classes[next(iter(look.pixels))].name}: {caption}'
     elif content['task'] == 'depth':
-        rgb = _with_depth(rgb, truth)
+        rgb = _with_depth(rgb, look.truth)
     else:
-        rgb = _with_mask(rgb, truth, classes, only)
+        rgb = _with_mask(rgb, look.truth, classes, only)
         if only is not None:
             caption = f'{classes[only].name}: {caption}'
     return Shown(_address(rgb), caption)
