@@ -139,6 +139,14 @@ def two_photos_of_one_name(root, paths):
     save(np.array(Image.open(path)), path.with_suffix('.bmp'))
 
 
+@broken('folder', r"photos '.*0.bmp' and '.*0.jpg' have one name, '0': rename one",
+        lambda root: [root / 'set', root / 'set'], pattern='{id}_mask.png')  # fmt: skip
+def two_photos_of_one_name_beside_their_mask(root, paths):
+    for name in ('0.jpg', '0.bmp', '1.jpg'):
+        save(scene(0).photo, root / 'set' / name)
+        save(scene(0).mask, root / f'set/{name[0]}_mask.png')
+
+
 @broken('folder', r'2 classes are named, but the masks hold 3 values', classes='a,b')
 def too_few_classes(root, paths):
     pass

@@ -6,6 +6,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,8 +56,20 @@ def list_pictures(folder: Path, what: str, skip: tuple[Path, ...] = ()) -> dict[
     Raises:
         UserError: There are none, or two have one name.
     """
+    by_name = by_own_name(folder, find_pictures(folder, skip), what)
+    if not by_name:
+        raise UserError(f"no {what} in '{folder}': it needs files such as .jpg, .png or .tif")
+    return by_name
+
+
+def by_own_name(folder: Path, paths: Iterable[Path], what: str) -> dict[str, Path]:
+    """Give files of a folder their names: paths in it without suffix.
+
+    Raises:
+        UserError: Two have one name.
+    """
     by_name: dict[str, Path] = {}
-    for path in find_pictures(folder, skip):
+    for path in paths:
         name = path.relative_to(folder).with_suffix('').as_posix()
         if name in by_name:
             raise UserError(
@@ -64,8 +77,6 @@ def list_pictures(folder: Path, what: str, skip: tuple[Path, ...] = ()) -> dict[
                 'take it out'
             )
         by_name[name] = path
-    if not by_name:
-        raise UserError(f"no {what} in '{folder}': it needs files such as .jpg, .png or .tif")
     return by_name
 
 

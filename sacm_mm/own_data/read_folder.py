@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.datasets.picture_files import find_files
+from sacm_mm.datasets.picture_files import find_files, find_pictures
 
 from .categories import Wishes, decide_classes
 from .class_names import palette_beside, read_palette_file
 from .mask_files import MaskFile, scan_masks
-from .pairing import Pairs, existing_folder, list_pictures, pair_by_name
+from .pairing import Pairs, by_own_name, existing_folder, list_pictures, pair_by_name
 from .samples import SPLITS, Sample, Source
 
 
@@ -88,20 +88,11 @@ def _pair_in_one_folder(folder: Path, pattern: str | None) -> Pairs:
             'such as "{id}_mask.png", or name a folder of each'
         )
     head, tail = pattern.split('{id}')
-    masks = {p for p in find_files(folder) if p.name.startswith(head) and p.name.endswith(tail)}
-    pictures = {n: p for n, p in list_pictures_apart(folder, masks).items() if p not in masks}
-    partners = {p.relative_to(folder).with_suffix('').as_posix(): p for p in masks}
-    if not pictures or not partners:
+    masks = [p for p in find_files(folder) if p.name.startswith(head) and p.name.endswith(tail)]
+    pictures = by_own_name(folder, sorted({*find_pictures(folder)} - {*masks}), 'photos')
+    if not pictures or not masks:
         raise UserError(f"nothing in '{folder}' is named as '{pattern}', or everything is")
-    return pair_by_name(pictures, dict(sorted(partners.items())), 'mask', pattern)
-
-
-def list_pictures_apart(folder: Path, apart: set[Path]) -> dict[str, Path]:
-    """List a folder's pictures that are not in ``apart``, by name."""
-    from sacm_mm.datasets.picture_files import find_pictures
-
-    found = [p for p in find_pictures(folder) if p not in apart]
-    return {p.relative_to(folder).with_suffix('').as_posix(): p for p in found}
+    return pair_by_name(pictures, by_own_name(folder, masks, 'masks'), 'mask', pattern)
 
 
 def _source(pairs: Pairs, masks: Path, wishes: Wishes, splits: dict[str, str]) -> Source:
