@@ -9,7 +9,7 @@ import pytest
 from conftest import CAMVID, TINY_CAMVID, TOOLS
 from mmengine.config import Config
 from stock_kinds import Kind, stock_kinds
-from swap_matrix import RUNS, Row, check_kind, read_csv, summary, table, write_csv
+from swap_matrix import RUNS, Row, check_kind, read_csv, summary, table, write_rows
 
 from sacm_mm import UserError
 from sacm_mm.core.configs import read_config
@@ -124,7 +124,7 @@ def test_matrix_comes_back_from_its_file(tmp_path):
         Row(Kind('mmpretrain', 'x', 'x.py', 1), 'needs mmdet', {'a': 'y', 'b': 'z'}, 2.0),
     ]
     path = tmp_path / 'matrix.csv'
-    write_csv(rows, path)
+    write_rows(rows, path)
     again = read_csv(path, ['a', 'b'])
     assert sorted(again, key=str) == sorted(rows, key=str)
     assert table(rows).count('\n') == 4 and 'no / backbone' in table(rows)

@@ -13,6 +13,7 @@ from typing import IO, Protocol
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import lock_folder, write_json
 from sacm_mm.core.processes import ChildError, Children, cpu_share, run_all
+from sacm_mm.studies.results import FAILED
 from sacm_mm.studies.runs import Run
 
 _ORPHANS_S = 20.0  # that processes of a killed start get to end
@@ -52,7 +53,7 @@ def train_all(
     live: list[Run] = []
 
     def fail(run: Run, reason: str) -> None:
-        write_json(run.failure(reason), run.folder / 'failed.json')
+        write_json(run.failure(reason), run.folder / FAILED)
         failed.append(run)
         watcher.ended(run, None, reason)
 

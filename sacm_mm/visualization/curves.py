@@ -1,6 +1,5 @@
 """Learning curves, as picture and table."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import atomic_write
+from sacm_mm.core.files import write_csv
 from sacm_mm.core.run_log import SCALARS, Curve
 
 # Okabe and Ito's colours, told apart with any kind of colour vision; black last, as it shouts.
@@ -168,11 +167,12 @@ def _label(key: str) -> str:
 
 
 def save_table(runs: Mapping[str, Mapping[str, Curve]], keys: Sequence[str], path: Path) -> None:
-    """Write a CSV of run, step, key, value in long format; it appears when it is complete."""
-    with atomic_write(path) as partial, partial.open('w', newline='', encoding='utf-8') as file:
-        table = csv.writer(file, lineterminator='\n')
-        table.writerow(('run', 'step', 'key', 'value'))
-        for name, curves in runs.items():
-            for key in keys:
-                points = curves[key].points if key in curves else {}
-                table.writerows((name, step, key, value) for step, value in points.items())
+    """Write a CSV of run, step, key, value in long format."""
+    rows = [
+        {'run': name, 'step': step, 'key': key, 'value': value}
+        for name, curves in runs.items()
+        for key in keys
+        if key in curves
+        for step, value in curves[key].points.items()
+    ]
+    write_csv(rows, path)

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import io
-import json
 import multiprocessing
 import os
 import resource
@@ -14,7 +12,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +24,7 @@ from stock_kinds import HEADS, Kind, stock_kinds
 from sacm_mm.cli.common import run_tool
 from sacm_mm.core.configs import host_config_folder, read_config
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import check_writable
+from sacm_mm.core.files import check_writable, write_csv, write_json, write_text
 from sacm_mm.core.machine import stamp
 from sacm_mm.core.processes import ChildError, Children, run_all
 from sacm_mm.swap.checking import SIZES, check_config
@@ -126,20 +124,17 @@ def _check_alone(kind: Kind, backbones: Sequence[str], limit: int) -> Row:
     return check_kind(kind, backbones)
 
 
-def write_csv(rows: Sequence[Row], path: Path) -> None:
-    """Write rows, whole or not at all."""
-    names = list(rows[0].swapped) if rows else []
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(['host', 'kind', 'configs', 'config', 'stock', *names, 'seconds'])
-    for row in sorted(rows, key=lambda row: (row.kind.host, row.kind.name)):
-        writer.writerow(
-            [row.kind.host, row.kind.name, row.kind.configs, row.kind.config, row.stock,
-             *row.swapped.values(), f'{row.seconds:.1f}']
-        )  # fmt: skip
-    partial = path.with_name(f'.{path.name}.partial')
-    partial.write_text(text.getvalue(), encoding='utf-8')
-    partial.replace(path)
+def write_rows(rows: Iterable[Row], path: Path) -> None:
+    """Write rows as a CSV."""
+    write_csv(
+        [{'host': row.kind.host, 'kind': row.kind.name, 'configs': row.kind.configs,
+          'config': row.kind.config, 'stock': row.stock, **row.swapped,
+          'seconds': f'{row.seconds:.1f}'} for row in _sorted(rows)], path
+    )  # fmt: skip
+
+
+def _sorted(rows: Iterable[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: (row.kind.host, row.kind.name))
 
 
 def read_csv(path: Path, backbones: Sequence[str]) -> list[Row]:
@@ -172,7 +167,7 @@ def table(rows: Sequence[Row]) -> str:
         f'{" | ".join(f"`{name}`" for name in names)} | reason |',
         f'|---|---|---|{"---|" * len(names)}---|',
     ]
-    for row in sorted(rows, key=lambda row: (row.kind.host, row.kind.name)):
+    for row in _sorted(rows):
         verdicts = [row.stock, *row.swapped.values()]
         reasons = dict.fromkeys(verdict for verdict in verdicts if verdict != RUNS)
         cells = [
@@ -236,7 +231,7 @@ def run(args: argparse.Namespace) -> None:
 
         def done(row) -> None:
             rows[row.kind.host, row.kind.name] = row
-            write_csv([*rows.values()], args.out)
+            write_rows(rows.values(), args.out)
             verdict = f'no: {row.missed}' if row.missed else row.stock
             progress.console.print(
                 f'{row.seconds:5.0f} s  {row.kind.name}: {verdict}', markup=False
@@ -244,8 +239,8 @@ def run(args: argparse.Namespace) -> None:
             progress.advance(task)
 
         check_kinds(waiting, args.backbone, args.processes, args.limit, done)
-    args.out.with_suffix('.md').write_text(table([*rows.values()]))
-    args.out.with_suffix('.json').write_text(json.dumps(made, indent=2) + '\n')
+    write_text(table([*rows.values()]), args.out.with_suffix('.md'))
+    write_json(made, args.out.with_suffix('.json'))
     print(summary([*rows.values()]))
 
 
