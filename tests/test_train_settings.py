@@ -21,10 +21,10 @@ from sacm_mm.apis.check_keys import (
 from sacm_mm.apis.checks import check_types
 from sacm_mm.apis.fast import use_amp, use_fast
 from sacm_mm.apis.fine_tuning import weights_to_start_from
-from sacm_mm.apis.time_budget import _scale_schedules
 from sacm_mm.apis.train import train as train_from_python
 from sacm_mm.core.configs import config_folder, find_config, load_config, read_config
 from sacm_mm.core.files import lock_folder
+from sacm_mm.core.schedules import scale_times
 from sacm_mm.engine import optim_wrapper
 from sacm_mm.engine.optim_wrapper import BFloat16OptimWrapper
 from sacm_mm.models.batch_norms import constant_channels
@@ -235,12 +235,18 @@ def test_weights_of_other_classes_and_channels():
 
 def test_schedules_follow_a_time_budget():
     cfg = ConfigDict(
-        param_scheduler=[dict(begin=0, end=100), dict(begin=100, T_max=900, end=1000)],
+        param_scheduler=[
+            dict(begin=0, end=100),
+            dict(begin=100, T_max=900, end=1000),
+            dict(milestones=[400, 800]),
+        ],
         custom_hooks=[dict(type='SwitchRecipeHook', schedule=[dict(action_epoch=700)])],
     )
-    _scale_schedules(cfg, 0.1)
+    scale_times(cfg, 1000, 100)
     assert cfg.custom_hooks[0].schedule[0].action_epoch == 70
-    assert cfg.param_scheduler == [dict(begin=0, end=10), dict(begin=10, T_max=90, end=100)]
+    *cosine, steps = cfg.param_scheduler
+    assert cosine == [dict(begin=0, end=10), dict(begin=10, T_max=90, end=100)]
+    assert steps == dict(milestones=[40, 80])
 
 
 def test_a_time_budget_times_what_will_train(train, work, data, monkeypatch):

@@ -13,6 +13,7 @@ from mmengine.config import Config
 
 from sacm_mm.core.configs import as_list
 from sacm_mm.core.errors import UserError
+from sacm_mm.core.schedules import hook_times
 
 # What the runner or the builders hand over, or take out before a part is made.
 _GIVEN = {
@@ -45,10 +46,6 @@ _FINITE = {'lr', 'eta_max', 'eta_min', 'weight_decay', 'momentum', 'loss_weight'
            'class_weight', 'start_factor', 'end_factor', 'power', 'pct_start'}  # fmt: skip
 # more of these fill the memory or the process table before anything can be said
 _MOST = {'batch_size': 2**20, 'num_workers': 2**12, 'prefetch_factor': 2**12}
-_HOOK_TIMES = {
-    'action_epoch': 'max_epochs', 'switch_epoch': 'max_epochs', 'begin_epoch': 'max_epochs',
-    'begin_iter': 'max_iters',
-}  # fmt: skip
 _SHARES = {'drop_path_rate', 'drop_rate', 'dropout_ratio', 'pct_start'}
 
 
@@ -209,15 +206,6 @@ def check_schedule(cfg: Config) -> None:
                 f'note: {kind} of custom_hooks has {key} {part[key]}, but train_cfg.{unit} is '
                 f'{loop[unit]}: it never acts'
             )
-
-
-def hook_times(cfg: Config) -> Iterator[tuple[str, dict, str, str]]:
-    """Yield when custom hooks act: the hook's type, the dict and the key of the time, its unit."""
-    for hook in cfg.get('custom_hooks') or ():
-        for part in (hook, *(hook.get('schedule') or ())):
-            for key, unit in _HOOK_TIMES.items():
-                if isinstance(part, dict) and isinstance(part.get(key), int):
-                    yield str(hook['type']), part, key, unit
 
 
 def tidy_loaders(cfg: Config) -> None:

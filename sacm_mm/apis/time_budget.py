@@ -13,10 +13,10 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import nn, optim
 
-from sacm_mm.apis.check_keys import hook_times
-from sacm_mm.core.configs import as_list, hook_names
+from sacm_mm.core.configs import hook_names
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.machine import synchronize
+from sacm_mm.core.schedules import scale_times
 from sacm_mm.kernels.accelerating import accelerate
 
 _STEPS = 3  # timed, after one that warms up
@@ -51,7 +51,7 @@ def fit_minutes(cfg: Config, model: nn.Module, loader: dict[str, Any], minutes: 
         )
     before = cfg.train_cfg[key]
     cfg.train_cfg[key] = length
-    _scale_schedules(cfg, length / before)
+    scale_times(cfg, before, length)
     cfg.train_cfg.val_interval = max(1, min(cfg.train_cfg.get('val_interval', length), length))
     checkpoint = (cfg.get('default_hooks') or {}).get('checkpoint')
     if checkpoint and checkpoint.get('interval', 1) > length:
@@ -84,13 +84,3 @@ def _seconds_a_step(model: nn.Module, loader: dict[str, Any], fast: bool) -> tup
 def _now(device: str) -> float:
     synchronize(device)  # a GPU still works on the steps that were asked for
     return time.perf_counter()
-
-
-def _scale_schedules(cfg: Config, ratio: float) -> None:
-    """Scale the schedules, and when hooks act."""
-    for schedule in as_list(cfg.get('param_scheduler')):
-        for key in ('begin', 'end', 'T_max', 'total_steps'):
-            if isinstance(schedule.get(key), int):
-                schedule[key] = max(int(key != 'begin'), round(schedule[key] * ratio))
-    for _, part, key, _ in hook_times(cfg):
-        part[key] = max(1, round(part[key] * ratio))

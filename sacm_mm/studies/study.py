@@ -11,8 +11,9 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from sacm_mm.core.configs import as_list, config_folder, find_study, load_config, read_config
+from sacm_mm.core.configs import config_folder, find_study, load_config, read_config
 from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.core.schedules import scale_times
 from sacm_mm.studies.recipe import PARTS, set_lr
 from sacm_mm.studies.schema import mistakes_in
 
@@ -190,22 +191,11 @@ def _with_budget(path: Path, changes: dict[str, Any]) -> tuple[Config, Sequence[
     except UserError as error:
         raise UserError(f"study '{path}': its budget does not fit: {one_line(error)}") from error
     if steps is not None:
-        _set_steps(cfg, steps)
+        scale_times(cfg, cfg.train_cfg.get('max_iters') or steps, steps)
+        cfg.train_cfg.max_iters = cfg.train_cfg.val_interval = steps
     for part in ('study', 'budgets'):
         cfg.pop(part)
     return cfg, size
-
-
-def _set_steps(cfg: Config, steps: int) -> None:
-    """Set the length of the training; the schedules keep their shape."""
-    before = cfg.train_cfg.get('max_iters') or steps
-    cfg.train_cfg.max_iters = cfg.train_cfg.val_interval = steps
-    for scheduler in as_list(cfg.get('param_scheduler')):
-        for key in ('begin', 'end', 'T_max', 'total_steps'):
-            if isinstance(scheduler.get(key), int):
-                scheduler[key] = round(scheduler[key] * steps / before)
-        if 'milestones' in scheduler:
-            scheduler.milestones = [round(m * steps / before) for m in scheduler.milestones]
 
 
 def choose_networks(study: Study, names: Sequence[str] | None) -> list[Network]:
