@@ -11,12 +11,9 @@ from mmengine.registry import DefaultScope
 from torch import nn
 
 from sacm_mm import UserError
-from sacm_mm.models import backbones
-from sacm_mm.registry import MODELS
+from sacm_mm.swap.names import own_backbones
 
-BACKBONES = [
-    cls for cls in MODELS.module_dict.values() if cls.__module__.startswith(backbones.__name__)
-]
+BACKBONES = list(own_backbones().values())
 every_backbone = pytest.mark.parametrize('cls', BACKBONES, ids=lambda cls: cls.__name__)
 SIZES = [(480, 360), (321, 481), (224, 224)]
 MAPS = (0, 1, 2, -1)

@@ -10,17 +10,14 @@ from mmengine.registry import MODELS as ROOT_MODELS
 import sacm_mm
 from sacm_mm import UserError
 from sacm_mm.core.configs import read_config
-from sacm_mm.models import backbones
-from sacm_mm.registry import MODELS
 from sacm_mm.swap import check_config, describe_changes, find_backbone, restored, write_config
 from sacm_mm.swap.adapter import choose_sources
 from sacm_mm.swap.dry_run import build_part
 from sacm_mm.swap.feature_info import FeatureInfo, with_every_stride
+from sacm_mm.swap.names import own_backbones
 from sacm_mm.swap.needs import Needs, needs_of
 
-BACKBONES = [
-    cls for cls in MODELS.module_dict.values() if cls.__module__.startswith(backbones.__name__)
-]
+BACKBONES = list(own_backbones().values())
 OURS = 'sa-convmixer-d16-l2-k3-p4'
 OURS_D8 = dict(type='sacm_mm.SAConvMixer', arch='d8-l2-k5-p2')
 RESNET = dict(type='mmpretrain.ResNet', depth=18)

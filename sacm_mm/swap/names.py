@@ -60,7 +60,7 @@ def find_backbone(
 
 def backbone_names() -> list[str]:
     """List the names that ``find_backbone`` knows; timm's and further archs of ours come on top."""
-    return [*(f'{prefix}-{arch}' for prefix, cls in _ours().items() for arch in cls.archs),
+    return [*(f'{prefix}-{arch}' for prefix, cls in own_backbones().items() for arch in cls.archs),
             *stock_names()]  # fmt: skip
 
 
@@ -82,14 +82,13 @@ def _named(name: str) -> dict:
         raise UserError(f"backbone '{name}': {error}") from error
 
 
-def _ours() -> dict[str, Any]:
+def own_backbones() -> dict[str, Any]:
     """Every registered backbone of ours; the prefix is made from the class's name."""
-    from sacm_mm.models import backbones
     from sacm_mm.registry import MODELS
 
-    classes = [
-        cls for cls in MODELS.module_dict.values() if cls.__module__.startswith(backbones.__name__)
-    ]
+    MODELS.import_from_location()
+    here = 'sacm_mm.models.backbones.'
+    classes = [cls for cls in MODELS.module_dict.values() if cls.__module__.startswith(here)]
     # SAConvMixer -> sa-convmixer, CSMixer -> cs-mixer, ConvMLP -> convmlp
     return {
         re.sub('^([A-Z]{2,})(?=[A-Z][a-z])', r'\1-', cls.__name__).lower(): cls for cls in classes
@@ -97,7 +96,7 @@ def _ours() -> dict[str, Any]:
 
 
 def _one_of_ours(name: str) -> dict | None:
-    for prefix, cls in _ours().items():
+    for prefix, cls in own_backbones().items():
         if name.startswith(f'{prefix}-'):
             try:
                 arguments = cls.named(name.removeprefix(f'{prefix}-'))
