@@ -127,53 +127,25 @@ def run_tool(capfd):
     return run
 
 
-@pytest.fixture(scope='session')
-def camvid_root(tmp_path_factory):
-    """Hold ``camvid``, 4 images of 48x64 pixels a split; not to be changed."""
-    root = tmp_path_factory.mktemp('data')
-    WRITERS['camvid'](root, sizes=SMALL)
+def sample_sets(*names: str, sizes: Sizes = SMALL):
+    """Make a fixture: a folder with sample sets of 4 pictures a split; not to be changed."""
+
+    @pytest.fixture(scope='session')
+    def root(tmp_path_factory):
+        folder = tmp_path_factory.mktemp('data')
+        for name in names:
+            WRITERS[name](folder, sizes=sizes)
+        return folder
+
     return root
 
 
-@pytest.fixture(scope='session')
-def voc_root(tmp_path_factory):
-    """Hold ``VOCdevkit/VOC2012``, 4 images of 48x64 pixels a list; not to be changed."""
-    root = tmp_path_factory.mktemp('data')
-    WRITERS['voc'](root, sizes=SMALL)
-    return root
-
-
-@pytest.fixture(scope='session')
-def cifar_root(tmp_path_factory):
-    """Hold ``cifar10`` as the original archive, of a few images."""
-    root = tmp_path_factory.mktemp('cifar')
-    WRITERS['cifar10'](root, sizes=Sizes(train=16, val=8, size=(32, 32)))
-    return root
-
-
-@pytest.fixture(scope='session')
-def imagenet_root(tmp_path_factory):
-    """Hold ``imagenet``, 4 images of 48x64 pixels a split; not to be changed."""
-    root = tmp_path_factory.mktemp('imagenet')
-    WRITERS['imagenet'](root, sizes=SMALL)
-    return root
-
-
-@pytest.fixture(scope='session')
-def ade_root(tmp_path_factory):
-    """Hold ``ade/ADEChallengeData2016``, 4 images of 48x64 pixels a split; not to be changed."""
-    root = tmp_path_factory.mktemp('ade')
-    WRITERS['ade20k'](root, sizes=SMALL)
-    return root
-
-
-@pytest.fixture(scope='session')
-def depth_root(tmp_path_factory):
-    """Hold ``nyu``, ``kitti`` and ``cityscapes``, 4 images of 48x64 pixels a split."""
-    root = tmp_path_factory.mktemp('depth')
-    for name in ('nyu', 'kitti', 'cityscapes'):
-        WRITERS[name](root, sizes=SMALL)
-    return root
+camvid_root = sample_sets('camvid')
+voc_root = sample_sets('voc')
+cifar_root = sample_sets('cifar10', sizes=Sizes(train=16, val=8, size=(32, 32)))
+imagenet_root = sample_sets('imagenet')
+ade_root = sample_sets('ade20k')
+depth_root = sample_sets('nyu', 'kitti', 'cityscapes')
 
 
 @pytest.fixture
