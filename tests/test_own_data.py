@@ -342,7 +342,9 @@ def test_frames_of_a_video_of_cvat_have_no_suffix_in_its_file(tmp_path):
     text = re.sub(' name="[^"]*"', lambda _: f' name="frame_{next(number):06}"', file.read_text())
     file.write_text(text)
     prepare_source('cvat', [folder], tmp_path / 'mine')
-    for path in (tmp_path / 'mine/masks').rglob('*.png'):
+    masks = [*(tmp_path / 'mine/masks').rglob('*.png')]
+    assert len(masks) == 4
+    for path in masks:
         assert (read_mask(path) == scene(int(path.stem[-6:])).mask).all()
 
 
@@ -551,8 +553,9 @@ def test_orientation_of_photos_is_followed(tmp_path):
         mask = made.mask if i % 2 else np.rot90(made.mask)  # drawn as shown, or as stored
         save(np.ascontiguousarray(mask), tmp_path / f'masks/{i}.png')
     done = prepare_source('folder', [tmp_path / 'photos', tmp_path / 'masks'], tmp_path / 'mine')
-    for path in (tmp_path / 'mine/masks').rglob('*.png'):
-        assert (read_mask(path) == made.mask).all()
+    masks = [*(tmp_path / 'mine/masks').rglob('*.png')]
+    assert len(masks) == 4
+    assert all((read_mask(path) == made.mask).all() for path in masks)
     _, _, predicted = train_and_predict(done.config)
     assert predicted.pred_sem_seg.shape == SIZE
 

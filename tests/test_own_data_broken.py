@@ -741,8 +741,9 @@ def test_the_largest_number_of_16_bits_is_not_a_depth(tmp_path):
         steps[10:20] = 65535
         Image.fromarray(steps).save(path)
     prepare_source('depth', paths, tmp_path / 'mine', unit='mm')
-    for path in (tmp_path / 'mine/depth').rglob('*.png'):
-        assert (np.array(Image.open(path))[10:20] == 0).all()
+    depths = [*(tmp_path / 'mine/depth').rglob('*.png')]
+    assert len(depths) == 10
+    assert all((np.array(Image.open(path))[10:20] == 0).all() for path in depths)
     assert not [f for f in check(tmp_path / 'mine').findings if 'largest' in f.what]
 
 
