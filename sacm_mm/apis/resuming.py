@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import OPTIMIZERS
 
 from sacm_mm.core.checkpoints import find_checkpoint
-from sacm_mm.core.configs import hook_names, read_config
+from sacm_mm.core.configs import differences, hook_names, read_config
 from sacm_mm.core.errors import UserError
 
 _OF_EACH_START = ('load_from', 'resume', 'work_dir', 'launcher')
@@ -76,7 +76,7 @@ def changes_since(cfg: Config) -> list[str]:
         {key: value for key, value in part.to_dict().items() if key not in _OF_EACH_START}
         for part in (read_config(earlier), cfg)
     )
-    changed = list(_differences(before, after, ''))
+    changed = [name for name, *_ in differences(before, after)]
     if 'optim_wrapper.optimizer.type' in changed:
         now, then = (part['optim_wrapper']['optimizer']['type'] for part in (after, before))
         raise UserError(
@@ -84,18 +84,6 @@ def changes_since(cfg: Config) -> list[str]:
             'or give --weights in place of --resume'
         )
     return changed
-
-
-def _differences(before: Any, after: Any, path: str) -> Iterator[str]:
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in {**before, **after}:
-            place = f'{path}.{key}' if path else str(key)
-            if key in before and key in after:
-                yield from _differences(before[key], after[key], place)
-            else:
-                yield place
-    elif before != after:
-        yield path
 
 
 def without_effect(cfg: Config, changed: Sequence[str]) -> list[str]:
@@ -111,11 +99,10 @@ def without_effect(cfg: Config, changed: Sequence[str]) -> list[str]:
     ours = isinstance(schedule, dict) and schedule.get('type') == 'sacm_mm.OneCycleLR'
 
     def is_kept(name: str) -> bool:
-        place, _, key = name.rpartition('.')
         if name.startswith('param_scheduler'):
-            return key in _HEIGHT if ours else bool(schedule)
-        if place == 'optim_wrapper.optimizer':
-            return key in in_groups
+            return name.rpartition('.')[2] in _HEIGHT if ours else bool(schedule)
+        if name.startswith('optim_wrapper.optimizer.'):
+            return name.split('.')[2] in in_groups
         return name.startswith('optim_wrapper.paramwise_cfg')
 
     return [name for name in changed if is_kept(name)]

@@ -290,6 +290,19 @@ def test_pipeline(cfg: Mapping) -> list[Any]:
     return list(dataset.get('pipeline') or cfg.get('test_pipeline') or ())
 
 
+def differences(before: Any, after: Any, path: str = '') -> Iterator[tuple[str, Any, Any]]:
+    """Yield where two configs of plain values differ, by dotted name, with what stands there."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in {**before, **after}:
+            pair = before.get(key, '(missing)'), after.get(key, '(missing)')
+            yield from differences(*pair, f'{path}.{key}'.lstrip('.'))
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for i, pair in enumerate(zip(before, after)):
+            yield from differences(*pair, f'{path}.{i}')
+    elif before != after or type(before) is not type(after):
+        yield path, before, after
+
+
 def as_list(value: Any) -> list[Any]:
     """List what a config has in a list, alone, or not at all."""
     return [*value] if isinstance(value, (list, tuple)) else [value] if value else []

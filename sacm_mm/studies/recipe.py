@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import ConfigDict
 
-from sacm_mm.core.configs import as_list
+from sacm_mm.core.configs import as_list, differences
 
 # What a run is made of; other names in a config are helpers that these were made from.
 PARTS = (
@@ -46,23 +46,7 @@ def model_of(cfg: Mapping) -> dict[str, Any]:
 
 def config_diff(found: Any, wanted: Any, path: str = '') -> list[str]:
     """List the dotted names in which two plain configs differ, with both values."""
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        keys = [*wanted, *(key for key in found if key not in wanted)]
-        return [
-            line
-            for key in keys
-            for line in config_diff(
-                found.get(key, '(missing)'), wanted.get(key, '(missing)'), f'{path}.{key}'
-            )
-        ]
-    if isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
-        return [
-            line
-            for i, pair in enumerate(zip(found, wanted))
-            for line in config_diff(*pair, f'{path}.{i}')
-        ]
-    same = found == wanted and type(found) is type(wanted)
-    return [] if same else [f'{path[1:]}: {found}, not {wanted}']
+    return [f'{name}: {b}, not {a}' for name, a, b in differences(wanted, found, path)]
 
 
 def _plain(value: Any, key: str = '') -> Any:

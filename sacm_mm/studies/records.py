@@ -103,7 +103,7 @@ def _record_study(about: dict, out: Path) -> None:
         for name, entry in before['networks'].items():
             if any((out / 'runs').glob(f'{name}_seed*')):
                 now = about['networks'].get(name, {})
-                differ += config_diff(entry.get('model'), now.get('model'), f'.networks.{name}')
+                differ += config_diff(entry.get('model'), now.get('model'), f'networks.{name}')
         if differ:
             raise UserError(
                 f"'{out}' holds results of another recipe ({differ[0]}): name another folder with "
