@@ -65,31 +65,40 @@ def run(args: argparse.Namespace) -> None:
     with mistakes_named(f"config '{cfg.filename}' does not build a model that is exported"):
         model, names = load_model(cfg, weights, args.trust)
     meta = describe(model, cfg, names) | {'config': args.model, 'stamp': stamp()}
-    if args.card:
-        _write_card(args, model, cfg, meta, weights)
-        return
     if args.int8:
         from sacm_mm.apis.export_int8 import export_int8
 
-        for line in export_int8(
+        lines = export_int8(
             model, cfg, weights, args.out, meta, args.calibrate or 100, args.allow_loss, args.trust
-        ):
-            print(line)
-        print(args.out)
-        return
+        )
+    else:
+        lines = [
+            f'{name}: differs from the checkpoint by at most {difference:.1e}'
+            for name, difference in _written(args, model, cfg, meta, weights).items()
+        ]
+    print('\n'.join([*lines, args.card or args.out]))
+    if not args.card and args.out.endswith('/'):
+        print(f'serve it: cd {args.out}\n          python serve.py')
+
+
+def _written(
+    args: argparse.Namespace, model: Any, cfg: Any, meta: dict, weights: str
+) -> dict[str, float]:
+    """Write the file, page or folder; return how far it is from the model."""
+    if args.card:
+        from sacm_mm.deploy.card import figures_beside, write_card
+        from sacm_mm.deploy.samples import pictures_of
+
+        samples = None if args.no_page else pictures_of(cfg, args.samples)
+        figures = figures_beside(weights)
+        return write_card(model, cfg, args.card, meta, figures, samples, args.web_runtime)
     if _is_page(args.out):
         from sacm_mm.deploy.samples import export_page
 
-        differences = export_page(model, cfg, args.out, meta, args.samples, args.web_runtime)
-    else:
-        from sacm_mm.deploy.exporting import export
+        return export_page(model, cfg, args.out, meta, args.samples, args.web_runtime)
+    from sacm_mm.deploy.exporting import export
 
-        differences = export(model, args.out, args.end_to_end, meta)
-    for name, difference in differences.items():
-        print(f'{name}: differs from the checkpoint by at most {difference:.1e}')
-    print(args.out)
-    if args.out.endswith('/'):
-        print(f'serve it: cd {args.out}\n          python serve.py')
+    return export(model, args.out, args.end_to_end, meta)
 
 
 def _is_page(out: str) -> bool:
@@ -119,15 +128,3 @@ def _check(args: argparse.Namespace) -> None:
         from sacm_mm.deploy.quantizing import check_quantizable
 
         check_quantizable(args.out)
-
-
-def _write_card(args: argparse.Namespace, model: Any, cfg: Any, meta: dict, weights: str) -> None:
-    from sacm_mm.deploy.card import figures_beside, write_card
-    from sacm_mm.deploy.samples import pictures_of
-
-    samples = None if args.no_page else pictures_of(cfg, args.samples)
-    figures = figures_beside(weights)
-    differences = write_card(model, cfg, args.card, meta, figures, samples, args.web_runtime)
-    for name, difference in differences.items():
-        print(f'{name}: differs from the checkpoint by at most {difference:.1e}')
-    print(args.card)
