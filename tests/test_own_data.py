@@ -430,6 +430,7 @@ def test_pictures_of_unread_kinds_are_named(tmp_path, kind):
     done = prepare_source(kind, paths, tmp_path / 'mine', **options)
     assert '1 picture of a kind that is not read' in done.warnings[-1]
     assert 'photo.HEIC' in done.warnings[-1]
+    assert done.warnings[-1] in [finding.what for finding in check(done.folder).findings]
     found, skipped = find_inputs(paths[0])
     assert found and [path.name for path, _ in skipped] == ['photo.HEIC']
 

@@ -52,7 +52,7 @@ def prepare(job: Job) -> Prepared:
         content = content_of(source, parts, facts, form, job, step)
         content['files'] = _digest_of_files(folder)
         (folder / dataset_file.NAME).write_text(dataset_file.to_text(content), encoding='utf-8')
-        values = template_values(content, job.out.name, job.command)
+        values = template_values(content, job.out.name, job.origin['command'])
         kept = _write_config(config_text(values), folder, job.out, earlier.config_digest)
     config = job.out / f'{job.out.name}.py'
     lines = [*source.notes, *form.notes, *summary(content)]

@@ -34,7 +34,7 @@ KINDS: dict[str, tuple[int, int, str]] = {
     'classes': (1, 1, 'FOLDER with one folder of pictures a class'),
     'depth': (2, 2, 'PHOTOS DEPTHS, with --unit'),
 }
-_SHAPES = ('coco', 'labelme', 'cvat', 'yolo')
+_SHAPES = {'coco': read_coco, 'labelme': read_labelme, 'cvat': read_cvat, 'yolo': read_yolo}
 # what each option is for; those that are not here are for all
 _FOR = {
     'classes': ('folder', 'voc', 'classes', *_SHAPES),
@@ -115,26 +115,25 @@ def prepare_source(
         if kind == 'depth':
             return read_depth(places[0], places[1], pattern)
         drawn = ShapeWishes(named, ignore, kept, unlabelled, boxes)
-        readers = {
-            'coco': read_coco, 'cvat': read_cvat, 'labelme': read_labelme, 'yolo': read_yolo,
-        }  # fmt: skip
-        reader = readers[kind]
-        return reader(places[0], places[1] if len(places) > 1 else None, drawn)
+        return _SHAPES[kind](places[0], places[1] if len(places) > 1 else None, drawn)
+
+    def read_all(earlier: list[Category]) -> Source:
+        source = read(earlier)
+        unread = [path for place in places for path in find_files(place, UNREAD_SUFFIXES)]
+        if unread:
+            source.warnings.append(
+                f'{count(len(unread), "picture")} of a kind that is not read, left out: save as '
+                f'.png or .jpg {listed(unread)}'
+            )
+        return source
 
     origin: dict[str, Any] = {
         'kind': kind, 'paths': [str(place.absolute()) for place in places],
         'command': command or f'prepare_source({kind!r}, ...)',
     }  # fmt: skip
-    job = Job(read, Path(out), origin, wanted, depth_unit, link, origin['command'])
+    job = Job(read_all, Path(out), origin, wanted, depth_unit, link)
     _refuse_nested(places, job.out)
-    prepared = prepare(job)
-    unread = [path for place in places for path in find_files(place, UNREAD_SUFFIXES)]
-    if unread:
-        prepared.warnings.append(
-            f'{count(len(unread), "picture")} of a kind that is not read, left out: save as .png '
-            f'or .jpg {listed(unread)}'
-        )
-    return prepared
+    return prepare(job)
 
 
 def _checked(kind: str, paths: Sequence[str | Path]) -> list[Path]:

@@ -33,11 +33,10 @@ class Job:
     Attributes:
         read: Makes the source, given the classes of the data set that is written anew.
         out: Folder to write.
-        origin: What ``dataset.yaml`` says of where it came from.
+        origin: What ``dataset.yaml`` says of where it came from: kind, paths and command.
         split: How to split.
         unit: Of depth frames.
         link: Link to the pictures in place of copying them.
-        command: How the user called it, for the head of the config.
     """
 
     read: Callable[[list[Category]], Source]
@@ -46,7 +45,6 @@ class Job:
     split: SplitWishes = field(default_factory=SplitWishes)
     unit: DepthUnit | None = None
     link: bool = False
-    command: str = ''
 
 
 def write_files(
