@@ -183,3 +183,24 @@ for number, path in enumerate(configs):
 print(len(configs))
 """
     assert int(run(installed, '-c', code, cwd=tmp_path)) > 0
+
+
+@pytest.mark.parametrize(
+    'line',
+    [
+        'from sacm_mm.engine import Muon, OneCycleLR, FastTrainingHook, InfiniteSampler',
+        'from sacm_mm.datasets import CamVidDataset, AlternatingFlip, dataset_file',
+        'from sacm_mm.evaluation import DepthMetric',
+        'from sacm_mm.models.backbones import SAConvMixer, sa_convmixer',
+        'from sacm_mm.models.heads import PixelShuffleHead',
+        'from sacm_mm.models.necks import PixelShufflePyramid',
+    ],
+)
+def test_parts_are_imported_from_their_packages_as_those_of_the_hosts(line):
+    names = {}
+    exec(line, names)
+    package = line.split()[1]
+    assert all(value.__module__.startswith(package) for value in names.values()
+               if isinstance(value, type))  # fmt: skip
+    with pytest.raises(ImportError, match='Nothing'):
+        exec(f'from {package} import Nothing')

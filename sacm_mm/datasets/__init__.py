@@ -2,3 +2,7 @@
 
 Reading pictures and the files of a data set needs no host.
 """
+
+from sacm_mm.exports import registered_in
+
+__getattr__ = registered_in(__name__)
