@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from conftest import CAMVID, TINY_CAMVID, TINY_CIFAR
 from PIL import Image
 
@@ -200,6 +201,27 @@ def test_checkpoint_of_another_arch(test, trained, work, data):
 def test_weights_to_start_from_that_do_not_exist(train, work, data):
     assert "'none.pth' does not exist" in train(options=['load_from=none.pth']).error
     assert not work.exists()
+
+
+@pytest.mark.parametrize('way', ['load_from', 'init_cfg'])
+def test_weights_to_start_from_of_which_none_fit(train, trained, work, data, tmp_path, way):
+    """A backbone alone for the whole model, and a whole model for the backbone alone."""
+    path = tmp_path / 'other.pth'
+    weights = torch.load(trained / 'iter_4.pth', weights_only=True)['state_dict']
+    if way == 'load_from':
+        part = 'backbone.'
+        weights = {n.removeprefix(part): w for n, w in weights.items() if n.startswith(part)}
+    torch.save(weights, path)
+    init = 'model.backbone.init_cfg'
+    options = {
+        'load_from': [f'load_from={path}'],
+        'init_cfg': [f'{init}.type=Pretrained', f'{init}.checkpoint={path}'],
+    }[way]
+    error = train(options=options).error
+    assert f"none of the weights in '{path}' fit the" in error
+    assert "stem.proj.weight'" in error
+    assert not work.exists()
+    assert way == 'load_from' or train(options=[*options, f'{init}.prefix=backbone.']).code == 0
 
 
 def test_resume_from_a_checkpoint_that_was_deleted(train, trained, work, data):

@@ -43,7 +43,7 @@ from sacm_mm.apis.find_model import check_weights_of
 from sacm_mm.apis.resuming import take_over
 from sacm_mm.apis.starting import Start
 from sacm_mm.core.allocator import keep_freed_blocks
-from sacm_mm.core.checkpoints import load_checkpoint, load_safely, state_dict_of
+from sacm_mm.core.checkpoints import load_checkpoint, load_safely, some_fit, state_dict_of
 from sacm_mm.core.configs import join_preprocessor
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import atomic_write, check_writable
@@ -120,6 +120,11 @@ class _Runner(Runner):
         logger = super().build_logger(*args, name=self._log_dir, **kwargs)
         quiet_console(logger)
         return logger
+
+    def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> Any:
+        """Load what fits, as the host, but not from a file of which nothing does."""
+        with some_fit(unwrapped(self.model), filename):
+            return super().load_checkpoint(filename, *args, **kwargs)
 
     def load_or_resume(self) -> None:
         """Load what the config names; then the weights to start from, if nothing is resumed."""

@@ -246,6 +246,28 @@ def check_weights(model: nn.Module, found: Mapping[str, Tensor], path: str | Pat
             )
 
 
+@contextmanager
+def some_fit(model: nn.Module, path: str | Path) -> Iterator[None]:
+    """Look whether a model gets weights of a file: the host goes on with those that it had.
+
+    Args:
+        model: The model that the host loads into, in this context.
+        path: The file, for messages.
+
+    Raises:
+        UserError: Not one of its kernels and matrices was set.
+    """
+    kernels = {name: p for name, p in model.named_parameters() if p.ndim > 1}
+    before = {name: p._version for name, p in kernels.items()}  # counts what is written into it
+    yield
+    if kernels and all(p._version == before[name] for name, p in kernels.items()):
+        raise UserError(
+            f"none of the weights in '{path}' fit the {type(model).__name__}: take a file that "
+            f"holds '{next(iter(kernels))}', of the same size, or those of a part by "
+            "init_cfg=dict(type='Pretrained', checkpoint=..., prefix='backbone.') in that part"
+        )
+
+
 def _without_numbers(name: str) -> str:
     return re.sub(r'\d+', '*', name)
 
@@ -253,12 +275,22 @@ def _without_numbers(name: str) -> str:
 def load_safely(trust: bool = False) -> None:
     """Have mmengine read every checkpoint of this process by ``load_checkpoint``.
 
-    mmengine falls back to unpickling, which runs what a file says.
+    mmengine falls back to unpickling, which runs what a file says. Nor does ``init_cfg`` go on
+    without weights then, see ``some_fit``.
 
     Args:
         trust: See ``load_checkpoint``.
     """
+    from mmengine.model import PretrainedInit
+    from mmengine.registry import WEIGHT_INITIALIZERS
     from mmengine.runner import CheckpointLoader
+
+    class CheckedInit(PretrainedInit):
+        def __call__(self, module: nn.Module) -> None:
+            with some_fit(module, self.checkpoint):
+                super().__call__(module)
+
+    WEIGHT_INITIALIZERS.register_module('Pretrained', force=True, module=CheckedInit)
 
     # mmengine logs what stands after load_from_
     def load_from_local(filename: str, map_location: Any = None) -> dict[str, Any]:
