@@ -1,6 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.analysis import get_model_complexity_info
 
 from sacm_mm.models.depthwise import DepthwiseConv2d, _of_interleaved, depthwise_conv2d
 
@@ -30,6 +31,19 @@ def test_gradients_equal_autograd_and_numerical_ones(k):
 @pytest.mark.slow
 def test_operator_contract():
     torch.library.opcheck(torch.ops.sacm_mm.depthwise_conv2d.default, tuple(_tensors()))
+
+
+@pytest.mark.parametrize('dilation', [1, 2])
+def test_what_is_traced_knows_pytorchs_operators_alone(dilation):
+    """The hosts count FLOPs and write TorchScript of models that are not under no_grad."""
+    conv = DepthwiseConv2d(4, 5, dilation=dilation)
+    counted = get_model_complexity_info(conv, (4, 8, 6))['flops']
+    assert counted == 8 * 6 * 4 * 25
+    x = torch.randn(2, 4, 8, 6)
+    for graph in (torch.jit.trace(conv, x).inlined_graph, torch.export.export(conv, (x,)).graph):
+        assert 'conv' in str(graph)
+        assert 'sacm_mm::' not in str(graph) and 'ops.sacm_mm' not in str(graph)
+        assert 'unflatten' not in str(graph)
 
 
 def test_double_backward_is_refused():

@@ -84,6 +84,8 @@ def depthwise_conv2d(
     it is computed in training on a CPU differs.
     """
     training = weight.requires_grad and torch.is_grad_enabled()
+    # what reads a trace, such as the hosts' count of FLOPs, knows PyTorch's operators alone
+    training &= not (torch.jit.is_tracing() or torch.compiler.is_exporting())
     if training and dilation > 1 and x.is_cuda and x.is_contiguous(memory_format=_LAST):
         return _of_interleaved(x, weight, bias, dilation)
     if training and x.device.type == 'cpu' and x.is_contiguous():
