@@ -16,7 +16,13 @@ from sacm_mm.registry import TRANSFORMS
 IGNORE_LABEL = 255  # what every host component takes for "no label": padding, losses, metrics
 
 _BITS = 258  # the tag of a TIFF's bits a channel
-_CHECKED = ('LoadImageFromFile', 'LoadAnnotations')
+# The hosts' loaders by all that names them: configs of the new kind name classes, which a run's
+# copy of its config names by their modules.
+_CHECKED = {
+    name: f'sacm_mm.{loader.__name__}'
+    for loader in (MMCVLoadImageFromFile, MMSegLoadAnnotations)
+    for name in (loader, loader.__name__, f'{loader.__module__}.{loader.__name__}')
+}
 
 
 def use_checked_loaders(pipeline: Any) -> Any:
@@ -26,9 +32,7 @@ def use_checked_loaders(pipeline: Any) -> Any:
     """
     if isinstance(pipeline, Mapping):  # a transform; some, like TestTimeAug, hold others
         return {
-            key: f'sacm_mm.{value}'
-            if key == 'type' and value in _CHECKED
-            else use_checked_loaders(value)
+            key: _CHECKED.get(value, value) if key == 'type' else use_checked_loaders(value)
             for key, value in pipeline.items()
         }
     if isinstance(pipeline, list):
