@@ -39,11 +39,14 @@ def test_a_missing_folder_is_named(camvid_root, monkeypatch):
         _dataset(camvid_root, monkeypatch, also=dict(img_path='videos', seg_map_path='valannot'))
 
 
-def _by_module(kind):
-    return f'{kind.__module__}.{kind.__name__}'
+NAMED = {
+    'class': lambda kind: kind,
+    'path': lambda kind: f'{kind.__module__}.{kind.__name__}',
+    'scope': lambda kind: f'{kind.__module__.partition(".")[0]}.{kind.__name__}',
+}
 
 
-@pytest.mark.parametrize('named', [lambda kind: kind, _by_module], ids=['class', 'module'])
+@pytest.mark.parametrize('named', NAMED.values(), ids=NAMED)
 def test_masks_are_checked_where_a_config_names_classes(camvid_root, tmp_path, named):
     """As configs with lazy imports do, and what is written of them into a work dir."""
     init_default_scope('mmseg')

@@ -1,6 +1,7 @@
 """One normal form of configs, whatever they are written in."""
 
 import pytest
+from mmengine.config import Config
 
 from sacm_mm import UserError
 from sacm_mm.core.configs import read_config
@@ -33,6 +34,18 @@ def test_imported_types_become_the_names_of_the_registries(tmp_path):
     assert cfg.train_cfg.type == 'IterBasedTrainLoop'
     assert cfg.pipeline[0].type == 'LoadImageFromFile'
     assert cfg.filename == str(path)
+
+
+def test_the_copy_that_a_host_wrote_reads_as_what_it_trained(tmp_path):
+    """With the paths of the classes as names, and without the scope that those do not need."""
+    path = tmp_path / 'pure.py'
+    path.write_text(f'default_scope = None\n{PURE_PYTHON}')
+    Config.fromfile(path).dump(tmp_path / 'copy.py')
+    assert 'mmseg.models.EncoderDecoder' in (tmp_path / 'copy.py').read_text()
+    cfg = read_config(tmp_path / 'copy.py')
+    assert cfg.to_dict() == read_config(path).to_dict()
+    assert cfg.default_scope == 'mmseg'
+    assert cfg.model.backbone.type == 'sacm_mm.SAConvMixer'
 
 
 def test_a_module_that_is_absent_is_named(tmp_path):

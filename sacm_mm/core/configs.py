@@ -271,12 +271,20 @@ def _is_no_variable(record: logging.LogRecord) -> bool:
 
 
 def _plain(cfg: Config) -> Config:
-    """Turn the imported classes of a pure-Python config into the names of the hosts' registries."""
+    """Turn the classes of a pure-Python config into the names of the hosts' registries.
+
+    A copy of it that a host wrote into a work dir has their paths. Neither needs a scope; ours
+    tell by it whose model it is.
+    """
     from mmengine.config import Config
 
-    if not getattr(cfg, '_imported_names', None):
-        return cfg
-    return Config(_with_names(cfg.to_dict()), filename=cfg.filename)
+    values = cfg.to_dict()
+    named = _with_names(values)
+    if named.get('default_scope', '') is None:
+        host = str((named.get('model') or {}).get('type')).partition('.')[0]
+        host = 'mmseg' if host == 'sacm_mm' else host  # what our own models are made of
+        named['default_scope'] = host if host in HOSTS else 'mmengine'
+    return cfg if named == values else Config(named, filename=cfg.filename)
 
 
 def test_pipeline(cfg: Mapping) -> list[Any]:
@@ -333,6 +341,8 @@ def _registered_name(dotted: str) -> str:
     from mmengine.utils import get_object_from_string
 
     wanted = get_object_from_string(dotted)
+    if wanted is None:
+        return dotted
     package, name = dotted.partition('.')[0], dotted.rpartition('.')[2]
     scoped = f'{package}.{name}'
     # text configs name these two without a scope, and so does whoever compares

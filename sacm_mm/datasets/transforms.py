@@ -16,13 +16,8 @@ from sacm_mm.registry import TRANSFORMS
 IGNORE_LABEL = 255  # what every host component takes for "no label": padding, losses, metrics
 
 _BITS = 258  # the tag of a TIFF's bits a channel
-# The hosts' loaders by all that names them: configs of the new kind name classes, which a run's
-# copy of its config names by their modules.
-_CHECKED = {
-    name: f'sacm_mm.{loader.__name__}'
-    for loader in (MMCVLoadImageFromFile, MMSegLoadAnnotations)
-    for name in (loader, loader.__name__, f'{loader.__module__}.{loader.__name__}')
-}
+_CHECKED = ('LoadImageFromFile', 'LoadAnnotations')
+_HOSTS = ('mmcv', 'mmseg')  # where those are from
 
 
 def use_checked_loaders(pipeline: Any) -> Any:
@@ -32,12 +27,20 @@ def use_checked_loaders(pipeline: Any) -> Any:
     """
     if isinstance(pipeline, Mapping):  # a transform; some, like TestTimeAug, hold others
         return {
-            key: _CHECKED.get(value, value) if key == 'type' else use_checked_loaders(value)
+            key: _checked(value) if key == 'type' else use_checked_loaders(value)
             for key, value in pipeline.items()
         }
     if isinstance(pipeline, list):
         return [use_checked_loaders(part) for part in pipeline]
     return pipeline
+
+
+def _checked(kind: Any) -> Any:
+    """Name ours for a host's loader, which may be a name, a class, or the path of one."""
+    path = f'{kind.__module__}.{kind.__name__}' if isinstance(kind, type) else str(kind)
+    *packages, name = path.split('.')
+    of_host = not packages or packages[0] in _HOSTS
+    return f'sacm_mm.{name}' if of_host and name in _CHECKED else kind
 
 
 @TRANSFORMS.register_module()
