@@ -200,7 +200,10 @@ def test_builds_under_every_scope(cls):
         (dict(arch=7), 'a name or a dict'),
         (dict(out_indices=9), r'out_indices must lie in -4\.\.3'),
         (dict(out_indices=()), 'out_indices'),
+        (dict(out_indices=(0.5,)), r'out_indices .* got \(0\.5,\)'),
+        (dict(out_indices='last'), 'out_indices'),
         (dict(frozen_stages=9), r'-1 \(none\) to 4 \(all\)'),
+        (dict(frozen_stages='all'), 'frozen_stages .* got all'),
     ],
 )
 def test_wrong_arguments_are_named(cls, arguments, says):
@@ -213,3 +216,11 @@ def test_wrong_channels_are_named(cls):
     with pytest.raises(UserError, match='in_channels=1'):
         _small(cls)(torch.zeros(1, 1, 32, 32))
     assert _small(cls, in_channels=1)(torch.zeros(2, 1, 32, 32))[0].isfinite().all()
+
+
+@pytest.mark.parametrize('cls', [backbones.SAConvMixer, backbones.ConvMLP, backbones.CSMixer])
+@pytest.mark.parametrize('rate', [-0.1, 1.0, 10])
+def test_drop_path_that_is_no_share_is_refused(cls, rate):
+    """The host's would double branches, give nan, and drop nothing."""
+    with pytest.raises(UserError, match=f'drop_path_rate .* got {rate}'):
+        _small(cls, drop_path_rate=rate)

@@ -7,14 +7,13 @@ arXiv 2109.04454. The modules have the names of the published files, so that the
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-import numpy as np
 import torch
 from mmcv.cnn import build_norm_layer
 from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
 
 from sacm_mm.models.backbones.arch import read_arch
-from sacm_mm.models.backbones.staged import RunBlock, StagedBackbone
+from sacm_mm.models.backbones.staged import RunBlock, StagedBackbone, drop_rates
 from sacm_mm.models.defaults import BATCH_NORM
 from sacm_mm.models.depthwise import DepthwiseConv2d
 from sacm_mm.registry import MODELS
@@ -223,7 +222,7 @@ class ConvMLP(StagedBackbone):
         self.tokenizer = Tokenizer(in_channels, channels, norm_cfg)
         self.conv_stages = ConvStage(channels, dims[0], sizes['conv_blocks'], norm_cfg)
         self.stages = nn.ModuleList(
-            MLPStage(dim, out_dim, mlp_ratio, np.linspace(0, drop_path_rate, blocks).tolist())
+            MLPStage(dim, out_dim, mlp_ratio, drop_rates(drop_path_rate, blocks))
             for dim, out_dim, blocks in zip(dims, (*dims[1:], None), sizes['blocks'])
         )
         self.norm = nn.LayerNorm(dims[-1]) if out_norm else nn.Identity()

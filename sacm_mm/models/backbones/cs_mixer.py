@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.models.backbones.arch import read_arch
-from sacm_mm.models.backbones.staged import RunBlock, StagedBackbone, pad_to
+from sacm_mm.models.backbones.staged import RunBlock, StagedBackbone, drop_rates, pad_to
 from sacm_mm.registry import MODELS
 
 # The paper gives the sizes of L alone; T, S and B are likely, but not confirmed by it.
@@ -255,7 +255,7 @@ class CSMixer(StagedBackbone):
 
         self.stem = PatchEmbed(in_channels, dims[0])
         depths = sizes['depths']
-        rates = np.split(np.linspace(0, drop_path_rate, sum(depths)), np.cumsum(depths)[:-1])
+        rates = np.split(drop_rates(drop_path_rate, sum(depths)), np.cumsum(depths)[:-1])
         self.stages = nn.ModuleList(
             CSMixerStage(
                 dim,

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import torch.nn.functional as F
 from mmcv.cnn import build_activation_layer, build_norm_layer
 from mmcv.cnn.bricks import DropPath
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.models.backbones.mixing import RepDepthwise, SqueezeExcite
-from sacm_mm.models.backbones.staged import StagedBackbone, pad_to
+from sacm_mm.models.backbones.staged import StagedBackbone, drop_rates, pad_to
 from sacm_mm.models.defaults import BATCH_NORM, GELU
 from sacm_mm.models.depthwise import DepthwiseConv2d
 from sacm_mm.registry import MODELS
@@ -270,7 +269,7 @@ class SAConvMixer(StagedBackbone):
         self.stem = PatchEmbed(
             in_channels, self.embed_dims, self.patch_size, embed, norm_cfg, act_cfg
         )
-        rates = np.linspace(0, drop_path_rate, self.depth).tolist()
+        rates = drop_rates(drop_path_rate, self.depth)
         dilations = sizes.get('dilations', (1,))
         options = {key: sizes[key] for key in ('reparam', 'squeeze') if key in sizes}
         radii = [self.kernel_size // 2 * dilations[i % len(dilations)] for i in range(self.depth)]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -53,12 +54,12 @@ class StagedBackbone(BaseModule):
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         indices = (out_indices,) if isinstance(out_indices, int) else tuple(out_indices)
-        if not indices or any(not -levels <= i < levels for i in indices):
+        if not indices or any(i not in range(-levels, levels) for i in indices):
             raise UserError(
                 f'out_indices must lie in {-levels}..{levels - 1} for {levels} maps, '
                 f'but got {indices}'
             )
-        if not -1 <= frozen_stages <= levels:
+        if frozen_stages not in range(-1, levels + 1):
             raise UserError(
                 f'frozen_stages must be -1 (none) to {levels} (all), but got {frozen_stages}'
             )
@@ -123,6 +124,17 @@ def pad_to(x: Tensor, multiple: int) -> Tensor:
     if h % multiple or w % multiple:
         x = F.pad(x, (0, -w % multiple, 0, -h % multiple), mode='replicate')
     return x
+
+
+def drop_rates(last: float, blocks: int) -> list[float]:
+    """Return the drop path of each block: that of the last one, and linearly less before it.
+
+    Raises:
+        UserError: A rate is none.
+    """
+    if not 0 <= last < 1:  # the host's DropPath takes any, and does something else then
+        raise UserError(f'drop_path_rate must be 0 or more and less than 1, but got {last}')
+    return np.linspace(0, last, blocks).tolist()
 
 
 @contextmanager
