@@ -72,15 +72,12 @@ def _logits(network: Exported, inputs: Tensor, file: str) -> Tensor:
 
 
 def _maps(network: Exported, inputs: Tensor, channels: int, classes: int, file: str) -> Tensor:
-    """Return (N, channels, H, W) as ``encode_decode`` does; classes as one-hot logits."""
+    """Return (N, channels, H, W) as ``encode_decode`` does; classes as logits that are sure."""
     outputs = _run(network, inputs)
     if 'classes' in outputs:
         decided = outputs.pop('classes').long()
-        if classes == 1:
-            maps = torch.where(decided > 0, 20.0, -20.0)[:, None]  # a sigmoid of 1 or 0
-        else:
-            maps = F.one_hot(decided, classes).permute(0, 3, 1, 2).float()
-        outputs = {'classes': maps, **outputs}
+        chosen = F.one_hot(decided, max(classes, 2)).permute(0, 3, 1, 2)[:, -classes:]
+        outputs = {'classes': chosen * 40.0 - 20.0, **outputs}  # a softmax or sigmoid of 1 or 0
     found = sum(out.shape[1] for out in outputs.values())
     if found != channels:
         raise UserError(
