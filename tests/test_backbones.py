@@ -218,7 +218,7 @@ def test_wrong_channels_are_named(cls):
     assert _small(cls, in_channels=1)(torch.zeros(2, 1, 32, 32))[0].isfinite().all()
 
 
-@pytest.mark.parametrize('cls', [backbones.SAConvMixer, backbones.ConvMLP, backbones.CSMixer])
+@every_backbone
 @pytest.mark.parametrize('rate', [-0.1, 1.0, 10])
 def test_drop_path_that_is_no_share_is_refused(cls, rate):
     """The host's would double branches, give nan, and drop nothing."""

@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from test_kernels_inference import TINY, tiny_model
 
@@ -25,7 +26,9 @@ from sacm_mm.apis.predictor import load
 from sacm_mm.core.configs import load_config
 from sacm_mm.datasets.meta import model_meta
 from sacm_mm.deploy import export, exporting, load_exported, runtimes
+from sacm_mm.deploy.card import write_card
 from sacm_mm.deploy.description import describe
+from sacm_mm.deploy.page import write_page
 from sacm_mm.deploy.runtimes import RUNTIMES
 
 for module in ('onnx', 'onnxscript', *RUNTIMES):
@@ -154,6 +157,50 @@ def test_what_cannot_be_traced_is_refused_at_once(tmp_path):
     init_default_scope(cfg.default_scope)
     with pytest.raises(UserError, match='CSMixer cannot be exported'):
         export(MODELS.build(cfg.model), tmp_path / 'model.onnx')
+
+
+def with_head(head):
+    """A tiny classifier of the hosts with another head."""
+    init_default_scope('mmpretrain')
+    backbone = dict(type='sacm_mm.SAConvMixer', arch='d16-l1-k3-p4')
+    neck = dict(type='GlobalAveragePooling')
+    model = dict(type='ImageClassifier', backbone=backbone, neck=neck, head=head)
+    return MODELS.build(dict(model, data_preprocessor=dict(type='ClsDataPreprocessor')))
+
+
+@pytest.mark.parametrize('what', ['--end-to-end', 'a page', 'a model folder'])
+def test_several_classes_of_a_picture_are_not_handed_on_as_one(tmp_path, what):
+    model = with_head(dict(type='MultiLabelLinearClsHead', num_classes=4, in_channels=16))
+    meta = describe(model)
+    assert meta['task'] == 'multilabel'
+    write = {
+        '--end-to-end': lambda: export(model, tmp_path / 'm.onnx', end_to_end=True),
+        'a page': lambda: write_page(model, tmp_path / 'm.html', meta),
+        'a model folder': lambda: write_card(model, Config(), tmp_path / 'card', meta),
+    }[what]
+    with pytest.raises(UserError, match=f'^{what} says the one class of a picture'):
+        write()
+    assert not list(tmp_path.iterdir())
+
+
+def test_heads_of_other_kinds_are_refused_in_a_line(tmp_path):
+    tasks = {name: dict(type='LinearClsHead', num_classes=4) for name in 'ab'}
+    model = with_head(dict(type='MultiTaskHead', task_heads=tasks, in_channels=16))
+    with pytest.raises(UserError, match=r'^ImageClassifier cannot be exported for images'):
+        export(model, tmp_path / 'm.onnx', end_to_end=True)
+    loss = dict(type='CrossEntropyLoss')
+    first = dict(type='FCNHead', in_channels=16, in_index=0, channels=8, num_classes=5,
+                 loss_decode=loss)  # fmt: skip
+    init_default_scope('mmseg')
+    cascade = MODELS.build(dict(
+        type='CascadeEncoderDecoder', num_stages=2, backbone=dict(
+            type='sacm_mm.SAConvMixer', arch='d16-l1-k3-p4'),
+        decode_head=[first, dict(first, type='OCRHead', ocr_channels=8)],
+        test_cfg=dict(mode='whole'), data_preprocessor=dict(type='SegDataPreProcessor'),
+    ))  # fmt: skip
+    with pytest.raises(UserError, match='CascadeEncoderDecoder cannot be exported: it has heads'):
+        describe(cascade)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize('size', [1, 3, (2, 5), (None, 3), 7])

@@ -19,7 +19,7 @@ from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import publish_folder, write_bytes, write_text
 from sacm_mm.core.templates import fill
 from sacm_mm.datasets.meta import model_meta
-from sacm_mm.deploy.description import refuse_other_numbers
+from sacm_mm.deploy.description import refuse_other_kinds
 from sacm_mm.deploy.exporting import export
 from sacm_mm.deploy.page import Sample, write_page
 
@@ -61,7 +61,7 @@ def write_card(
     """
     from safetensors.torch import save
 
-    refuse_other_numbers(meta, 'a model folder')
+    refuse_other_kinds(meta, 'a model folder')
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     title = Path(str(meta.get('config', 'model'))).stem
     with publish_folder(out) as partial:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config
+from mmpretrain.models.heads import MultiLabelClsHead
 from torch import nn
 
 from sacm_mm.core.configs import test_pipeline
@@ -28,11 +29,12 @@ def describe(
         names: Its ``classes`` and ``palette``, see ``model_meta``.
 
     Returns:
-        ``task`` (segmentation, depth, joint or classification); ``classes`` and ``palette``, or
-        None; ``threshold`` of a head of one logit; ``channels``, ``dtype`` and ``colours`` (RGB,
-        BGR, or None where there are not three) of its pictures; ``mean`` and ``std`` of a channel,
-        in the pictures' numbers; ``resize``, see ``resizing``; ``mode`` of the host's inference
-        (whole or slide, with or without flips); ``depth_range`` in metres.
+        ``task`` (segmentation, depth, joint, classification, or multilabel where a picture has
+        several classes); ``classes`` and ``palette``, or None; ``threshold`` of a head of one
+        logit; ``channels``, ``dtype`` and ``colours`` (RGB, BGR, or None where there are not
+        three) of its pictures; ``mean`` and ``std`` of a channel, in the pictures' numbers;
+        ``resize``, see ``resizing``; ``mode`` of the host's inference (whole or slide, with or
+        without flips); ``depth_range`` in metres.
     """
     network = Network(model)
     task = task_of(network)
@@ -54,9 +56,10 @@ def describe(
 
 
 def task_of(network: Network) -> str:
-    """Return ``'segmentation'``, ``'depth'``, ``'joint'`` or ``'classification'``."""
+    """Return the task as ``describe`` calls it."""
     if hasattr(network.model, 'head'):
-        return 'classification'
+        several = isinstance(network.model.head, MultiLabelClsHead)
+        return 'multilabel' if several else 'classification'
     if network.is_depth('decode_head'):
         return 'depth'
     return 'joint' if hasattr(network.model, 'depth_head') else 'segmentation'
@@ -74,16 +77,20 @@ def channels_of(model: nn.Module) -> int:
     return input_channels(backbone) or next(convolutions, 3)
 
 
-def refuse_other_numbers(meta: Mapping[str, Any], what: str) -> None:
-    """Refuse to hand on what takes 8 bits of a network that takes others.
+def refuse_other_kinds(meta: Mapping[str, Any], what: str) -> None:
+    """Refuse to hand on, from pixels to the answer, a network that takes or says something else.
 
     Raises:
-        UserError: Its pictures have other numbers.
+        UserError: Its pictures have other numbers than 8 bits, or several classes each.
     """
+    instead = 'give --out with a name that ends in .onnx, and no --end-to-end'
     if meta['dtype'] != 'uint8':
         raise UserError(
-            f'{what} takes pictures of 8 bits, this network takes {meta["dtype"]}: give --out with '
-            'a name that ends in .onnx, and no --end-to-end'
+            f'{what} takes pictures of 8 bits, this network takes {meta["dtype"]}: {instead}'
+        )
+    if meta['task'] == 'multilabel':
+        raise UserError(
+            f'{what} says the one class of a picture, this network may say several: {instead}'
         )
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.core.files import atomic_write, check_writable, is_write_failure
-from sacm_mm.deploy.description import channels_of, describe, refuse_other_numbers
+from sacm_mm.deploy.description import channels_of, describe, refuse_other_kinds
 from sacm_mm.deploy.network import Network
 from sacm_mm.deploy.runtimes import META, SUFFIXES, load_exported, openvino_core
 from sacm_mm.kernels.folding import fold, stride_stem
@@ -59,7 +59,7 @@ def export(
     model = model.eval()
     meta = describe(model) | (meta or {}) | dict(end_to_end=end_to_end)
     if end_to_end:
-        refuse_other_numbers(meta, '--end-to-end')
+        refuse_other_kinds(meta, '--end-to-end')
     network = Network(_traceable(stride_stem(fold(model))), end_to_end).eval()
     with ExitStack() as files:
         partial = files.enter_context(atomic_write(out))
@@ -155,12 +155,12 @@ def _write(network: Network, meta: dict[str, Any], path: Path) -> None:
                 path.write_bytes(content.getbuffer())
             else:
                 _write_onnx(program, list(network(example)), meta, path)
-    except RuntimeError as error:  # what the exporters raise
+    except Exception as error:  # of the exporters, and of heads that give or take something else
         if is_write_failure(error):
             raise
         raise UserError(
             f'{type(network.model).__name__} cannot be exported for images of any size: '
-            f'{str(error).strip().splitlines()[0]}'
+            f'{one_line(error, 200)}'
         ) from error
 
 

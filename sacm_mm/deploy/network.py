@@ -42,6 +42,8 @@ class Network(nn.Module):
                 f'{type(model).__name__} cannot be exported: it is no segmentor, depth estimator '
                 'or classifier'
             )
+        if isinstance(getattr(model, 'decode_head', None), nn.ModuleList):
+            raise UserError(f'{type(model).__name__} cannot be exported: it has heads in a row')
         self.model = model
         self.end_to_end = end_to_end
         self._covering: dict[str, bool] = {}

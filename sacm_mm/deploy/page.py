@@ -19,7 +19,7 @@ from torch import nn
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import publish_folder, write_text
 from sacm_mm.core.templates import fill
-from sacm_mm.deploy.description import refuse_other_numbers
+from sacm_mm.deploy.description import refuse_other_kinds
 from sacm_mm.deploy.exporting import export
 from sacm_mm.deploy.runtimes import load_exported
 from sacm_mm.deploy.web_runtime import CODE, VERSION, WASM, find_web_runtime
@@ -113,7 +113,7 @@ def _check_meta(meta: Mapping[str, Any]) -> None:
             f'a page takes pictures of 1 or 3 channels, this network has {meta["channels"]}: '
             'export .onnx'
         )
-    refuse_other_numbers(meta, 'a page')
+    refuse_other_kinds(meta, 'a page')
     if meta['resize'] is None:
         raise UserError(
             "the config's test pipeline changes pictures in a way that a page does not know "
