@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
 from mmpretrain.datasets import transforms as host_transforms
 from PIL import Image
 from test_kernels_inference import tiny_model
@@ -93,6 +94,29 @@ def test_the_lines_need_three_packages(tmp_path):
 def test_a_folder_without_its_files_is_named(tmp_path):
     with pytest.raises(UserError, match=r'is no model folder: it has no model\.safetensors'):
         load_card(tmp_path)
+
+
+def test_pictures_that_the_lines_do_not_open_are_refused(tmp_path):
+    cfg = load_config('sacm_camvid_light.py', [
+        'model.backbone.arch=d16-l1-k3-p4', 'model.backbone.in_channels=4',
+        'model.decode_head.in_channels=16', 'model.decode_head.upscale_factor=4',
+        'model.data_preprocessor.mean=[9.0,9.0,9.0,9.0]',
+        'model.data_preprocessor.std=[9.0,9.0,9.0,9.0]',
+        'model.data_preprocessor.bgr_to_rgb=False',
+        'model.data_preprocessor.type=sacm_mm.SegDataPreProcessor',
+    ])  # fmt: skip
+    init_default_scope('mmseg')
+    model = MODELS.build(cfg.model).eval()
+    says = 'a model folder takes pictures of 1 or 3 channels, this network has 4: export .onnx'
+    with pytest.raises(UserError, match=says):
+        card.write_card(model, cfg, tmp_path / 'card', describe(model, cfg))
+    assert not list(tmp_path.iterdir())
+
+
+def test_sizes_that_the_lines_do_not_know_are_said():
+    pipeline = [dict(type='ResizeEdge', scale=40, edge='long')]
+    cfg = Config(dict(test_dataloader=dict(dataset=dict(pipeline=pipeline))))
+    assert 'in a way that these lines do not' in card._sizes(resizing(cfg))
 
 
 def test_the_lines_follow_the_pictures():

@@ -350,7 +350,7 @@ def test_classes_that_a_file_decides_are_sure(tmp_path):
     out = tmp_path / 'classes.onnx'
     export(tiny_model('sacm_camvid_light.py'), out, end_to_end=True)
     pixels = np.random.default_rng(0).integers(0, 256, (45, 59, 3), np.uint8)
-    result = load_from_config(cfg, str(out)).predict(pixels)
+    result = load(cfg, str(out)).predict(pixels)
     wanted = load_exported(out)(pixels[None, ..., ::-1])['classes'][0]  # BGR -> RGB
     np.testing.assert_array_equal(result.classes, wanted)
     np.testing.assert_allclose(result.scores, np.eye(11)[wanted].transpose(2, 0, 1), atol=1e-6)

@@ -19,7 +19,7 @@ from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import publish_folder, write_bytes, write_text
 from sacm_mm.core.templates import fill
 from sacm_mm.datasets.meta import model_meta
-from sacm_mm.deploy.description import refuse_other_kinds
+from sacm_mm.deploy.description import refuse_other_channels, refuse_other_kinds
 from sacm_mm.deploy.exporting import export
 from sacm_mm.deploy.page import Sample, write_page
 
@@ -61,6 +61,7 @@ def write_card(
     """
     from safetensors.torch import save
 
+    refuse_other_channels(meta, 'a model folder')
     refuse_other_kinds(meta, 'a model folder')
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     title = Path(str(meta.get('config', 'model'))).stem
@@ -174,6 +175,15 @@ def _resized(opened: str, steps: Sequence[Mapping[str, Any]] | None) -> str:
     return opened
 
 
+def _sizes(steps: Sequence[Mapping[str, Any]] | None) -> str:
+    """Say what the lines do to the size of a picture."""
+    if steps is None:
+        return 'Its tests resize pictures in a way that these lines do not: see `config.py`.'
+    if steps:
+        return 'The pictures are resized as in its tests, but for the filter.'
+    return 'Give it pictures of about the size of its data.'
+
+
 def _text(value: object) -> str:
     """Bring a name into Markdown as text: no tags, links, tables or lines of its own."""
     flat = ' '.join(str(value).split()).replace('&', '&amp;').replace('<', '&lt;')
@@ -191,7 +201,6 @@ def _fill(
     data = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     arch = cfg.model.backbone.get('arch')
     count = sum(p.numel() for p in model.parameters()) / 1e6
-    sizes = 'The pictures are resized as in its tests, but for the filter.'
     return fill(
         _FILES / 'README.md.j2',
         text=_text,
@@ -202,7 +211,7 @@ def _fill(
         count=f'{count:.2f}',
         backbone=arch if isinstance(arch, str) else '',
         code=example(meta),
-        sizes=sizes if meta['resize'] else 'Give it pictures of about the size of its data.',
+        sizes=_sizes(meta['resize']),
         colours=meta['colours'] or f'{meta["channels"]}-channel',
         page=page,
         figures=figures,

@@ -19,7 +19,7 @@ from torch import nn
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import publish_folder, write_text
 from sacm_mm.core.templates import fill
-from sacm_mm.deploy.description import refuse_other_kinds
+from sacm_mm.deploy.description import refuse_other_channels, refuse_other_kinds
 from sacm_mm.deploy.exporting import export
 from sacm_mm.deploy.runtimes import load_exported
 from sacm_mm.deploy.web_runtime import CODE, VERSION, WASM, find_web_runtime
@@ -108,11 +108,7 @@ def write_page(
 
 def _check_meta(meta: Mapping[str, Any]) -> None:
     """Refuse what the page cannot do to a picture as the config does it."""
-    if meta['channels'] not in (1, 3):
-        raise UserError(
-            f'a page takes pictures of 1 or 3 channels, this network has {meta["channels"]}: '
-            'export .onnx'
-        )
+    refuse_other_channels(meta, 'a page')
     refuse_other_kinds(meta, 'a page')
     if meta['resize'] is None:
         raise UserError(
