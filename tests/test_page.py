@@ -76,6 +76,14 @@ def test_what_a_page_cannot_do_is_said_first(tmp_path, changes, said):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_that_is_there_is_said_before_time_is_spent(tmp_path):
+    (tmp_path / 'page').mkdir()
+    (tmp_path / 'page/mine.txt').touch()
+    with pytest.raises(UserError, match='exists and is not overwritten'):
+        write_page(torch.nn.Identity(), tmp_path / 'page', meta_of(), runtime=tmp_path)
+    assert [path.name for path in tmp_path.rglob('*')] == ['page', 'mine.txt']
+
+
 def test_without_npm_or_with_another_package(tmp_path, monkeypatch):
     with pytest.raises(UserError, match='is not onnxruntime-web: it has no ort'):
         web_runtime.find_web_runtime(tmp_path)

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,31 +79,34 @@ def write_page(
     """
     out = Path(out)
     _check_meta(meta)
-    folder = find_web_runtime(runtime)
-    with tempfile.TemporaryDirectory() as work:
-        file = Path(work, 'model.onnx')
-        export(model, file, meta=dict(meta))
-        content = file.read_bytes()
-        if len(content) > _LARGEST_MB * 1e6:
-            raise UserError(
-                f'the network has {len(content) / 1e6:.0f} MB, too much for a page: up to '
-                f'{_LARGEST_MB} MB'
-            )
-        check, differences = _check(file, folder, int(meta['channels']))
-    about = _about(model, meta, usual) | dict(check=check)
-    if out.suffix.lower() in ('.html', '.htm'):
-        parts = {
-            'runtime': (folder / CODE).read_bytes(),
-            'wasm': (folder / WASM).read_bytes(),
-            'model': content,
-        }
-        write_text(_fill(about, samples, title, parts), out)
-        return differences
-    with publish_folder(out) as partial:
-        (partial / 'index.html').write_text(_fill(about, samples, title, {}), encoding='utf-8')
-        (partial / 'model.onnx').write_bytes(content)
+    about = _about(model, meta, usual)
+    single = out.suffix.lower() in ('.html', '.htm')
+    # first the folder: one that is there is said before time is spent
+    with nullcontext(out) if single else publish_folder(out) as place:
+        folder = find_web_runtime(runtime)
+        with tempfile.TemporaryDirectory() as work:
+            file = Path(work, 'model.onnx')
+            export(model, file, meta=dict(meta))
+            content = file.read_bytes()
+            if len(content) > _LARGEST_MB * 1e6:
+                raise UserError(
+                    f'the network has {len(content) / 1e6:.0f} MB, too much for a page: up to '
+                    f'{_LARGEST_MB} MB'
+                )
+            check, differences = _check(file, folder, int(meta['channels']))
+        about['check'] = check
+        if single:
+            parts = {
+                'runtime': (folder / CODE).read_bytes(),
+                'wasm': (folder / WASM).read_bytes(),
+                'model': content,
+            }
+            write_text(_fill(about, samples, title, parts), out)
+            return differences
+        (place / 'index.html').write_text(_fill(about, samples, title, {}), encoding='utf-8')
+        (place / 'model.onnx').write_bytes(content)
         for source in (folder / CODE, folder / WASM, _FILES / 'serve.py'):
-            shutil.copyfile(source, partial / source.name)
+            shutil.copyfile(source, place / source.name)
     return differences
 
 
