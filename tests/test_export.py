@@ -280,6 +280,13 @@ def test_mistakes_are_named(tmp_path, run_tool, trained, test, data):
         load(cfg, tmp_path / 'broken.onnx', device='cuda')
 
 
+def test_a_file_of_pictures_with_another_mean_is_refused(camvid_file):
+    changes = [*TINY['sacm_camvid_light.py'], 'model.data_preprocessor.mean=[0.0,0.0,0.0]']
+    cfg = load_config('sacm_camvid_light.py', changes)
+    with pytest.raises(UserError, match=r'of the mean \[123\.675, .*, the config has \[0\.0,'):
+        load(cfg, str(camvid_file))
+
+
 def test_signals_are_handled_after_openvino(camvid_file):
     # its core frees the signal stack that it has put on the thread: it is never given back
     network = load_exported(camvid_file, 'openvino')

@@ -3,6 +3,7 @@
 The host goes on loading, sliding, flipping, resizing and scoring as with a checkpoint.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.deploy.description import describe
 from sacm_mm.deploy.runtimes import Exported, load_exported
 from sacm_mm.registry import MODELS
 
@@ -30,13 +32,16 @@ def exported_model(
         The model; its attribute ``exported`` is the file's network.
 
     Raises:
-        UserError: The file cannot be run, or has other outputs than the model.
+        UserError: The file cannot be run, has other outputs than the model, or takes pictures of
+            another mean or std.
     """
     network = load_exported(file, runtime, trust)
     host: Any = MODELS.build(model)
     host.exported = network
     if network.end_to_end:
         host.data_preprocessor._enable_normalize = False  # the file does that
+    else:
+        _check_statistics(host, network.meta, file)
     if hasattr(host, 'head'):
         host.extract_feat = lambda inputs: _logits(network, inputs, file)
         host.head.forward = lambda logits: logits
@@ -46,6 +51,16 @@ def exported_model(
             network, inputs, host.out_channels, classes, file
         )
     return host
+
+
+def _check_statistics(host: nn.Module, meta: Mapping[str, Any], file: str) -> None:
+    told = describe(host)
+    for key in ('mean', 'std'):
+        if meta.get(key, told[key]) != told[key]:
+            raise UserError(
+                f"'{file}' takes pictures of the {key} {meta[key]}, the config has {told[key]}: "
+                'choose the config that it was exported with'
+            )
 
 
 def _run(network: Exported, inputs: Tensor) -> dict[str, Tensor]:
