@@ -6,11 +6,16 @@ import time
 import pytest
 import torch
 from conftest import CAMVID, TINY_CAMVID
+from mmengine.registry import MODELS, init_default_scope
 
+from sacm_mm import UserError
 from sacm_mm.benchmark.implementations import Setting, build
 from sacm_mm.benchmark.machine import convmixer_flops, convmixer_traffic
 from sacm_mm.benchmark.measure import interleave, peak_memory
 from sacm_mm.benchmark.memory import own_memory
+from sacm_mm.benchmark.speed import measure
+from sacm_mm.core.configs import load_config
+from sacm_mm.deploy import export
 from sacm_mm.models.backbones.sa_convmixer import parse_arch
 from sacm_mm.visualization.scaling import fit_line
 
@@ -195,6 +200,34 @@ def test_mistakes_are_named(run_tool, tmp_path):
     assert '--plot writes a picture' in error('plain', '--plot', tmp_path / 'bars.txt')
     assert 'cannot be trained' in error('model.onnx', '--mode', 'train')
     assert 'does not exist' in error(tmp_path / 'model.onnx')
+
+
+def test_mistakes_are_named_before_anything_is_timed(run_tool, tmp_path):
+    out = tmp_path / 'speed.csv'
+    for named, says in (
+        (('plain', '--arch', 'd8-l2-k3-p4', 'd8-l2-k4-p4'), 'kernel_size must be odd'),
+        (('plain', 'theirs', '--apart'), "unknown implementation 'theirs'"),
+        (('plain', 'onnxruntime', '--whole', '--mode', 'forward', 'train'), 'leave out --whole'),
+    ):
+        done = run_tool('benchmark', 'speed', *TINY, *named, '--out', out)
+        assert says in done.error and not done.out and not out.exists()
+
+
+def test_a_file_is_measured_as_what_it_is(tmp_path):
+    cfg = load_config('sacm_camvid_light.py', [
+        'model.backbone.arch=d8-l1-k3-p4', 'model.backbone.in_channels=1',
+        'model.decode_head.in_channels=8', 'model.decode_head.upscale_factor=4',
+        'model.data_preprocessor.mean=[9.0]', 'model.data_preprocessor.std=[9.0]',
+        'model.data_preprocessor.bgr_to_rgb=False',
+    ])  # fmt: skip
+    init_default_scope('mmseg')
+    file = tmp_path / 'me@home.onnx'
+    export(MODELS.build(cfg.model), file)
+    setting = Setting('d8-l2-k3-p4', 'forward', 16, 1, 'bfloat16', 'cpu')
+    (row,) = measure([f'onnxruntime:{file}'], setting, 1)
+    assert row['dtype'] == 'float32' and row['gflops'] is None  # of the arch, which is not its
+    with pytest.raises(UserError, match='has a precision of its own: leave out @int8'):
+        measure([f'onnxruntime:{file}@int8'], setting, 1)
 
 
 @pytest.mark.slow

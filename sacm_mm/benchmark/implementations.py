@@ -6,7 +6,7 @@ network with the pixel-shuffle head, from an image to logits of its size.
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -23,7 +23,7 @@ from sacm_mm.deploy import load_exported
 from sacm_mm.deploy.exporting import export
 from sacm_mm.deploy.network import Network
 from sacm_mm.deploy.quantizing import check_quantizable, quantize
-from sacm_mm.deploy.runtimes import RUNTIMES, SUFFIXES
+from sacm_mm.deploy.runtimes import RUNTIMES, SUFFIXES, Exported
 from sacm_mm.kernels.accelerating import accelerate, fast_parts
 from sacm_mm.models.backbones.sa_convmixer import OPTIONS, SAConvMixer, parse_arch
 
@@ -66,27 +66,71 @@ def is_file(name: str) -> bool:
     return name.endswith(SUFFIXES)
 
 
+def own_setting(name: str, setting: Setting) -> tuple[str, Setting]:
+    """Part ``NAME@DTYPE``, and check that what is named can be measured so, before others are.
+
+    Returns:
+        The name, see ``build``, and the setting in its precision, which is a file's own.
+
+    Raises:
+        UserError: The name is unknown, its package is not installed, or it is not for that.
+    """
+    bare = is_file(name) or '@' not in name  # folders have that, too
+    name, at, dtype = (name, '', '') if bare else name.rpartition('@')
+    if at and dtype not in DTYPES:
+        raise UserError(f"unknown dtype in '{name}@{dtype}': choose from {', '.join(DTYPES)}")
+    setting = replace(setting, dtype=dtype or setting.dtype)
+    sizes = parse_arch(setting.arch)
+    if is_file(name):
+        if at:
+            raise UserError(f"'{name}' has a precision of its own: leave out @{dtype}")
+        if setting.mode != 'forward':
+            raise UserError(
+                f"'{name}' cannot be trained: measure exported files with --mode forward"
+            )
+        meta = _file(name).meta
+        return name, replace(setting, dtype='int8' if meta.get('int8') else 'float32')
+    if name in RUNTIMES:
+        if not setting.whole or setting.mode != 'forward':
+            raise UserError(
+                f"'{name}' runs the whole network forward: add --whole, or leave it out"
+            )
+        if setting.dtype not in ('float32', 'int8'):
+            raise UserError(f'exported files compute in float32 or int8: leave out {setting.dtype}')
+        return name, setting
+    if name not in NAMES:
+        raise UserError(
+            f"unknown implementation '{name}': choose from {', '.join((*NAMES, *RUNTIMES))}, or "
+            'name an exported file'
+        )
+    if setting.dtype == 'int8':
+        raise UserError(f"'{name}' has no int8: {' and '.join(RUNTIMES)} have")
+    if setting.whole and (name not in ('plain', 'compiled', 'fast') or setting.mode != 'forward'):
+        raise UserError(
+            f"'{name}' does not run the whole network in mode {setting.mode}: leave out --whole"
+        )
+    if name in ('mmpretrain', 'timm') and set(sizes) & set(OPTIONS):
+        raise UserError(
+            f"{name}'s ConvMixer has no {', '.join(key for key in OPTIONS if key in sizes)}: "
+            'leave it out, or take an arch without'
+        )
+    if name == 'timm' and not find_spec('timm'):
+        raise UserError('timm is not installed: pip install timm, or leave it out')
+    return name, setting
+
+
 def build(name: str, setting: Setting) -> Callable[[], Any]:
     """Build the call that is timed.
 
     Args:
         name: One of ``NAMES``, a runtime, an exported file, or ``RUNTIME:FILE.onnx``.
-        setting: What is measured; a file has its own architecture.
-
-    Raises:
-        UserError: The name is unknown, its package is not installed, or it is not for that.
+        setting: What is measured, see ``own_setting``; a file has its own architecture.
     """
-    image = torch.randn(setting.batch, 3, setting.size, setting.size, device=setting.device)
     name = what_to_build(name, setting)
     if is_file(name):
-        return _exported(name, image, setting)
-    if setting.dtype == 'int8':
-        raise UserError(f"'{name}' has no int8: {' and '.join(RUNTIMES)} have")
+        return _exported(name, setting)
+    image = torch.randn(setting.batch, 3, setting.size, setting.size, device=setting.device)
     whole = setting.whole
-    if whole and (name not in ('plain', 'compiled', 'fast') or setting.mode != 'forward'):
-        raise UserError(
-            f"'{name}' does not run the whole network in mode {setting.mode}: leave out --whole"
-        )
     model = whole_model(setting.arch) if whole else network(name, setting.arch)
     model.to(setting.device)
     if setting.mode == 'train':
@@ -130,10 +174,8 @@ def exported_file(arch: str, dtype: str) -> Path:
     """Export the whole network for runtimes, in ``'float32'`` or ``'int8'``, once a process.
 
     Raises:
-        UserError: Another dtype, or NNCF is not installed.
+        UserError: NNCF is not installed.
     """
-    if dtype not in ('float32', 'int8'):
-        raise UserError(f'exported files compute in float32 or int8: leave out {dtype}')
     file = Path(_exports().name, f'{arch}_{dtype}.onnx')
     if dtype == 'float32':
         export(whole_model(arch), file)
@@ -145,17 +187,8 @@ def exported_file(arch: str, dtype: str) -> Path:
 
 
 def what_to_build(name: str, setting: Setting) -> str:
-    """Return what ``build`` takes in any process: for a runtime, with the file that it runs.
-
-    Raises:
-        UserError: The setting is not for runtimes.
-    """
-    name = name.partition('@')[0]
-    if name not in RUNTIMES:
-        return name
-    if not setting.whole or setting.mode != 'forward':
-        raise UserError(f"'{name}' runs the whole network forward: add --whole, or leave it out")
-    return f'{name}:{exported_file(setting.arch, setting.dtype)}'
+    """Return what ``build`` takes in any process: for a runtime, with the file that it runs."""
+    return f'{name}:{exported_file(setting.arch, setting.dtype)}' if name in RUNTIMES else name
 
 
 def network(name: str, arch: str) -> nn.Module:
@@ -163,23 +196,11 @@ def network(name: str, arch: str) -> nn.Module:
     sizes = parse_arch(arch)
     if name in ('plain', 'fast', 'compiled', 'checkpointed'):
         return SAConvMixer(arch, with_cp=name == 'checkpointed')
-    if name in ('mmpretrain', 'timm') and set(sizes) & set(OPTIONS):
-        raise UserError(
-            f"{name}'s ConvMixer has no {', '.join(key for key in OPTIONS if key in sizes)}: "
-            'leave it out, or take an arch without'
-        )
     if name == 'mmpretrain':
         from mmpretrain.models.backbones import ConvMixer
 
         return ConvMixer(sizes, act_cfg=dict(type='GELU'))
-    if name == 'timm':
-        if not find_spec('timm'):
-            raise UserError('timm is not installed: pip install timm, or leave it out')
-        return _Timm(sizes)
-    raise UserError(
-        f"unknown implementation '{name}': choose from {', '.join((*NAMES, *RUNTIMES))}, or name "
-        'an exported file'
-    )
+    return _Timm(sizes)
 
 
 class _Timm(nn.Module):
@@ -222,13 +243,16 @@ def _training_step(
     return step
 
 
-def _exported(name: str, image: Tensor, setting: Setting) -> Callable[[], Any]:
-    if setting.mode != 'forward':
-        raise UserError(f"'{name}' cannot be trained: measure exported files with --mode forward")
-    runtime, _, file = name.partition(':')
-    exported = load_exported(file, runtime) if runtime in RUNTIMES else load_exported(name)
-    pixels = image.cpu()
+def _exported(name: str, setting: Setting) -> Callable[[], Any]:
+    exported = _file(name)
+    shape = setting.batch, exported.meta.get('channels', 3), setting.size, setting.size
+    image = torch.randn(shape)
     if exported.end_to_end:
-        pixels = pixels.permute(0, 2, 3, 1).to(torch.uint8).contiguous()
-    array = pixels.numpy()
+        image = image.permute(0, 2, 3, 1).to(torch.uint8).contiguous()
+    array = image.numpy()
     return lambda: exported(array)
+
+
+def _file(name: str) -> Exported:
+    runtime, _, file = name.partition(':')
+    return load_exported(file, runtime) if runtime in RUNTIMES else load_exported(name)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from sacm_mm.benchmark.apart import measure_apart
-from sacm_mm.benchmark.implementations import DTYPES, Setting, build, is_file, what_to_build
+from sacm_mm.benchmark.implementations import (
+    DTYPES,
+    Setting,
+    build,
+    is_file,
+    own_setting,
+    what_to_build,
+)
 from sacm_mm.benchmark.machine import convmixer_flops, convmixer_traffic, peaks
 from sacm_mm.benchmark.measure import interleave, peak_memory
 from sacm_mm.benchmark.memory import own_memory
-from sacm_mm.core.errors import UserError
 from sacm_mm.core.machine import stamp, versions
 from sacm_mm.models.backbones.sa_convmixer import parse_arch
 
@@ -36,10 +42,12 @@ def measure(
         Rows with the setting, the figures and the machine.
 
     Raises:
-        UserError: An implementation is unknown or not for this setting.
+        UserError: See ``own_setting``.
     """
-    settings = {name: _own_setting(name, setting) for name in names}
-    built = {name: what_to_build(name, settings[name]) for name in names}
+    own_names, settings = {}, {}
+    for name in names:
+        own_names[name], settings[name] = own_setting(name, setting)
+    built = {name: what_to_build(own_names[name], settings[name]) for name in names}
     calls = {} if apart else {n: build(built[n], settings[n]) for n in names}
     visited = measure_apart(built, settings, rounds) if apart else {}
     timings = (
@@ -58,13 +66,14 @@ def measure(
         moved = convmixer_traffic(sizes, setting.size, setting.batch, number, training)
         best = peaks(DTYPES['float32' if own.dtype == 'int8' else own.dtype], setting.device)
         # a file has an architecture of its own
-        counted = dict.fromkeys(('gflops', 'flop_per_byte')) if is_file(name) or own.whole else {
+        unknown = is_file(own_names[name]) or own.whole
+        counted = dict.fromkeys(('gflops', 'flop_per_byte')) if unknown else {
             'gflops': round(flops / timing.median / 1e9, 2),
             'flop_per_byte': round(flops / moved, 2),
         }  # fmt: skip
         rows.append(
             {
-                'implementation': name.partition('@')[0],
+                'implementation': own_names[name],
                 **asdict(own),
                 'rounds': rounds,
                 'median_ms': round(timing.median * 1e3, 3),
@@ -81,13 +90,6 @@ def measure(
             }
         )
     return rows
-
-
-def _own_setting(name: str, setting: Setting) -> Setting:
-    _, at, dtype = name.partition('@')
-    if at and dtype not in DTYPES:
-        raise UserError(f"unknown dtype in '{name}': choose from {', '.join(DTYPES)}")
-    return replace(setting, dtype=dtype or setting.dtype)
 
 
 def _peak_mib(

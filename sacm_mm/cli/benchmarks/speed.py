@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
 
     import torch
 
-    from sacm_mm.benchmark.implementations import Setting
+    from sacm_mm.benchmark.implementations import Setting, own_setting
     from sacm_mm.benchmark.speed import describe, measure
     from sacm_mm.core.files import write_csv
     from sacm_mm.core.machine import choose_device
@@ -64,8 +64,10 @@ def run(args: argparse.Namespace) -> None:
     device = choose_device(args.device)
     rows = []
     axes = product(args.arch, args.mode, args.size, args.batch, args.dtype)
-    for arch, mode, size, batch, dtype in axes:
-        setting = Setting(arch, mode, size, batch, dtype, device, args.whole)
+    settings = [Setting(*axis, device, args.whole) for axis in axes]
+    for setting, name in product(settings, args.implementation):
+        own_setting(name, setting)  # before time is spent on the first
+    for setting in settings:
         for row in measure(args.implementation, setting, args.rounds, args.memory, args.apart):
             print(describe(row), flush=True)
             rows.append(row)
