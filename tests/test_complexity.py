@@ -1,6 +1,7 @@
 """Counts equal closed formulas."""
 
 import csv
+from pathlib import Path
 
 import pytest
 import torch
@@ -118,6 +119,24 @@ def test_hosts_counter_agrees_where_it_is_right():
 def test_a_network_that_does_not_take_a_size_is_named():
     with pytest.raises(UserError, match='Linear does not run on 8x9 pixels'):
         count(nn.Linear(5, 2), 1, 3, 8, 9)
+
+
+def test_pictures_of_other_channels_are_counted(run_tool, tmp_path):
+    config = tmp_path / 'twelve.py'
+    base = Path('configs/sacm_camvid_light.py').resolve()
+    config.write_text(
+        f"_base_ = '{base}'\nmodel = dict(backbone=dict(arch='d8-l1-k3-p4', in_channels=12), "
+        'decode_head=dict(in_channels=8, upscale_factor=4), data_preprocessor=dict('
+        "type='sacm_mm.SegDataPreProcessor', mean=[9.0] * 12, std=[9.0] * 12, bgr_to_rgb=False))\n"
+    )
+    out = tmp_path / 'costs.csv'
+    done = run_tool('benchmark', 'complexity', config, '--size', 32, '--out', out)
+    assert done.code == 0, done.err
+    with out.open() as file:
+        (row,) = csv.DictReader(file)
+    tokens = 8 * 8
+    stem, block, head = 12 * 16 * 8, 9 * 8 + 8 * 8, 8 * 11 * 16
+    assert int(row['macs']) == tokens * (stem + block + head)
 
 
 def test_the_tool_counts_studies_configs_and_backbones(run_tool, tmp_path):

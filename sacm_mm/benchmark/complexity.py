@@ -18,6 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from sacm_mm.core.errors import mistakes_named
+from sacm_mm.deploy.description import channels_of
 from sacm_mm.swap.dry_run import build_part, quiet
 
 aten = torch.ops.aten
@@ -58,7 +59,7 @@ def count_config(cfg: Mapping, size: Sequence[int]) -> dict[str, int]:
     model = build_part(used_model(cfg), cfg.get('default_scope') or 'mmengine')
     parts: Any = model  # the hosts' models have a backbone
     backbone = sum(p.numel() for p in parts.backbone.parameters())
-    found = count(model, 1, 3, *size, forward=lambda x: model(x, mode='tensor'))
+    found = count(model, 1, channels_of(parts), *size, forward=lambda x: model(x, mode='tensor'))
     return {**asdict(found), 'backbone_parameters': backbone}
 
 

@@ -68,7 +68,7 @@ def task_of(network: Network) -> str:
 def channels_of(model: nn.Module) -> int:
     """Return how many channels the pictures of a model have."""
     preprocessor: Any = model.data_preprocessor
-    if preprocessor._enable_normalize:
+    if getattr(preprocessor, '_enable_normalize', False):  # a bare one has none
         statistics = len(preprocessor.mean)
         if statistics > 1:  # one value would do for any number of channels
             return statistics
