@@ -126,10 +126,14 @@ def build(name: str, setting: Setting) -> Callable[[], Any]:
         name: One of ``NAMES``, a runtime, an exported file, or ``RUNTIME:FILE.onnx``.
         setting: What is measured, see ``own_setting``; a file has its own architecture.
     """
-    name = what_to_build(name, setting)
-    if is_file(name):
-        return _exported(name, setting)
-    image = torch.randn(setting.batch, 3, setting.size, setting.size, device=setting.device)
+    exported = _file(name) if is_file(name) else None
+    channels = exported.meta.get('channels', 3) if exported else 3
+    # before any weights: for one seed it is the same picture
+    image = torch.randn(setting.batch, channels, setting.size, setting.size, device=setting.device)
+    if name in RUNTIMES:
+        exported = _file(what_to_build(name, setting))
+    if exported:
+        return _run_of(exported, image)
     whole = setting.whole
     model = whole_model(setting.arch) if whole else network(name, setting.arch)
     model.to(setting.device)
@@ -243,13 +247,11 @@ def _training_step(
     return step
 
 
-def _exported(name: str, setting: Setting) -> Callable[[], Any]:
-    exported = _file(name)
-    shape = setting.batch, exported.meta.get('channels', 3), setting.size, setting.size
-    image = torch.randn(shape)
+def _run_of(exported: Exported, image: Tensor) -> Callable[[], Any]:
+    pixels = image.cpu()
     if exported.end_to_end:
-        image = image.permute(0, 2, 3, 1).to(torch.uint8).contiguous()
-    array = image.numpy()
+        pixels = pixels.permute(0, 2, 3, 1).to(torch.uint8).contiguous()
+    array = pixels.numpy()
     return lambda: exported(array)
 
 
