@@ -1,7 +1,9 @@
 """tools/benchmark.py measures, compares and says where the figures come from."""
 
 import csv
+import itertools
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,6 +11,8 @@ from conftest import CAMVID, TINY_CAMVID
 from mmengine.registry import MODELS, init_default_scope
 
 from sacm_mm import UserError
+from sacm_mm.apis.train import prepare_train
+from sacm_mm.benchmark import loader
 from sacm_mm.benchmark.implementations import Setting, build
 from sacm_mm.benchmark.machine import convmixer_flops, convmixer_traffic
 from sacm_mm.benchmark.measure import interleave, peak_memory
@@ -131,6 +135,25 @@ def test_training_with_and_without_the_data(run_tool, data, tmp_path):
     rates = {kind: float(row[f'{kind}_images_per_s']) for kind in ('bare', 'trained', 'loading')}
     assert min(rates.values()) > 0
     assert float(row['share_of_bare']) == pytest.approx(rates['trained'] / rates['bare'], rel=0.01)
+
+
+def test_the_images_of_smaller_batches_are_counted(data, tmp_path, monkeypatch):
+    options = [
+        *TINY_CAMVID,
+        'train_dataloader.batch_size=3',
+        'train_dataloader.sampler.type=DefaultSampler',
+        'train_dataloader.sampler.shuffle=False',
+        'train_dataloader.drop_last=False',
+    ]
+    cfg = prepare_train(load_config(CAMVID, options), tmp_path / 'work')
+    ticks = itertools.count()  # a second a phase
+    clock = SimpleNamespace(perf_counter=lambda: float(next(ticks)))
+    monkeypatch.setattr(loader, 'time', clock)
+    found = loader.measure_loader(cfg, 4, 1)
+    # four pictures are a batch of three and one of one
+    assert len(list((data / 'train').iterdir())) == 4
+    rates = [found[f'{kind}_images_per_s'] for kind in ('bare', 'trained', 'loading')]
+    assert rates == [12, 8, 8]
 
 
 def test_traffic_counts_every_map_once():

@@ -38,26 +38,22 @@ def measure_loader(cfg: Config, steps: int, rounds: int) -> dict[str, Any]:
     loader = Runner.build_dataloader(runner._train_dataloader, seed=0)
     batches = _endless(loader)
     batch = next(batches)
-    count = len(batch['inputs'])
-    kinds = {'bare': iter(lambda: batch, None), 'trained': batches}
-    for source in kinds.values():
-        _run(runner, source, 2)
-    seconds: dict[str, list[float]] = {'bare': [], 'trained': [], 'loading': []}
+    kinds = {'bare': (iter(lambda: batch, None), True), 'trained': (batches, True)}
+    for source, _ in kinds.values():
+        _rate(runner, source, 2)
+    kinds['loading'] = (batches, False)
+    rates: dict[str, list[float]] = {kind: [] for kind in kinds}
     for _ in range(rounds):
-        for kind, source in kinds.items():
-            seconds[kind].append(_run(runner, source, steps))
-        start = time.perf_counter()
-        for _ in range(steps):
-            next(batches)
-        seconds['loading'].append(time.perf_counter() - start)
-    median = {kind: float(np.median(values)) for kind, values in seconds.items()}
+        for kind, (source, trains) in kinds.items():
+            rates[kind].append(_rate(runner, source, steps, trains))
+    median = {kind: float(np.median(values)) for kind, values in rates.items()}
     return {
-        'batch': count,
+        'batch': len(batch['inputs']),
         'workers': loader.num_workers,
         'steps': steps,
         'rounds': rounds,
-        **{f'{kind}_images_per_s': round(count * steps / s, 2) for kind, s in median.items()},
-        'share_of_bare': round(median['bare'] / median['trained'], 4),
+        **{f'{kind}_images_per_s': round(rate, 2) for kind, rate in median.items()},
+        'share_of_bare': round(median['trained'] / median['bare'], 4),
         **stamp(),
     }
 
@@ -67,9 +63,13 @@ def _endless(loader: Any) -> Iterator[Any]:
         yield from loader
 
 
-def _run(runner: Runner, source: Iterator[Any], steps: int) -> float:
-    start = time.perf_counter()
+def _rate(runner: Runner, source: Iterator[Any], steps: int, trains: bool = True) -> float:
+    """Take batches, and train on them; the last of an epoch may be smaller. Images a second."""
+    images, start = 0, time.perf_counter()
     for _ in range(steps):
-        runner.model.train_step(next(source), optim_wrapper=runner.optim_wrapper)
+        batch = next(source)
+        images += len(batch['inputs'])
+        if trains:
+            runner.model.train_step(batch, optim_wrapper=runner.optim_wrapper)
     synchronize(next(runner.model.parameters()).device)
-    return time.perf_counter() - start
+    return images / (time.perf_counter() - start)

@@ -28,9 +28,10 @@ def run(args: argparse.Namespace) -> None:
     from sacm_mm.core.files import write_csv
 
     rows = []
-    for name in args.config:
+    configs = {name: load_config(name, args.cfg_options) for name in args.config}
+    for name, loaded in configs.items():
         with tempfile.TemporaryDirectory() as folder:
-            cfg = prepare_train(load_config(name, args.cfg_options), folder, fast=args.fast)
+            cfg = prepare_train(loaded, folder, fast=args.fast)
             measured = measure_loader(cfg, args.steps, args.rounds)
         rows.append({'config': Path(name).name, 'fast': args.fast, **measured})
         print(

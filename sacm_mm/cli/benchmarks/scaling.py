@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--rounds', type=positive, default=5, help='timed calls of each point')
     parser.add_argument('--device', help='torch device (default: cuda:0 where there is one)')
     parser.add_argument(
-        '--out', type=Path, default=Path('scaling.csv'), help='CSV; a PNG is written beside it'
+        '--out', type=Path, default=Path('scaling.csv'), help='CSV; a WebP is written beside it'
     )
 
 
