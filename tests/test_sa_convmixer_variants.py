@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from sacm_mm import SAConvMixer, UserError
-from sacm_mm.benchmark.implementations import network
+from sacm_mm.benchmark.implementations import Setting, own_setting
 from sacm_mm.kernels.accelerating import accelerate, fast_parts
 from sacm_mm.kernels.cpu.inference import fuses
 from sacm_mm.kernels.folding import FoldedBlock, fold
@@ -161,4 +161,4 @@ def test_inference_kernels_take_dilations_and_no_gate():
 @pytest.mark.parametrize('name', ['mmpretrain', 'timm'])
 def test_implementations_without_an_option_are_refused(name):
     with pytest.raises(UserError, match='has no dilations'):
-        network(name, 'd16-l2-k3-p4-dil12')
+        own_setting(name, Setting('d16-l2-k3-p4-dil12', 'forward', 32, 1, 'float32', 'cpu'))
