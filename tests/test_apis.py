@@ -17,6 +17,7 @@ from sacm_mm.apis.runner import build_runner
 from sacm_mm.apis.test import test as run_test
 from sacm_mm.apis.train import prepare_train, train
 from sacm_mm.core.configs import host_config, load_config
+from sacm_mm.core.errors import UserError
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +47,13 @@ def test_a_runner_with_built_parts_trains_as_the_hosts_own(data, work):
     wanted, expected = first_losses(Runner.from_cfg(cfg))
     assert found == wanted
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
+
+
+def test_an_unknown_launcher_is_named(work):
+    with pytest.raises(UserError, match=r"'launcher' is 'torchrun': there is .*'pytorch'"):
+        prepare_train(load_config(CAMVID, TINY_CAMVID), work, launcher='torchrun')
+    with pytest.raises(UserError, match="'launcher' of the config is 'torchrun': there is"):
+        prepare_train(load_config(CAMVID, [*TINY_CAMVID, 'launcher=torchrun']), work)
 
 
 def test_the_seed_that_is_named_in_the_log_gives_the_same_run(data, work):

@@ -158,13 +158,13 @@ def prepare_run(
     Raises:
         UserError: The work dir cannot be written, or the config is a fragment.
     """
+    # the argument decides, but a typo in the config is said
+    for where, given in (('', launcher), (' of the config', cfg.get('launcher') or 'none')):
+        if given not in LAUNCHERS:
+            raise UserError(f"'launcher'{where} is {given!r}: there is {tuple(LAUNCHERS)}")
     number_process(launcher)
     keep_freed_blocks()
     check_kinds(cfg)
-    if cfg.get('launcher') not in (None, *LAUNCHERS):  # the flag decides, but a typo is said
-        raise UserError(
-            f"'launcher' of the config is {cfg.launcher!r}: there is {tuple(LAUNCHERS)}"
-        )
     cfg.launcher = launcher
     # the host's order: argument, config, name of the config
     name = Path(cfg.filename or 'run').stem
