@@ -3,10 +3,11 @@ _base_ = './_base_/cifar10.py'
 glorot = dict(type='Xavier', layer='Conv2d', distribution='uniform')
 study = dict(
     title='Pixel unshuffle or patch convolution: CIFAR-10',
-    about='SA-ConvMixer 256/8/5, patch 2 (4 on a laptop); only the stem differs. The two stems '
-    'compute the same functions. With the default initialisation of PyTorch they also start from '
-    'the same one, bit for bit, when the seed is the same. With the Glorot initialisation, the '
-    'default of Keras, they do not: the weights of the pixel unshuffle start larger.',
+    about='SA-ConvMixer 256/8/5, patch 4 (2 in the full budget); only the stem differs. The two '
+    'stems compute the same functions. With the default initialisation of PyTorch they also '
+    'start from the same one, bit for bit, when the seed is the same. With the Glorot '
+    'initialisation, the default of Keras, they do not: the weights of the pixel unshuffle start '
+    'larger.',
     metric='accuracy/top1',
     metric_name='top-1',
     unit='%',
