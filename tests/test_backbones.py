@@ -10,7 +10,7 @@ from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from sacm_mm import UserError
+from sacm_mm import ConvMLP, CSMixer, SAConvMixer, UserError
 from sacm_mm.swap.names import own_backbones
 
 BACKBONES = list(own_backbones().values())
@@ -218,7 +218,7 @@ def test_wrong_channels_are_named(cls):
     assert _small(cls, in_channels=1)(torch.zeros(2, 1, 32, 32))[0].isfinite().all()
 
 
-@every_backbone
+@pytest.mark.parametrize('cls', [SAConvMixer, ConvMLP, CSMixer])
 @pytest.mark.parametrize('rate', [-0.1, 1.0, 10])
 def test_drop_path_that_is_no_share_is_refused(cls, rate):
     """The host's would double branches, give nan, and drop nothing."""
