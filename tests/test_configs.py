@@ -23,7 +23,8 @@ LARGER = (
     'convmlp_s_ade20k', 'sacm_cityscapes_512x1024', 'csmixer_nyu', 'csmixer_camvid_light',
     'convmlp_nyu', 'sacm_camvid_gpu', 'sacm_camvid_gpu_all', 'sacm_camvid_gpu_more',
     'sacm_nyu_gpu_more', 'sacm_camvid_half', 'sacm_camvid_whole', 'sacm_cifar10_gpu',
-    'sacm_cifar10_k5', 'sacm_cityscapes_disparity', 'sacm_nyu_joint', 'sacm_nyu_small',
+    'sacm_cifar10_k5', 'sacm_cifar10_small_more', 'sacm_cityscapes_disparity', 'sacm_nyu_joint',
+    'sacm_nyu_small',
 )  # fmt: skip
 
 
