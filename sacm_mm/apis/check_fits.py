@@ -14,7 +14,8 @@ from torch import nn
 from sacm_mm.apis.checks import heads_of
 from sacm_mm.core.checkpoints import dataset_meta_of
 from sacm_mm.core.errors import UserError
-from sacm_mm.datasets.transforms import IGNORE_LABEL, LoadAnnotations
+from sacm_mm.core.labels import IGNORE_INDEX
+from sacm_mm.datasets.transforms import LoadAnnotations
 from sacm_mm.models.channels import input_channels
 from sacm_mm.models.heads.pixel_shuffle_base import PixelShuffleBase
 
@@ -195,10 +196,10 @@ def _look_at_masks(dataset: Any) -> None:
         if time.monotonic() > until:
             break
     every = looked == len(inner) or looked >= _ENOUGH
-    if every and len(seen - {IGNORE_LABEL}) < 2 and IGNORE_LABEL in seen:
+    if every and len(seen - {IGNORE_INDEX}) < 2 and IGNORE_INDEX in seen:
         raise UserError(
             f"masks such as '{info['seg_map_path']}' hold {sorted(seen)} alone, and "
-            f"{IGNORE_LABEL} is ignored: there is nothing to learn; 'sacm data folder' makes "
+            f"{IGNORE_INDEX} is ignored: there is nothing to learn; 'sacm data folder' makes "
             'classes of masks of 0 and 255'
         )
 

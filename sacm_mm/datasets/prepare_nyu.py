@@ -16,6 +16,7 @@ import scipy.io
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import publish_folder
+from sacm_mm.core.labels import IGNORE_INDEX
 
 OTHER_PROP = 40
 """The last of the 40 classes; it is ignored, which leaves 39."""
@@ -140,8 +141,8 @@ def _read_classes40(path: Path) -> np.ndarray:
     mapping = _read_mat(path, 'mapClass')
     if mapping.min() < 1 or mapping.max() > OTHER_PROP:
         raise UserError(f"'mapClass' of '{path}' must hold the classes 1 to 40")
-    table = np.full(len(mapping) + 1, 255, np.uint8)
-    table[1:] = np.where(mapping == OTHER_PROP, 255, mapping - 1)
+    table = np.full(len(mapping) + 1, IGNORE_INDEX, np.uint8)
+    table[1:] = np.where(mapping == OTHER_PROP, IGNORE_INDEX, mapping - 1)
     return table
 
 

@@ -10,9 +10,10 @@ from mmseg.datasets import BaseSegDataset, PascalVOCDataset
 from mmseg.datasets import CityscapesDataset as MMSegCityscapesDataset
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.core.labels import IGNORE_INDEX
 from sacm_mm.registry import DATASETS
 
-from .transforms import IGNORE_LABEL, LoadAnnotations, use_checked_loaders
+from .transforms import LoadAnnotations, use_checked_loaders
 
 
 class CheckedSegDataset(BaseSegDataset):
@@ -72,7 +73,7 @@ class CheckedSegDataset(BaseSegDataset):
         if 'seg_map_path' not in info:
             return []
         found = np.unique(LoadAnnotations()(info)['gt_seg_map'])
-        return [int(label) for label in found if label != IGNORE_LABEL]
+        return [int(label) for label in found if label != IGNORE_INDEX]
 
     def _list_samples(self) -> list[dict]:
         """List the samples without looking at their files."""
@@ -158,7 +159,7 @@ class CamVidDataset(CheckedSegDataset):
             data_list += super().load_data_list()
             self.data_prefix = own
         for info in data_list:
-            info['label_map'] = {**(info['label_map'] or {}), self.VOID: IGNORE_LABEL}
+            info['label_map'] = {**(info['label_map'] or {}), self.VOID: IGNORE_INDEX}
         return data_list
 
 

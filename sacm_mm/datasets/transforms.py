@@ -10,10 +10,9 @@ from mmseg.datasets.transforms import LoadAnnotations as MMSegLoadAnnotations
 from PIL import Image
 
 from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.core.labels import IGNORE_INDEX
 from sacm_mm.core.pictures import check_picture
 from sacm_mm.registry import TRANSFORMS
-
-IGNORE_LABEL = 255  # what every host component takes for "no label": padding, losses, metrics
 
 _BITS = 258  # the tag of a TIFF's bits a channel
 _CHECKED = ('LoadImageFromFile', 'LoadAnnotations')
@@ -137,12 +136,12 @@ class LoadAnnotations(MMSegLoadAnnotations):
         if num_classes is None:
             return
         # max first: a mask holds few values, np.unique sorts all its pixels
-        labels = mask[mask != IGNORE_LABEL]
+        labels = mask[mask != IGNORE_INDEX]
         if labels.size and labels.max() >= num_classes:
             wrong = np.unique(labels[labels >= num_classes]).tolist()
             raise UserError(
                 f"mask '{path}' holds the value {wrong[0]}: the {num_classes} classes are "
-                f'0..{num_classes - 1}, and {IGNORE_LABEL} is ignored'
+                f'0..{num_classes - 1}, and {IGNORE_INDEX} is ignored'
             )
 
 

@@ -11,9 +11,9 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from sacm_mm.core.labels import IGNORE_INDEX
 from sacm_mm.engine.shown_pictures import picture_of_sample
 from sacm_mm.evaluation.report_figures import (
-    IGNORED,
     DepthRanges,
     calibration_rows,
     class_rows,
@@ -113,7 +113,7 @@ class ReportHook(Hook):
     def _count_classes(self, sample: Any, row: dict[str, Any]) -> float | None:
         truth, found = _map(sample, 'gt_sem_seg'), _map(sample, 'pred_sem_seg')
         counts = confusion_of(
-            np.where(truth == IGNORED, -1, truth.astype(np.int64)), found, len(self._confusion)
+            np.where(truth == IGNORE_INDEX, -1, truth.astype(np.int64)), found, len(self._confusion)
         )
         self._confusion += counts
         row['mIoU'] = mean_iou(counts)

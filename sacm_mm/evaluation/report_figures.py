@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-IGNORED = 255
 DEPTH_EDGES = (0.0, 1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 20.0, 40.0, 80.0, float('inf'))  # metres
 CONFIDENCES = np.linspace(0, 1, 11)
 

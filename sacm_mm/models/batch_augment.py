@@ -14,9 +14,9 @@ from mmengine.structures import PixelData
 from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.core.labels import IGNORE_INDEX
 from sacm_mm.registry import MODELS
 
-_IGNORE = 255
 _MAPS = ('gt_sem_seg', 'gt_depth_map')
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -114,7 +114,7 @@ class BatchAugment(nn.Module):
         if labels is not None:
             # 0 is outside; 255 + 1 and all labels are exact in float32
             labels = _nearest(labels.float() + 1, grid)
-            labels = torch.where(labels == 0, _IGNORE, labels - 1).long()
+            labels = torch.where(labels == 0, IGNORE_INDEX, labels - 1).long()
         depth = _stacked(samples, 'gt_depth_map')
         if depth is not None:
             depth = _nearest(depth.float(), grid) / zoom.view(-1, 1, 1, 1)
@@ -200,7 +200,7 @@ class BatchAugment(nn.Module):
         n = len(labels)
         chosen = torch.rand(n, 256, device=labels.device) < 0.5
         chosen &= torch.rand(n, 1, device=labels.device) < self.mix
-        chosen[:, _IGNORE] = False
+        chosen[:, IGNORE_INDEX] = False
         return chosen.gather(1, labels.roll(1, 0).flatten(1)).view_as(labels)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.core.labels import IGNORE_INDEX
 
 from .class_names import Colour, guess_names, own_name, spread_colours
 from .mask_files import (
@@ -16,7 +17,7 @@ from .mask_files import (
     merge_near,
     refuse_blur,
 )
-from .samples import IGNORED, IGNORED_NAMES, MAX_CLASSES, Category, listed
+from .samples import IGNORED_NAMES, MAX_CLASSES, Category, listed
 
 
 @dataclass
@@ -88,7 +89,9 @@ def decide_classes(scan: MaskScan, wishes: Wishes) -> Decided:
         )
     if ignored:
         notes.append('ignored: ' + listed([describe(c, scan.coloured) for c in ignored]))
-    return Decided(classes, {code: numbers.get(merged[code], IGNORED) for code in merged}, notes)
+    return Decided(
+        classes, {code: numbers.get(merged[code], IGNORE_INDEX) for code in merged}, notes
+    )
 
 
 def refuse_many(classes: Sequence[Category]) -> None:
@@ -169,7 +172,7 @@ def _by_colour(
     }
     for code in codes:
         if code not in entries:
-            if not scan.coloured and code == IGNORED:
+            if not scan.coloured and code == IGNORE_INDEX:
                 entries[code] = None
                 continue
             raise UserError(
@@ -190,8 +193,8 @@ def _by_order(
     """Give names without colours to the codes: by number where they are numbers, else in order."""
     ignored = {wish.lower().lstrip('#') for wish in wishes.ignored}
     kept = [c for c in codes if _code_text(c, scan.coloured).lstrip('#') not in ignored]
-    if not scan.coloured and is_ignored_value(IGNORED, codes) and IGNORED in kept:
-        kept.remove(IGNORED)
+    if not scan.coloured and is_ignored_value(IGNORE_INDEX, codes) and IGNORE_INDEX in kept:
+        kept.remove(IGNORE_INDEX)
     entries: dict[int, Category | None] = {}
     if not scan.coloured and kept and max(kept) < len(names):
         numbered = list(enumerate(names))
@@ -216,7 +219,7 @@ def _by_order(
 
 def _guessed(scan: MaskScan, codes: list[int]) -> tuple[dict[int, Category | None], list[str]]:
     entries: dict[int, Category | None] = {}
-    if scan.coloured or (scan.palette and set(codes) - {IGNORED} <= set(scan.palette)):
+    if scan.coloured or (scan.palette and set(codes) - {IGNORE_INDEX} <= set(scan.palette)):
         kept = [c for c in codes if scan.coloured or not is_ignored_value(c, codes)]
         colours = [_rgb(c) if scan.coloured else scan.palette[c] for c in kept]
         names, known = guess_names(colours)
@@ -228,7 +231,7 @@ def _guessed(scan: MaskScan, codes: list[int]) -> tuple[dict[int, Category | Non
         two = len(kept) == 2 and kept[0] == 0
         names = ['background', 'foreground'] if two else [f'class_{c}' for c in kept]
         notes = [f'classes: the values {listed(kept, 8)}']
-        if IGNORED in kept and two:
+        if IGNORE_INDEX in kept and two:
             notes.append('255 is the foreground, not what is ignored')
     for code in codes:
         entries[code] = None

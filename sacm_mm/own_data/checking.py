@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.core.labels import IGNORE_INDEX
 from sacm_mm.datasets import dataset_file
 
 from .findings import DOUBT, WRONG, ClassRow, Report
 from .looks import Look, look_at_all
 from .overlays import show_pictures
 from .pairing import without_split
-from .samples import IGNORED, SPLITS, Category, count, listed
+from .samples import SPLITS, Category, count, listed
 from .splitting import FRAME_GROUP, frames_by_recording
 from .statistics import neighbours_alike, same_content
 
@@ -159,7 +160,7 @@ def _say_classes(report: Report, classes: list[Category], looks: Sequence[Look])
     held: dict[int, Counter[str]] = defaultdict(Counter)
     for look in looks:
         for value, number in look.pixels.items():
-            if value != IGNORED:
+            if value != IGNORE_INDEX:
                 pixels[value] += number
                 held[value][look.part] += 1
     every = max(sum(pixels.values()), 1)
@@ -196,12 +197,12 @@ def _say_classes(report: Report, classes: list[Category], looks: Sequence[Look])
 
 
 def _say_ignored(report: Report, classes: list[Category], looks: Sequence[Look]) -> None:
-    ignored = sum(look.pixels.get(IGNORED, 0) for look in looks)
+    ignored = sum(look.pixels.get(IGNORE_INDEX, 0) for look in looks)
     every = sum(sum(look.pixels.values()) for look in looks)
     if not ignored or not every:
         return
     report.facts.append(('ignored (255)', f'{ignored / every:.2%} of the pixels'))
-    seen = {value for look in looks for value in look.pixels if value != IGNORED}
+    seen = {value for look in looks for value in look.pixels if value != IGNORE_INDEX}
     if len(seen) < 2:
         name = classes[next(iter(seen))].name if seen else 'nothing'
         report.add(

@@ -12,10 +12,11 @@ import numpy as np
 from PIL import Image
 
 from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.core.labels import IGNORE_INDEX
 from sacm_mm.datasets import dataset_file
 from sacm_mm.datasets.picture_files import find_pictures, read_picture, to_channels
 
-from .samples import IGNORED, SPLITS, Category
+from .samples import SPLITS, Category
 from .statistics import Facts, class_pixels, depth_quantiles, facts_of
 
 
@@ -108,7 +109,7 @@ def _read_mask(look: Look, classes: list[Category], content: dict[str, Any]) -> 
         look.problem = (f"mask '{look.truth}' has {mask.dtype} numbers", 'save it with 8 bits')
         return
     look.pixels = class_pixels(mask)
-    outside = [v for v in look.pixels if v >= len(classes) and v != IGNORED]
+    outside = [v for v in look.pixels if v >= len(classes) and v != IGNORE_INDEX]
     if outside:
         look.problem = (
             f"mask '{look.truth}' holds {outside[0]}, the {len(classes)} classes are 0 to "

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.core.labels import IGNORE_INDEX
 
 from .raw_masks import code_of, read_raw_mask, through_palette
-from .samples import IGNORED, MAX_CLASSES
+from .samples import MAX_CLASSES
 
 _MOST_CODES = 4096  # of one file: more are a photo, or smooth
 _FREQUENT = 0.005  # share of the pixels of a value that is no blur
@@ -228,4 +229,4 @@ class MaskFile:
 def is_ignored_value(value: int, others: Sequence[int]) -> bool:
     """Tell whether 255 among numbers means "ignore": beside 0, 1, 2, and not alone beside 0."""
     rest = [v for v in others if v != value]
-    return value == IGNORED and len(rest) >= 2 and max(rest) < 2 * len(rest) + 8
+    return value == IGNORE_INDEX and len(rest) >= 2 and max(rest) < 2 * len(rest) + 8

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from sacm_mm.core.labels import IGNORE_INDEX
 from sacm_mm.datasets.picture_files import as_rgb, read_picture, to_channels
 
 from .findings import Report, Shown
 from .looks import Look
-from .samples import IGNORED, Category
+from .samples import Category
 
 _SHOWN = 12
 _RAREST = 4
@@ -68,7 +69,7 @@ def _with_mask(
     for number, category in enumerate(classes):
         colours[number] = category.colour
     mixed = rgb * (1 - _OPACITY) + colours[mask] * _OPACITY
-    drawn = (mask == only) if only is not None else (mask != IGNORED)
+    drawn = (mask == only) if only is not None else (mask != IGNORE_INDEX)
     rest = rgb * (0.5 if only is not None else 1)
     return np.where(drawn[..., None], mixed, rest).astype(np.uint8)
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from sacm_mm.datasets.dataset_file import Category
 
-IGNORED = 255  # of a mask: no loss, no score
 MAX_CLASSES = 255
 SPLITS = ('train', 'val', 'test')
 _SPLIT_NAMES = {

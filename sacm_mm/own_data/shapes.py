@@ -13,12 +13,13 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.core.labels import IGNORE_INDEX
 
 from .categories import place_of, refuse_many
 from .class_names import Colour, spread_colours
 from .orientation import drawn_as
 from .run_lengths import mask_of_runs
-from .samples import IGNORED, IGNORED_NAMES, Category, Sample, Source, count, listed
+from .samples import IGNORED_NAMES, Category, Sample, Source, count, listed
 
 BACKGROUND = 'background'
 _BACKGROUND_NAMES = frozenset(('background', '_background_', '__background__', 'bg'))
@@ -270,10 +271,10 @@ def finish_shapes(
     numbers = {c.code: i for i, c in enumerate(classes)}
     for label in used:
         key = BACKGROUND if label.lower() in _BACKGROUND_NAMES else label
-        numbers[label] = IGNORED if label.lower() in left_out else numbers[key]
+        numbers[label] = IGNORE_INDEX if label.lower() in left_out else numbers[key]
     for mask in masks:
         mask.numbers = numbers
-        mask.empty = numbers[BACKGROUND] if wishes.unlabelled == BACKGROUND else IGNORED
+        mask.empty = numbers[BACKGROUND] if wishes.unlabelled == BACKGROUND else IGNORE_INDEX
     bare = [sample.name for sample, mask in zip(samples, masks) if not mask.shapes]
     warnings = []
     if bare:

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.core.labels import IGNORE_INDEX
 from sacm_mm.datasets.picture_files import check_numbers
 
-from .samples import IGNORED, count
+from .samples import count
 
 _THUMB = 16
 
@@ -191,7 +192,7 @@ def class_shares(facts: Sequence[Facts], number: int) -> tuple[list[float], list
     holders = np.zeros(number, int)
     for fact in facts:
         for value, n in fact.pixels.items():
-            if value != IGNORED:
+            if value != IGNORE_INDEX:
                 pixels[value] += n
                 holders[value] += 1
     every = max(pixels.sum(), 1)

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.core.files import save_figure
+from sacm_mm.core.labels import IGNORE_INDEX
 from sacm_mm.studies.results import RunResult, StudyResults, read_record
 from sacm_mm.visualization.depth import DepthStyle
 from sacm_mm.visualization.segmentation_grid import class_legend, colourise
@@ -133,7 +134,7 @@ def _draw_classes(figure: Figure, axes: np.ndarray, kept: Sequence[_Samples]) ->
     truth = kept[0].pictures('gt')
     for line, labels in zip(axes, (truth, *(run.pictures('pred') for run in kept))):
         for axis, wanted, found in zip(line, truth, labels):
-            shown = np.where(wanted == 255, 255, found)
+            shown = np.where(wanted == IGNORE_INDEX, IGNORE_INDEX, found)
             axis.imshow(colourise(shown, palette), interpolation='nearest')
             seen |= set(np.unique(shown).tolist())
     handles = class_legend(seen, kept[0].about['classes'], palette)

@@ -15,6 +15,7 @@ from matplotlib.patches import Patch
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import save_figure
+from sacm_mm.core.labels import IGNORE_INDEX
 
 from .segmentation_grid import class_legend, colourise
 from .sheet import Sheet
@@ -172,9 +173,9 @@ def _draw(
 def _labels(picture: DepthPicture, name: str) -> np.ndarray:
     """Classes to show: void in the truth does not count, so it is void in the prediction too."""
     labels = getattr(picture, name)
-    return (
-        labels if picture.true_labels is None else np.where(picture.true_labels == 255, 255, labels)
-    )
+    if picture.true_labels is None:
+        return labels
+    return np.where(picture.true_labels == IGNORE_INDEX, IGNORE_INDEX, labels)
 
 
 def _depth(picture: DepthPicture, name: str) -> np.ndarray:

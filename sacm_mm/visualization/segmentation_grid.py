@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from sacm_mm.core.files import save_figure
+from sacm_mm.core.labels import IGNORE_INDEX
 
 VOID_COLOUR = (255, 255, 255)
 
@@ -31,7 +32,7 @@ def class_legend(
         for i in sorted(seen)
         if i < len(classes)
     ]
-    if 255 in seen:
+    if IGNORE_INDEX in seen:
         entries.append(Patch(facecolor='white', edgecolor='0.4', label='void (not counted)'))
     return entries
 
@@ -63,7 +64,7 @@ def save_segmentation_grid(
     seen: set[int] = set()
     for line, (image, truth, pred) in zip(axes, rows):
         seen.update(np.unique(truth).tolist(), np.unique(pred).tolist())
-        shown = np.where(truth == 255, 255, pred)
+        shown = np.where(truth == IGNORE_INDEX, IGNORE_INDEX, pred)
         pictures = (image, colourise(truth, palette), colourise(shown, palette))
         for axis, picture in zip(line, pictures):
             axis.imshow(picture, interpolation='nearest')
