@@ -1,5 +1,7 @@
-"""Pages, configs and cards from templates."""
+"""Pages, configs, cards and tables from templates and texts."""
 
+import re
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -22,3 +24,13 @@ def fill(template: Path, /, **values: Any) -> str:
         undefined=jinja2.StrictUndefined,
     )
     return environment.get_template(template.name).render(values)
+
+
+def escape_markdown(text: object) -> str:
+    """Write a text so that Markdown shows it as it is: no tags, links, cells or lines of its own.
+
+    Args:
+        text: A name or a sentence; underscores within words mean nothing to Markdown and stay.
+    """
+    flat = ' '.join(escape(str(text), quote=False).split())
+    return re.sub(r'([\\`*\[\]|]|(?<!\w)_|_(?!\w))', r'\\\1', flat)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from sacm_mm.core.checkpoints import check_weights, read_weights
 from sacm_mm.core.configs import config_text, load_config, open_data_root
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import publish_folder, write_bytes, write_text
-from sacm_mm.core.templates import fill
+from sacm_mm.core.templates import escape_markdown, fill
 from sacm_mm.datasets.meta import model_meta
 from sacm_mm.deploy.description import refuse_other_channels, refuse_other_kinds
 from sacm_mm.deploy.exporting import export
@@ -184,12 +183,6 @@ def _sizes(steps: Sequence[Mapping[str, Any]] | None) -> str:
     return 'Give it pictures of about the size of its data.'
 
 
-def _text(value: object) -> str:
-    """Bring a name into Markdown as text: no tags, links, tables or lines of its own."""
-    flat = ' '.join(str(value).split()).replace('&', '&amp;').replace('<', '&lt;')
-    return re.sub(r'([\\`*_{}\[\]|])', r'\\\1', flat)
-
-
 def _fill(
     model: nn.Module,
     cfg: Config,
@@ -203,7 +196,7 @@ def _fill(
     count = sum(p.numel() for p in model.parameters()) / 1e6
     return fill(
         _FILES / 'README.md.j2',
-        text=_text,
+        text=escape_markdown,
         title=title,
         task=meta['task'],
         tag=_TAGS[meta['task']],

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from sacm_mm.core.files import write_csv, write_text
 from sacm_mm.core.machine import PACKAGES
+from sacm_mm.core.templates import escape_markdown
 from sacm_mm.studies.results import NetworkResult, RunResult, StudyResults
 
 
@@ -187,9 +186,3 @@ def table_lines(results: StudyResults) -> list[str]:
         texts = [escape_markdown(text) for text, _ in cells(results, network)]
         lines.append(f'| {" | ".join(texts)} |')
     return lines
-
-
-def escape_markdown(text: str) -> str:
-    """Write a text so that Markdown shows it as it is: no tags, links, cells or headings in it."""
-    text = ' '.join(escape(str(text), quote=False).split())
-    return re.sub(r'([\\`*\[\]|])', r'\\\1', text)
