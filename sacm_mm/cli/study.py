@@ -4,11 +4,10 @@ import argparse
 from pathlib import Path
 
 from sacm_mm.cli.common import positive
+from sacm_mm.studies import RUNS
 
 HELP = 'compare networks under one recipe: run, report, list, new'
 EPILOG = 'example: sacm study run camvid_seg --networks resnet18 --seeds 0 1 2'
-
-RUNS = Path('work_dirs/studies')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

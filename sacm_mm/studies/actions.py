@@ -9,8 +9,9 @@ from sacm_mm.core.configs import config_folder
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable
 from sacm_mm.core.machine import choose_device
+from sacm_mm.studies import RUNS
 from sacm_mm.studies.results import StudyResults
-from sacm_mm.studies.runs import WORK_DIRS, Run, all_runs
+from sacm_mm.studies.runs import Run, all_runs
 from sacm_mm.studies.study import Study, choose_networks
 
 
@@ -18,7 +19,7 @@ def plan_runs(
     study: Study,
     networks: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
-    root: Path = WORK_DIRS,
+    root: Path = RUNS,
 ) -> list[Run]:
     """List the runs of the named networks, or of all, with these seeds, or the study's."""
     return all_runs(study, choose_networks(study, networks), seeds or study.seeds, root)
@@ -30,7 +31,7 @@ def run_study(
     seeds: Sequence[int] | None = None,
     jobs: int = 1,
     devices: Sequence[str] = (),
-    root: Path = WORK_DIRS,
+    root: Path = RUNS,
     costs: bool = True,
 ) -> list[Run]:
     """Train and test what is not done, then measure what the networks cost.
@@ -65,12 +66,12 @@ def run_study(
     return runs
 
 
-def report_folder(name: str, budget: str | None, root: Path = WORK_DIRS) -> Path:
+def report_folder(name: str, budget: str | None, root: Path = RUNS) -> Path:
     """Return where a report goes: beside the runs for a look at the machinery, else to results."""
     return root / name / budget / 'report' if budget == 'tiny' else Path('results', name)
 
 
-def report_study(study: Study, out: Path | None = None, root: Path = WORK_DIRS) -> StudyResults:
+def report_study(study: Study, out: Path | None = None, root: Path = RUNS) -> StudyResults:
     """Take the finished runs in, then write the report.
 
     Args:

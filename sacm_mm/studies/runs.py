@@ -15,10 +15,9 @@ from sacm_mm.core.configs import write_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import write_json
 from sacm_mm.core.run_log import figures_of, newest_log, steps_done
+from sacm_mm.studies import RUNS
 from sacm_mm.studies.recipe import config_diff, model_of, recipe_of
 from sacm_mm.studies.study import Network, Study
-
-WORK_DIRS = Path('work_dirs/studies')
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Run:
     study: Study
     network: Network
     seed: int
-    root: Path = WORK_DIRS
+    root: Path = RUNS
 
     @property
     def name(self) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from sacm_mm.cli.benchmarks.out_files import check_csv
 from sacm_mm.cli.common import positive
-from sacm_mm.cli.study import RUNS
 from sacm_mm.core.errors import UserError
+from sacm_mm.studies import RUNS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
