@@ -84,6 +84,10 @@ def own_setting(name: str, setting: Setting) -> tuple[str, Setting]:
     if is_file(name):
         if at:
             raise UserError(f"'{name}' has a precision of its own: leave out @{dtype}")
+        if name.endswith('.pt2'):
+            raise UserError(
+                f"'{name}' can run any code and is not timed: time the .onnx file of the model"
+            )
         if setting.mode != 'forward':
             raise UserError(
                 f"'{name}' cannot be trained: measure exported files with --mode forward"
