@@ -24,7 +24,7 @@ LARGER = (
     'convmlp_nyu', 'sacm_camvid_gpu', 'sacm_camvid_gpu_all', 'sacm_camvid_gpu_more',
     'sacm_nyu_gpu_more', 'sacm_camvid_half', 'sacm_camvid_whole', 'sacm_cifar10_gpu',
     'sacm_cifar10_k5', 'sacm_cifar10_small_more', 'sacm_cityscapes_disparity', 'sacm_nyu_joint',
-    'sacm_nyu_small', 'sacm_camvid_gpu_scaled',
+    'sacm_nyu_small',
 )  # fmt: skip
 
 

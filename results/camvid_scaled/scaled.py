@@ -1,5 +1,5 @@
-# sacm_camvid_gpu_more.py tested at 1.5 times the size, for its weights: no further training.
-_base_ = './sacm_camvid_gpu_more.py'
+# sacm_camvid_gpu_more.py tested at 1.5 times the size; val at others likewise.
+_base_ = '../../configs/sacm_camvid_gpu_more.py'
 load = dict(type='LoadImageFromFile')
 scaled = dict(type='Resize', scale=(720, 540), keep_ratio=True)
 truth = [dict(type='LoadAnnotations'), dict(type='PackSegInputs')]
