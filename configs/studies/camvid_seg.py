@@ -109,6 +109,27 @@ study = dict(
         ),
     },
 )
+# the best rates of the trials (results/lr_camvid)
+rates = {
+    'sa-convmixer': 4e-3,
+    'sa-convmixer-dil': 2e-3,
+    'sa-convmixer-pyramid': 2e-3,
+    'convmixer': 4e-3,
+    'convmlp-s': 2e-3,
+    'cs-mixer-t': 2e-3,
+    'resnet18': 4e-3,
+    'convnext-atto': 4e-3,
+    'poolformer-s12': 4e-3,
+    'mit-b0': 2e-3,
+    'resnet18-shuffle': 2e-3,
+    'mit-b0-shuffle': 2e-3,
+    'cgnet': 2e-3,
+    'erfnet': 2e-3,
+    'fast-scnn': 2e-3,
+    'bisenetv1': 1e-3,
+    'stdc1': 1e-3,
+    'segformer-b0': 1e-3,
+}
 # UPerNet pools over the whole map: after few steps on crops it is wrong on larger images, by up to
 # 13 points of mIoU. Tested in windows of the crops' size all networks see what they have learned
 budgets = dict(
@@ -117,7 +138,10 @@ budgets = dict(
         trial: {'model.test_cfg': dict(mode='slide', crop_size=(192, 192), stride=(168, 144))}
         for trial in trials
     },
-    medium={'model.test_cfg': dict(mode='slide', crop_size=(320, 320), stride=(40, 160))},
+    medium={
+        'lr': rates,
+        'model.test_cfg': dict(mode='slide', crop_size=(320, 320), stride=(40, 160)),
+    },
     laptop={'model.test_cfg': dict(mode='slide', crop_size=(192, 192), stride=(168, 144))},
     tiny={'model.test_cfg': dict(mode='slide', crop_size=(64, 64), stride=(64, 64))},
 )
