@@ -293,6 +293,21 @@ def test_damaged_samples_do_not_stop_the_report(kept, monkeypatch):
             draw_samples(results, kept / 'samples.webp')
 
 
+def test_long_names_leave_no_gap_between_the_samples(kept, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        'sacm_mm.studies.samples.save_figure', lambda f, *args, **kw: drawn.append(f)
+    )
+    study = json.loads((kept / 'study.json').read_text())
+    for network in study['networks'].values():
+        network['label'] = 'a network with a name that is wider than three pictures and a half'
+    (kept / 'study.json').write_text(json.dumps(study))
+    draw_samples(load_results(kept), kept / 'samples.webp')
+    drawn[0].draw_without_rendering()
+    first, second = (axes.get_window_extent() for axes in drawn[0].axes[:2])
+    assert second.x0 - first.x1 < 0.1 * first.width
+
+
 @pytest.mark.parametrize('name', ['costs.json', 'failed.json'])
 @pytest.mark.parametrize('content', ['', '{', '[[1]]', '{"networks": {"conv": {"macs": "x"}}}'])
 def test_other_damage_does_not_stop_the_report(kept, name, content):

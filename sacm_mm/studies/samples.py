@@ -108,7 +108,11 @@ def _draw(kept: Sequence[_Samples]) -> Figure:
     for axis, image in zip(axes[0], images):
         axis.imshow(image[..., ::-1])
     for line, title in zip(axes, ('image', 'truth', *(run.label for run in kept))):
-        line[0].set_title(title, fontsize=12, loc='left', pad=4, parse_math=False)
+        line[0].set_title(' ', fontsize=12, pad=4)  # its height alone: names may be wider
+        line[0].annotate(
+            title, (0, 1), (0, 4), 'axes fraction', 'offset points', fontsize=12, parse_math=False,
+            in_layout=False,
+        )  # fmt: skip
     if kind == 'pred':
         _draw_classes(figure, axes[1:], kept)
     elif kind == 'pred_depth':
