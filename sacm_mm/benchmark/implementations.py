@@ -86,7 +86,7 @@ def own_setting(name: str, setting: Setting) -> tuple[str, Setting]:
             raise UserError(f"'{name}' has a precision of its own: leave out @{dtype}")
         if name.endswith('.pt2'):
             raise UserError(
-                f"'{name}' can run any code and is not timed: time the .onnx file of the model"
+                f"'{name}' is not timed, for a .pt2 file can run code: time the model's .onnx file"
             )
         if setting.mode != 'forward':
             raise UserError(
