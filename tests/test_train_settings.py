@@ -247,6 +247,8 @@ def test_schedules_follow_a_time_budget():
     *cosine, steps = cfg.param_scheduler
     assert cosine == [dict(begin=0, end=10), dict(begin=10, T_max=90, end=100)]
     assert steps == dict(milestones=[40, 80])
+    scale_times(cfg, 100, 1)
+    assert str(cfg.param_scheduler[0]) == "{'begin': 0, 'end': 1}"  # numbers, no False and True
 
 
 def test_a_time_budget_times_what_will_train(train, work, data, monkeypatch):

@@ -36,7 +36,7 @@ def scale_times(cfg: Config, before: int, after: int) -> None:
         for key in _SCHEDULE_TIMES:
             value = schedule.get(key)
             if isinstance(value, int):
-                schedule[key] = scaled(value, key != 'begin')
+                schedule[key] = scaled(value, 0 if key == 'begin' else 1)
             elif isinstance(value, (list, tuple)):
                 schedule[key] = list(map(scaled, value))
     for _, part, key, _ in hook_times(cfg):
