@@ -72,4 +72,6 @@ def described(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f' ({Path(frames[-1].filename).name}:{frames[-1].lineno})' if frames else ''
     kind, text = type(error).__name__, one_line(error, 500)
+    if text == kind and frames and (line := frames[-1].line or '').startswith('assert '):
+        text = line  # which is all that the hosts say of some values
     return f'{kind if text == kind else f"{kind}: {text}"}{place}'
