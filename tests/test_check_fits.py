@@ -10,6 +10,7 @@ from own_sources import SIZE, build, save
 from torch import nn
 
 from sacm_mm.apis.check_fits import check_fits, check_learned_classes
+from sacm_mm.apis.checks import check_losses
 from sacm_mm.core.errors import UserError
 from sacm_mm.deploy.description import channels_of
 from sacm_mm.own_data.sources import prepare_source
@@ -191,3 +192,14 @@ def test_a_head_of_borders_tells_two_classes_whatever_the_data_has():
     model = nn.Module()
     model.auxiliary_head = MODELS.build({**head, 'channels': 4, 'num_convs': 1})
     check_fits(model, dict(test_dataloader=_Named('cat', 'dog', 'eel')))
+
+
+def test_a_head_without_a_loss_is_not_trained():
+    model = nn.Module()
+    kind = dict(in_channels=8, upscale_factor=2, loss_decode=[])
+    model.decode_head = MODELS.build(dict(type='sacm_mm.PixelShuffleHead', num_classes=2, **kind))
+    with pytest.raises(UserError, match='decode_head has an empty loss_decode: give it'):
+        check_losses(model)
+    head = dict(type='sacm_mm.PixelShuffleDepthHead', uncertainty='laplace', **kind)
+    model.decode_head = MODELS.build(head)  # which has the likelihood
+    check_losses(model)

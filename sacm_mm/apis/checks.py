@@ -271,6 +271,20 @@ def check_heads(model: nn.Module) -> None:
             )
 
 
+def check_losses(model: nn.Module) -> None:
+    """Refuse to train a head without a loss.
+
+    Raises:
+        UserError: There is one.
+    """
+    for name, head in heads_of(model):
+        losses = getattr(head, 'loss_decode', None)
+        # a depth head that predicts its uncertainty has the likelihood
+        own = getattr(head, 'uncertainty', None) is not None
+        if isinstance(losses, nn.ModuleList) and not len(losses) and not own:
+            raise UserError(f'{name} has an empty loss_decode: give it one loss or several')
+
+
 def heads_of(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """List the heads of a model with their names in the config."""
     for name in ('decode_head', 'depth_head', 'auxiliary_head', 'head'):

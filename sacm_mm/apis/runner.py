@@ -32,6 +32,7 @@ from sacm_mm.apis.checks import (
     build_part,
     check_heads,
     check_kinds,
+    check_losses,
     check_parts,
     check_pipeline_switches,
     check_samples,
@@ -236,6 +237,7 @@ def build_runner(
     check_parts(cfg, inner if trains else None)
     check_samples(datasets)
     if trains:
+        check_losses(inner)
         check_pipeline_switches(cfg, datasets['train_dataloader'])
     if ready is not None:
         ready(cfg, inner, built)
