@@ -130,6 +130,9 @@ def test_what_the_checkpoint_has_of_its_own_is_told():
         'optim_wrapper.optimizer.weight_decay',
         'param_scheduler.eta_max',
     ]
+    cfg.param_scheduler = [cfg.param_scheduler]
+    names = ['param_scheduler.0.pct_start', 'param_scheduler.0.div_factor']
+    assert without_effect(cfg, names) == names[1:]
     cfg.optim_wrapper.optimizer = dict(type='SGD', lr=1e-3)
     cfg.param_scheduler = [dict(type='PolyLR', by_epoch=False)]
     assert without_effect(cfg, ['optim_wrapper.optimizer.momentum', 'param_scheduler']) == [

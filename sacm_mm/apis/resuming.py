@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import OPTIMIZERS
 
 from sacm_mm.core.checkpoints import find_checkpoint
-from sacm_mm.core.configs import differences, hook_names, read_config
+from sacm_mm.core.configs import as_list, differences, hook_names, read_config
 from sacm_mm.core.errors import UserError
 
 _OF_EACH_START = ('load_from', 'resume', 'work_dir', 'launcher')
@@ -91,16 +91,16 @@ def without_effect(cfg: Config, changed: Sequence[str]) -> list[str]:
 
     Those are what PyTorch keeps in the groups of an optimizer, and all of the hosts' schedules.
     """
-    optimizer, schedule = cfg.optim_wrapper.get('optimizer'), cfg.get('param_scheduler')
+    optimizer, schedules = cfg.optim_wrapper.get('optimizer'), as_list(cfg.get('param_scheduler'))
     in_groups: Mapping[str, Any] = {}
     if optimizer:
         weights = [torch.zeros(1, requires_grad=True)]
         in_groups = OPTIMIZERS.build({**optimizer, 'params': weights}).defaults
-    ours = isinstance(schedule, dict) and schedule.get('type') == 'sacm_mm.OneCycleLR'
+    ours = all(schedule.get('type') == 'sacm_mm.OneCycleLR' for schedule in schedules)
 
     def is_kept(name: str) -> bool:
         if name.startswith('param_scheduler'):
-            return name.rpartition('.')[2] in _HEIGHT if ours else bool(schedule)
+            return name.rpartition('.')[2] in _HEIGHT or not ours
         if name.startswith('optim_wrapper.optimizer.'):
             return name.split('.')[2] in in_groups
         return name.startswith('optim_wrapper.paramwise_cfg')
