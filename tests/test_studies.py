@@ -159,6 +159,14 @@ def test_a_latency_is_that_of_the_fastest_way():
     assert fastest_way({'latency_ms': 3.0}) == ''  # as older versions measured it
 
 
+def test_networks_of_other_channels_are_timed():
+    study = load_study('cifar10_cls', 'tiny')
+    study.cfg.model.backbone.in_channels = 4
+    study.cfg.model.data_preprocessor.update(mean=[9.0] * 4, std=[9.0] * 4, to_rgb=False)
+    costs = measure_costs(study, [study.networks['sa-convmixer']], rounds=1)
+    assert costs['networks']['sa-convmixer']['latency_ms'] > 0
+
+
 def test_a_network_that_no_way_runs_ends_no_study(capsys):
     # after hours of training, an exporter's or a runtime's error of any kind
     image, model = torch.zeros(1, 3, 8, 8), torch.nn.Linear(2, 2)

@@ -23,6 +23,7 @@ from sacm_mm.core.configs import find_config, find_study, read_config
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.core.files import write_json
 from sacm_mm.core.machine import stamp
+from sacm_mm.deploy.description import channels_of
 from sacm_mm.deploy.network import Network as Outputs
 from sacm_mm.deploy.runtimes import RUNTIMES, load_exported
 from sacm_mm.kernels.accelerating import accelerate, fast_parts
@@ -66,7 +67,8 @@ def measure_costs(
             cfg = study.expand(network, 0)
             costs[network.name] = {**count_config(cfg, study.size), 'ways_ms': {}}
             models[network.name] = _built(cfg).to(device)
-    image = torch.randn(1, 3, *study.size, device=device)
+    channels = max(map(channels_of, models.values()), default=3)  # of all: their data are the same
+    image = torch.randn(1, channels, *study.size, device=device)
     with tempfile.TemporaryDirectory() as files:
         ways: dict[str, Callable[[nn.Module], Callable | None]] = {
             'PyTorch': partial(_plain, image)
