@@ -194,6 +194,8 @@ print(len(configs))
         'from sacm_mm.models.backbones import SAConvMixer, sa_convmixer',
         'from sacm_mm.models.heads import PixelShuffleHead',
         'from sacm_mm.models.necks import PixelShufflePyramid',
+        'from sacm_mm.models import DepthEstimator, BatchAugment, losses',
+        'from sacm_mm.visualization import DepthLocalVisualizer, overlay',
     ],
 )
 def test_parts_are_imported_from_their_packages_as_those_of_the_hosts(line):
