@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> None:
         UserError: Something of the data set is wrong.
     """
     if args.data is None:
-        from sacm_mm.own_data.installed import check_installation
+        from sacm_mm.cli.installation import check_installation
 
         print('\n'.join(check_installation()))
         return
