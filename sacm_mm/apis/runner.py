@@ -224,7 +224,7 @@ def build_runner(
     join_preprocessor(cfg)
     model = build_part(MODELS, cfg.model, 'model')
     drawn = random_state()  # building has drawn numbers, and the runner will seed again
-    inner = getattr(model, 'module', model)  # a TTA wrapper
+    inner = unwrapped(model)
     check_heads(inner)
     if learned:
         weights = state_dict_of(learned, cfg.load_from)

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.machine import cpu_has_bfloat16
+from sacm_mm.engine.unwrapped import unwrapped
 from sacm_mm.kernels.accelerating import accelerate, fast_parts, why_no_kernels
 from sacm_mm.registry import HOOKS
 
@@ -72,7 +72,7 @@ class FastTestHook(Hook):
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Put the fast model in, inside of wrappers."""
-        self._plain = _innermost(runner)
+        self._plain = unwrapped(runner.model)
         _put(runner, made_fast(self._plain, self.dtype))
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
@@ -80,24 +80,12 @@ class FastTestHook(Hook):
         _put(runner, self._plain)
 
 
-def _wrappers(runner: Runner) -> list[Any]:
-    """List what is around the model: of several processes, of test-time augmentation."""
-    found: list[Any] = []
-    model: Any = runner.model
-    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        found.append(model)
-        model = model.module
-    return found
-
-
-def _innermost(runner: Runner) -> Any:
-    wrappers = _wrappers(runner)
-    return wrappers[-1].module if wrappers else runner.model
-
-
 def _put(runner: Runner, model: nn.Module) -> None:
-    wrappers = _wrappers(runner)
-    if wrappers:
-        wrappers[-1].module = model
-    else:
+    outer: Any = runner.model
+    inner = unwrapped(outer)
+    if outer is inner:
         runner.model = model
+        return
+    while outer.module is not inner:
+        outer = outer.module
+    outer.module = model
