@@ -54,17 +54,19 @@ def content_of(
 
 
 def split_text(wishes: SplitWishes) -> dict[str, Any]:
+    """Return what ``dataset.yaml`` says of how it was split."""
     return {'shares': list(wishes.shares), 'seed': wishes.seed, 'group': wishes.group}
 
 
-def summary(content: dict[str, Any]) -> list[str]:
+def summary(content: dict[str, Any]) -> str:
+    """Say in a line how many pictures there are, and of which size and kind."""
     counts = {part: n for part, n in content['counts'].items() if n}
     pictures = content['pictures']
     size = pictures['size']
     what = f'{pictures["channels"]} channel{"s" * (pictures["channels"] != 1)}, {pictures["dtype"]}'
     many = f', {size["different"]} sizes' if size['different'] > 1 else ''
-    return [
+    return (
         ', '.join(f'{n} {part}' for part, n in counts.items())
         + f' {"pictures" if sum(counts.values()) != 1 else "picture"}, '
-        f'{size["median"][0]}x{size["median"][1]} pixels{many}, {what}',
-    ]
+        f'{size["median"][0]}x{size["median"][1]} pixels{many}, {what}'
+    )

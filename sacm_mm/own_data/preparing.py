@@ -51,11 +51,12 @@ def prepare(job: Job) -> Prepared:
         form = common_form(facts)
         content = content_of(source, parts, facts, form, job, step)
         content['files'] = _digest_of_files(folder)
+        config_of = config_text(template_values(content, job.out.name, job.origin['command']))
+        content['config'] = _digest(config_of.encode())
         (folder / dataset_file.NAME).write_text(dataset_file.to_text(content), encoding='utf-8')
-        values = template_values(content, job.out.name, job.origin['command'])
-        kept = _write_config(config_text(values), folder, job.out, earlier.config_digest)
+        kept = _write_config(config_of, folder, job.out, earlier.config_digest)
     config = job.out / f'{job.out.name}.py'
-    lines = [*source.notes, *form.notes, *summary(content)]
+    lines = [*source.notes, *form.notes, summary(content)]
     if kept:
         lines.append(f"'{config}' was edited and is kept; the new one is '{kept}'")
     return Prepared(job.out, config, lines, source.warnings)
@@ -136,6 +137,10 @@ def _digest_of_files(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
 def _split(source: Source, wishes: SplitWishes, earlier: dict[str, str]) -> dict[str, str]:
     if source.task != 'classification':  # whose reader tells parts from classes
         source.samples = with_ready_parts(source.samples)
@@ -168,13 +173,10 @@ def _split(source: Source, wishes: SplitWishes, earlier: dict[str, str]) -> dict
 def _write_config(text: str, folder: Path, out: Path, digest: str) -> str:
     """Write the ready config; one that was edited is kept. Returns where the new one went then."""
     name = f'{out.name}.py'
-    new = hashlib.sha256(text.encode()).hexdigest()[:16]
-    listing = folder / dataset_file.NAME
-    listing.write_text(f'{listing.read_text(encoding="utf-8")}config: {new}\n', encoding='utf-8')
     there = out / name
     if there.is_file():
         current = there.read_bytes()
-        if digest and hashlib.sha256(current).hexdigest()[:16] != digest:
+        if digest and _digest(current) != digest:
             (folder / name).write_bytes(current)
             (folder / f'{out.name}.py.new').write_text(text, encoding='utf-8')
             return str(out / f'{out.name}.py.new')
