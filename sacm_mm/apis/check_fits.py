@@ -108,7 +108,8 @@ def _check_weights(model: nn.Module) -> None:
             weight = getattr(loss, 'class_weight', None)
             if weight is None or number is None:
                 continue
-            if hasattr(weight, '__len__') and len(weight) not in (number, _outputs(head)):
+            outputs = getattr(head, 'out_channels', None)
+            if hasattr(weight, '__len__') and len(weight) not in (number, outputs):
                 raise UserError(
                     f'the loss of {name} has a class_weight of {len(weight)} values for {number} '
                     'classes: give one value a class'
@@ -139,10 +140,6 @@ def _check_names(one: tuple[str, tuple[str, ...]], other: tuple[str, tuple[str, 
                 f"class {number} is '{a}' in {one[0]}, but '{b}' in {other[0]}: name the same "
                 'classes in the same order'
             )
-
-
-def _outputs(head: nn.Module) -> int | None:
-    return getattr(head, 'out_channels', None)
 
 
 def _losses(head: nn.Module) -> Iterator[nn.Module]:

@@ -23,7 +23,6 @@ _BYSTANDERS = re.compile(r'argparse\.Namespace|builtins\.getattr|(mmengine|numpy
 _PLACES = ('state_dict_ema', 'state_dict', 'model', 'model_state_dict')
 # What wrappers put in front of every name: nn.DataParallel and DDP, torch.compile, EMA.
 _WRAPPERS = ('module.', '_orig_mod.', 'model.module.')
-_SUFFIXES = ('.pth', '.pt', '.safetensors')
 
 
 class _Inert:

@@ -9,7 +9,7 @@ import numpy as np
 from mmpretrain.datasets import BaseDataset
 from mmpretrain.datasets.categories import CIFAR10_CATEGORIES
 
-from sacm_mm.core.errors import UserError
+from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.core.pictures import check_picture
 from sacm_mm.registry import DATASETS
 
@@ -103,9 +103,8 @@ def _read_batch(path: Path) -> list[dict]:
         pixels = np.asarray(batch['data'], np.uint8).reshape(-1, 3, 32, 32)
         labels = batch['labels']
     except Exception as error:  # whatever a damaged pickle leads to
-        why = ' '.join(str(error).split())
         raise UserError(
-            f"cannot read '{path}' ({why}): unpack cifar-10-python.tar.gz anew"
+            f"cannot read '{path}' ({one_line(error)}): unpack cifar-10-python.tar.gz anew"
         ) from error
     images = pixels[:, ::-1].transpose(0, 2, 3, 1)  # (N, RGB, H, W) -> (N, H, W, BGR)
     return [

@@ -17,6 +17,7 @@ from sacm_mm.core.files import write_json
 from sacm_mm.core.run_log import figures_of, newest_log, steps_done
 from sacm_mm.studies import RUNS
 from sacm_mm.studies.recipe import config_diff, model_of, recipe_of
+from sacm_mm.studies.results import FAILED
 from sacm_mm.studies.study import Network, Study
 
 
@@ -75,7 +76,7 @@ class Run:
         self.check_recipe(cfg)
         if not self.config.is_file():
             write_config(cfg, self.config)
-        (self.folder / 'failed.json').unlink(missing_ok=True)
+        (self.folder / FAILED).unlink(missing_ok=True)
 
     def check_recipe(self, cfg: Mapping) -> None:
         """Compare the folder's config with the study's.

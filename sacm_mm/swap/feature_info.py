@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sacm_mm.core.errors import UserError
+from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.swap.dry_run import build_part, run_on_zeros
 
 # of every usual stride, 7 and 14 included, 448 is a multiple; 224 is for networks of a fixed size
@@ -43,7 +43,7 @@ def feature_info(cfg: Mapping, scope: str = 'mmengine') -> tuple[FeatureInfo, nn
         except UserError:
             raise
         except Exception as error:  # another size may do
-            reason = reason or ' '.join(str(error).split())[:200]
+            reason = reason or one_line(error, 200)
     raise UserError(f'{cfg.get("type")} does not run on an image: {reason}')
 
 

@@ -120,7 +120,8 @@ def describe_network(
     found = survey(build, layers, channels, [size] if size else [])
     loaded = [sys.modules[key] for key in set(sys.modules) - before if key in sys.modules]
     if python_path:
-        python_path = list(dict.fromkeys([*python_path, *_of_the_network(loaded, python_path)]))
+        # with the folders that building it imported from
+        python_path = list(dict.fromkeys([*python_path, *needed_path(loaded)]))
     cfg = _config(network, layers, python_path, imports, found)
     with _elsewhere():
         try:
@@ -130,11 +131,6 @@ def describe_network(
                 f'{name} builds in this folder only: {error}. Give absolute paths as arguments'
             ) from error
     return cfg
-
-
-def _of_the_network(loaded: Sequence[Any], python_path: Sequence[str]) -> list[str]:
-    """Of the folders that building it imported from, those that are its own."""
-    return [folder for folder in needed_path(loaded) if folder not in python_path]
 
 
 def _config(

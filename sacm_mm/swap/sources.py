@@ -74,11 +74,8 @@ def _root(module: ModuleType) -> str | None:
     if not place:  # built in
         return None
     path = Path(place).resolve()
-    parts = len(module.__name__.split('.'))
-    if path.name == '__init__.py' or path.is_dir():
-        path = path.parent if path.name == '__init__.py' else path
-        return str(path.parents[parts - 1])
-    return str(path.parents[parts - 1])
+    path = path.parent if path.name == '__init__.py' else path
+    return str(path.parents[module.__name__.count('.')])
 
 
 @cache
