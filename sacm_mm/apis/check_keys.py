@@ -11,7 +11,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from sacm_mm.core.configs import as_list
+from sacm_mm.core.configs import as_list, kind_of
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.schedules import hook_times
 
@@ -127,7 +127,7 @@ def check_loggers(cfg: Config) -> None:
         UserError: One is not; the message says how to install it.
     """
     for backend in (cfg.get('visualizer') or {}).get('vis_backends') or ():
-        kind = str(backend.get('type')).rpartition('.')[2]
+        kind = kind_of(backend)
         module = _LOGGERS.get(kind)
         if module and find_spec(module) is None:
             raise UserError(f'logger {kind} needs {module}: pip install {module}')

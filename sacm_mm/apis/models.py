@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
@@ -16,7 +16,7 @@ from sacm_mm.core.checkpoints import (
     load_checkpoint,
     state_dict_of,
 )
-from sacm_mm.core.configs import join_preprocessor
+from sacm_mm.core.configs import join_preprocessor, kind_of
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.meta import model_meta
 from sacm_mm.deploy.exported_model import exported_model
@@ -67,7 +67,7 @@ def build_exported(
 def _load_published(cfg: Config, path: str) -> nn.Module:
     """Build what published weights are for, in place of the config's model of the same task."""
     model_cfg, state_dict = convert.load(path)
-    kinds = [model.type.rpartition('.')[2] for model in (cfg.model, ConfigDict(model_cfg))]
+    kinds = [kind_of(model) for model in (cfg.model, model_cfg)]
     if kinds[0] != kinds[1]:
         raise UserError(
             f"'{path}' holds weights of a {kinds[1]}, but the config describes a {kinds[0]}: "

@@ -19,7 +19,7 @@ from sacm_mm.apis.find_model import find_model
 from sacm_mm.apis.models import build_exported, load_model
 from sacm_mm.apis.result import Result
 from sacm_mm.apis.tiles import cut
-from sacm_mm.core.configs import test_pipeline
+from sacm_mm.core.configs import kind_of, test_pipeline
 from sacm_mm.core.errors import UserError, mistakes_named
 from sacm_mm.core.machine import choose_device
 from sacm_mm.datasets.picture_files import (
@@ -142,13 +142,13 @@ class Model:
         loaders = loaders[:1] or [dict(type='sacm_mm.LoadImageFromFile')]
         self._load = Compose(loaders)
         # the hosts' loader gives BGR of 8 bits; ours what is in the file, in its order
-        self._as_stored = _kind(loaders[0]) == 'LoadPicture'
+        self._as_stored = kind_of(loaders[0]) == 'LoadPicture'
         self.suffixes = SUFFIXES if self._as_stored else PLAIN_SUFFIXES
         self._dtype = loaders[0].get('dtype') if self._as_stored else 'uint8'
-        rest = [part for part in pipeline if not _kind(part).startswith('Load')]
+        rest = [part for part in pipeline if not kind_of(part).startswith('Load')]
         self._prepare = Compose(rest)
         # tiles keep the picture's own scale
-        self.resizes = [part for part in rest if 'Resize' in _kind(part)]
+        self.resizes = [part for part in rest if 'Resize' in kind_of(part)]
         self._prepare_tile = Compose([part for part in rest if part not in self.resizes])
         style = {k: cfg.get('visualizer', {}).get(k) for k in DepthStyle._fields}
         self._style = DepthStyle(**{k: v for k, v in style.items() if v is not None})
@@ -353,10 +353,6 @@ def _test_pipeline(cfg: Config) -> list[Any]:
     return pipeline
 
 
-def _kind(transform: Any) -> str:
-    return str(transform['type']).rpartition('.')[2]
-
-
 def _loads_images(transform: Any) -> bool:
-    kind = _kind(transform)
+    kind = kind_of(transform)
     return kind.startswith('Load') and 'Annotation' not in kind and 'Depth' not in kind

@@ -138,15 +138,19 @@ def load_config(name: str, options: Sequence[str] | Mapping[str, Any] = ()) -> C
 
 
 def hook_names(cfg: Config) -> list[str]:
-    """List the types of a config's custom hooks, without the packages that they are from."""
-    return [str(hook['type']).rpartition('.')[2] for hook in cfg.get('custom_hooks') or ()]
+def kind_of(part: Mapping) -> str:
+    """Return the type of a part without the package that it is from; empty where it has none."""
+    return str(part.get('type') or '').rpartition('.')[2]
+
+
+    """List the kinds of a config's custom hooks."""
+    return [kind_of(hook) for hook in cfg.get('custom_hooks') or ()]
 
 
 def put_hook(cfg: Config, hook: dict) -> None:
     """Put a custom hook in, in place of those of its type: two would do it twice."""
-    name = hook['type'].rpartition('.')[2]
-    others = zip(cfg.get('custom_hooks') or (), hook_names(cfg))
-    cfg.custom_hooks = [*(other for other, found in others if found != name), hook]
+    others = [other for other in cfg.get('custom_hooks') or () if kind_of(other) != kind_of(hook)]
+    cfg.custom_hooks = [*others, hook]
 
 
 def join_preprocessor(cfg: Config) -> None:

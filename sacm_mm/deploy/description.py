@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmpretrain.models.heads import MultiLabelClsHead
 from torch import nn
 
-from sacm_mm.core.configs import test_pipeline
+from sacm_mm.core.configs import kind_of, test_pipeline
 from sacm_mm.core.errors import UserError
 from sacm_mm.deploy.network import Network
 from sacm_mm.models.channels import input_channels, swaps_colours
@@ -110,7 +110,7 @@ def refuse_other_channels(meta: Mapping[str, Any], what: str) -> None:
 def _loader(cfg: Config | None) -> Mapping[str, Any]:
     """Return what loads pictures in a config's tests."""
     pipeline = test_pipeline(cfg) if cfg is not None else []
-    return next((part for part in pipeline if str(part['type']).endswith('LoadPicture')), {})
+    return next((part for part in pipeline if kind_of(part) == 'LoadPicture'), {})
 
 
 def _pictures(network: Network, loader: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def resizing(cfg: Config) -> list[dict[str, Any]] | None:
 
 def _step(transform: Mapping[str, Any]) -> dict[str, Any] | None:
     """Read one transform: a step, empty where it leaves the picture alone, None if unknown."""
-    kind = str(transform['type']).rpartition('.')[2]
+    kind = kind_of(transform)
     how = dict(
         interpolation=transform.get('interpolation', 'bilinear'),
         backend=transform.get('backend', 'cv2'),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sacm_mm.core.configs import as_list, find_config, read_config
+from sacm_mm.core.configs import as_list, find_config, kind_of, read_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import atomic_write
 from sacm_mm.studies.study import load_study
@@ -119,7 +119,7 @@ def _text(path: Path, backbones: Sequence[str], out: Path) -> str:
     visualizer = (cfg.get('visualizer') or {}).get('type') or _VISUALIZERS.get(scope, 'Visualizer')
     base = Path(os.path.relpath(path.absolute(), out.absolute().parent)).as_posix()
     optimizer = (cfg.get('optim_wrapper') or {}).get('optimizer') or {}
-    is_muon = str(optimizer.get('type', '')).rpartition('.')[2] == 'Muon'
+    is_muon = kind_of(optimizer) == 'Muon'
     lr = _LR if is_muon else optimizer.get('lr', _LR)
     return _TEXT.format(
         optim_wrapper=_ADAMW.format(lr=lr) if is_muon else '',
@@ -144,7 +144,7 @@ def _name(backbone: str) -> str:
 
 def _metric(cfg: Mapping[str, Any], path: Path) -> tuple[str, str, str, bool]:
     for evaluator in as_list(cfg.get('test_evaluator')):
-        kind = str(evaluator.get('type', '')).rpartition('.')[2]
+        kind = kind_of(evaluator)
         if kind in _METRICS:
             key, name, unit, higher = _METRICS[kind]
             protocol = evaluator.get('protocol', '')
