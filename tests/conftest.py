@@ -1,6 +1,7 @@
 """Shared fixtures: the tools as functions, tiny data sets in the real layouts, tiny models."""
 
 import gc
+import json
 import multiprocessing
 import runpy
 import shutil
@@ -8,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import pytest
 from mmengine.utils import ManagerMixin
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
@@ -49,6 +51,12 @@ TINY_CIFAR = [
     'train_cfg.max_epochs=1',
     *LOADERS,
 ]
+
+
+def read_depth(path):
+    """Read a 16-bit PNG as metres (H, W), by the scale that is said beside it or above."""
+    said = next(file for f in path.parents if (file := f / 'depth.json').is_file())
+    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED) / json.loads(said.read_text())['scale']
 
 
 gc.disable()  # while the hosts are imported

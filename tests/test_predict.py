@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import CAMVID, TINY_CIFAR, call_tool
+from conftest import CAMVID, TINY_CIFAR, call_tool, read_depth
 from mmengine.registry import init_default_scope
 from mmseg.apis import inference_model
 from PIL import Image
@@ -26,7 +26,6 @@ from sacm_mm.apis.outputs import Wanted
 from sacm_mm.apis.predict import predict_files
 from sacm_mm.apis.tiles import cut
 from sacm_mm.core.configs import test_pipeline as pipeline_of
-from sacm_mm.core.depth_files import read_depth
 from sacm_mm.core.files import write_image
 
 RESULTS = Path(__file__).resolve().parents[1] / 'results'

@@ -3,11 +3,11 @@
 import cv2
 import numpy as np
 import pytest
-from conftest import CAMVID, TINY_CAMVID
+from conftest import CAMVID, TINY_CAMVID, read_depth
 
 from sacm_mm import UserError
 from sacm_mm.core import files
-from sacm_mm.core.depth_files import depth_scale, read_depth, write_depth, write_scale
+from sacm_mm.core.depth_files import depth_scale, write_depth, write_scale
 from sacm_mm.core.files import fit_classes, fit_integers, output_names, write_image
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import fit_integers, write_image, write_json
 
 if TYPE_CHECKING:
@@ -45,23 +43,3 @@ def write_depth(depth: np.ndarray, path: Path, scale: float) -> None:
 def write_scale(folder: Path, scale: float) -> None:
     """Write what the values of a folder's PNGs mean."""
     write_json({'scale': scale, 'metres': 'value / scale', 'no depth': 0}, folder / SCALE_FILE)
-
-
-def read_depth(path: Path, scale: float | None = None) -> np.ndarray:
-    """Read a 16-bit PNG as metres (H, W), float32; the scale is that of its folder or one above.
-
-    Raises:
-        UserError: The file cannot be read, or nothing says its scale.
-    """
-    import cv2
-    import numpy as np
-
-    values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if values is None or values.ndim != 2:
-        raise UserError(f"cannot read depth '{path}': it is no picture of one channel")
-    if scale is None:
-        beside = next((f / SCALE_FILE for f in path.parents if (f / SCALE_FILE).is_file()), None)
-        if beside is None:
-            raise UserError(f"nothing says the scale of '{path}': no {SCALE_FILE} beside it")
-        scale = float(json.loads(beside.read_text(encoding='utf-8'))['scale'])
-    return values.astype(np.float32) / np.float32(scale)
