@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 
 from sacm_mm.core.checkpoints import check_weights, checkpoints_in, find_checkpoint
 from sacm_mm.core.configs import config_folder, find_config, load_config
-from sacm_mm.core.errors import UserError
+from sacm_mm.core.errors import UserError, did_you_mean
 from sacm_mm.deploy.runtimes import is_exported, load_exported
 
 # of a config; a script beside it that says `model = sacm_mm.load(...)` is none, and is not run
@@ -95,8 +94,7 @@ def _why_none(name: str, options: Sequence[str]) -> str:
         if name.endswith('.py'):
             return str(error)
         known = [folder.name for folder in _results().glob('*') if _is_whole(folder)]
-        near = difflib.get_close_matches(Path(name).name, known, n=3, cutoff=0.4)
-        hint = f'did you mean {", ".join(near)}?' if near else "name a folder of 'sacm train'"
+        hint = did_you_mean(Path(name).name, known, "name a folder of 'sacm train'")
         return f"there is no folder, file, published model or config named '{name}': {hint}"
     load_config(str(path), options)  # what is wrong with it comes first
     published = path.stem.removeprefix('sacm_')

@@ -17,7 +17,7 @@ from pprint import pformat
 from typing import TYPE_CHECKING, Any
 
 from sacm_mm.core.config_variables import read_with
-from sacm_mm.core.errors import UserError, causes, one_line
+from sacm_mm.core.errors import UserError, causes, did_you_mean, one_line
 from sacm_mm.core.files import write_text
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ def _find(name: str, kind: str, folder: Path) -> Path:
     candidate = path.name if path.suffix else f'{path.name}.py'
     if path.parent == Path() and candidate in ours:
         return ours[candidate]
-    near = difflib.get_close_matches(candidate, ours, n=3, cutoff=0.4) or sorted(ours)
-    raise UserError(f"{kind} '{name}' does not exist: did you mean {', '.join(near)}?")
+    hint = did_you_mean(candidate, ours, f'there are {", ".join(sorted(ours))}')
+    raise UserError(f"{kind} '{name}' does not exist: {hint}")
 
 
 def config_folder() -> Path:
@@ -99,8 +99,9 @@ def host_config(name: str) -> Path | None:
     known = [p.relative_to(folder).as_posix() for p in folder.glob('*/*.py')]
     near = [name for name in known if name.startswith(rest.removesuffix('.py'))][:3]
     near = near or difflib.get_close_matches(rest, known, n=3, cutoff=0.4)
-    hint = ', '.join(f'{host}:{n}' for n in near) or f'look into {folder}'
-    raise UserError(f"{host} has no stock config '{rest}': did you mean {hint}?")
+    hint = ', '.join(f'{host}:{n}' for n in near)
+    hint = f'did you mean {hint}?' if hint else f"they are in '{folder}'"
+    raise UserError(f"{host} has no stock config '{rest}': {hint}")
 
 
 def load_config(name: str, options: Sequence[str] | Mapping[str, Any] = ()) -> Config:
@@ -137,12 +138,12 @@ def load_config(name: str, options: Sequence[str] | Mapping[str, Any] = ()) -> C
     return cfg
 
 
-def hook_names(cfg: Config) -> list[str]:
 def kind_of(part: Mapping) -> str:
     """Return the type of a part without the package that it is from; empty where it has none."""
     return str(part.get('type') or '').rpartition('.')[2]
 
 
+def hook_names(cfg: Config) -> list[str]:
     """List the kinds of a config's custom hooks."""
     return [kind_of(hook) for hook in cfg.get('custom_hooks') or ()]
 

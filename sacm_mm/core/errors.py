@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,6 +37,22 @@ def one_line(error: BaseException, limit: int | None = None) -> str:
     text = re.sub(r'^(class `[\w.]+` in [\w./-]+: )+', '', text)
     text = ' '.join(text.split()) or type(error).__name__
     return text if limit is None or len(text) <= limit else f'{text[: limit - 3]}...'
+
+
+def did_you_mean(
+    name: str, known: Iterable[str], otherwise: str, count: int = 3, prefix: str = ''
+) -> str:
+    """Return the end of a message on a name that is not known.
+
+    Args:
+        name: The name.
+        known: Those that are.
+        otherwise: What to say where none of them is near.
+        count: The most names to say.
+        prefix: Of the names that are said.
+    """
+    near = difflib.get_close_matches(name, list(known), n=count, cutoff=0.4)
+    return f'did you mean {", ".join(prefix + n for n in near)}?' if near else otherwise
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

@@ -29,10 +29,11 @@ A study is a config of the hosts with two more names in it::
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from sacm_mm.core.errors import did_you_mean
 
 _NAME = re.compile(r'[a-z0-9][a-z0-9.+-]*')
 # A run trains and tests; of its own accord it looks at no validation data.
@@ -167,5 +168,4 @@ def _check_network(name: Any, network: Any, budgets: Mapping) -> list[str]:
 
 
 def _nearest(name: Any, known: Mapping) -> str:
-    near = difflib.get_close_matches(str(name), known, n=1) or list(known)
-    return f'it is {near[0]}?' if len(near) == 1 else f'there are {", ".join(map(str, near))}'
+    return did_you_mean(str(name), map(str, known), f'there are {", ".join(map(str, known))}', 1)

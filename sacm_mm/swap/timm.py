@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any, cast
 
-from sacm_mm.core.errors import UserError
+from sacm_mm.core.errors import UserError, did_you_mean
 from sacm_mm.swap.feature_info import SMALLEST_STRIDE, FeatureInfo, feature_info
 
 
@@ -20,9 +19,9 @@ def timm_backbone(name: str) -> dict:
     except ImportError as error:
         raise UserError(f"backbone 'timm:{name}' needs timm: pip install timm") from error
     if not timm.is_model(name):
-        near = difflib.get_close_matches(name, timm.list_models(), n=4, cutoff=0.4)
-        hint = ', '.join(f'timm:{n}' for n in near) or 'timm.list_models() lists them'
-        raise UserError(f"timm has no model '{name}': did you mean {hint}?")
+        otherwise = 'timm.list_models() lists them'
+        hint = did_you_mean(name, timm.list_models(), otherwise, prefix='timm:')
+        raise UserError(f"timm has no model '{name}': {hint}")
     base = dict(type='mmpretrain.TIMMBackbone', model_name=name, features_only=True)
     reasons = []
     # the getter asks for (N, C, H, W) where the default gives the layers' own (N, H, W, C)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from sacm_mm.core.errors import UserError, causes, one_line
+from sacm_mm.core.errors import UserError, causes, did_you_mean, one_line
 
 HUGGING_FACE = 'hf'
 TORCHVISION = 'torchvision'
@@ -121,9 +120,9 @@ def find_code(kind: str, python_path: Sequence[str] = ()) -> Callable[..., Any]:
             if inspect.isclass(value) and issubclass(value, nn.Module)
             and value.__module__ == module.__name__
         ]  # fmt: skip
-        near = difflib.get_close_matches(attribute, known, n=3, cutoff=0.4) or known[-5:]
-        hint = f': did you mean {", ".join(near)}?' if near else ''
-        raise UserError(f"module '{name}' has no '{attribute}'{hint}")
+        otherwise = f'it defines {", ".join(known[-5:]) or "no network"}'
+        hint = did_you_mean(attribute, known, otherwise)
+        raise UserError(f"module '{name}' has no '{attribute}': {hint}")
     if inspect.isclass(found) and not issubclass(found, nn.Module):
         raise UserError(f'{kind} is a class, but not of torch.nn.Module: name the network itself')
     if not callable(found) or isinstance(found, nn.Module):
@@ -145,10 +144,8 @@ def hugging_face_network(model_type: str, arguments: Mapping) -> nn.Module:
         ) from error
     known = hugging_face_types()
     if model_type not in known:
-        near = difflib.get_close_matches(model_type, known, n=3, cutoff=0.4) or known[:8]
-        raise UserError(
-            f"transformers has no backbone '{model_type}': did you mean {', '.join(near)}?"
-        )
+        hint = did_you_mean(model_type, known, f'it has {", ".join(known[:8])} and others')
+        raise UserError(f"transformers has no backbone '{model_type}': {hint}")
     return AutoBackbone.from_config(AutoConfig.for_model(model_type, **arguments))
 
 
@@ -169,6 +166,6 @@ def torchvision_network(name: str, arguments: Mapping) -> nn.Module:
 
     known = models.list_models()
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=4, cutoff=0.4)
-        raise UserError(f"torchvision has no model '{name}': did you mean {', '.join(near)}?")
+        hint = did_you_mean(name, known, 'torchvision.models.list_models() lists them')
+        raise UserError(f"torchvision has no model '{name}': {hint}")
     return models.get_model(name, weights=None, **arguments)
