@@ -82,7 +82,7 @@ def test_what_does_not_fit_is_said(option, answer, made):
     ],
 )  # fmt: skip
 def test_stock_backbones_take_colours(backbone):
-    # some count up self.in_channels while they build; MobileNetV2 was refused for its 320
+    # some count up self.in_channels while they build, MobileNetV2 to 320
     depth = {'VGG': 11, 'ResNet': 18}.get(backbone.partition('.')[2])
     cfg = dict(type=backbone, **({'depth': depth} if depth else {}))
     model = nn.Module()

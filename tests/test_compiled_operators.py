@@ -30,7 +30,7 @@ def test_strides_are_kept_for_what_is_read_and_written():
 
 
 def test_reading_nan_is_no_writing():
-    # which equals nothing: the copy of a map with it seemed changed, and autograd refused the map
+    # NaN equals nothing, also not its copy
     strided = torch.full((1, 2, 3, 4), torch.nan).contiguous(memory_format=torch.channels_last)
     product = strided.requires_grad_() * strided
     with torch.no_grad():

@@ -215,7 +215,7 @@ def test_rotation_keeps_depth_and_leaves_the_border_invalid():
     for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
         assert sample['gt_depth_map'][corner] == 0
         assert sample['gt_seg_map'][corner] == 255
-    # What was in the picture is invalid nowhere, and nothing of the 255 m of the host is left.
+    # what is in the picture is invalid nowhere, and nothing has the 255 m of the host
     assert np.array_equal(sample['gt_depth_map'] == 0, sample['gt_seg_map'] == 255)
     assert sample['gt_depth_map'].max() < 10
     inside = cv2.erode((sample['gt_depth_map'] > 0).astype(np.uint8), np.ones((5, 5))) > 0

@@ -117,7 +117,6 @@ def test_what_is_set_in_another_way_is_told(tmp_path):
 
 
 def test_what_the_checkpoint_has_of_its_own_is_told():
-    """A lower learning rate seemed to be taken, and was not."""
     cfg = load_config(CAMVID, TINY_CAMVID)
     init_default_scope('mmseg')
     of_optimizer = ['lr', 'weight_decay', 'matrix_lr', 'momentum', 'type']
@@ -167,7 +166,6 @@ def test_a_flag_that_is_given_again_changes_nothing():
 def test_a_run_that_goes_on_in_a_copy_leaves_the_best_checkpoint_of_the_first(
     run_tool, tmp_path, data
 ):
-    """It removed it as soon as there was a better one."""
     options = [*TINY_CAMVID, 'default_hooks.checkpoint.save_best=mIoU', 'train_cfg.max_iters=2']
     first, second = tmp_path / 'first', tmp_path / 'second'
     call = ['train', CAMVID, '--work-dir']
@@ -183,7 +181,7 @@ def test_a_run_that_goes_on_in_a_copy_leaves_the_best_checkpoint_of_the_first(
 
 
 def test_weights_alone_are_no_run_to_go_on_with():
-    """The schedule began anew in the middle of the steps, as from a best checkpoint."""
+    """As of a best checkpoint: its schedule would begin anew in the middle of the steps."""
     cfg = load_config(CAMVID, TINY_CAMVID)
     cfg.load_from = 'best_mIoU_iter_2.pth'
     with pytest.raises(UserError, match=r"best_mIoU_iter_2.pth' holds no state .* give --weights"):
@@ -192,7 +190,7 @@ def test_weights_alone_are_no_run_to_go_on_with():
 
 @pytest.mark.parametrize('saved', [False, True], ids=['killed before it', 'best already'])
 def test_a_validation_that_was_due_is_made_up_for(run_tool, tmp_path, data, saved):
-    """The checkpoint of a step comes before its validation: a kill between them left that out."""
+    """The checkpoint of a step comes before its validation: a kill may come between them."""
     options = [*TINY_CAMVID, 'default_hooks.checkpoint.save_best=mIoU']
     straight, resumed = tmp_path / 'straight', tmp_path / 'resumed'
     call = ['train', CAMVID, '--work-dir']

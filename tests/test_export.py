@@ -404,7 +404,7 @@ def test_a_file_finds_the_config_of_what_it_was_exported_from(tmp_path, monkeypa
 
 
 def test_names_come_from_the_file_then_the_config(tmp_path, run_tool, data):
-    # faults 06: both were called sky and building, CamVid's own first names
+    # not CamVid's own first names, sky and building
     config = tmp_path / 'two.py'
     config.write_text(
         f"_base_ = '{Path('configs/sacm_camvid_light.py').resolve()}'\n"
@@ -436,7 +436,6 @@ def test_names_come_from_the_file_then_the_config(tmp_path, run_tool, data):
 
 
 def test_threads_do_not_share_an_openvino_request(camvid_file):
-    # faults 23: 33 of 100 results were another thread's
     network = load_exported(camvid_file, 'openvino')
     images = [np.full((1, 3, 40, 40), i, np.float32) for i in range(2)]
     wanted = [network(image)['logits'] for image in images]

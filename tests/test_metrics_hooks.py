@@ -92,7 +92,7 @@ def test_a_file_appears_when_it_is_complete(tmp_path):
 
 
 def test_samples_are_chosen_of_what_the_first_process_tests(monkeypatch):
-    """Of two processes it has every second picture; most of the chosen ones never came."""
+    """Of two processes it has every second picture."""
     monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda: (0, 2))
     pictures = list(range(8))
     loader = DataLoader(pictures, sampler=DefaultSampler(pictures, shuffle=False))

@@ -169,7 +169,7 @@ def test_damage(kept, name, content, reason):
 
 
 def test_records_of_before_are_read(kept):
-    """Networks were rows, and IoU of each class was in the log's table alone."""
+    """In them networks are rows, and IoU of each class is in the log's table alone."""
     study = json.loads((kept / 'study.json').read_text())
     study['rows'] = study.pop('networks')
     (kept / 'study.json').write_text(json.dumps(study))

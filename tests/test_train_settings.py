@@ -108,7 +108,7 @@ def test_shipped_configs_pass():
 
 @pytest.mark.parametrize('steps', [6, 40])
 def test_a_schedule_of_another_length_than_the_loop(cfg, steps):
-    # faults 10: a shorter one dies at its end, a longer one ends at its peak
+    # a shorter one dies at its end, a longer one ends at its peak
     schedule = dict(type='OneCycleLR', eta_max=1e-3, total_steps=steps, by_epoch=False)
     cfg.param_scheduler = ConfigDict(schedule)
     cfg.train_cfg.max_iters = 12
@@ -174,7 +174,7 @@ def test_amp_says_what_it_does_to_a_config_in_bfloat16(cfg, monkeypatch):
     ('has_bfloat16', 'expected'), [(True, 'sacm_mm.BFloat16OptimWrapper'), (False, 'OptimWrapper')]
 )
 def test_amp_on_a_config_that_has_it(cfg, flag, has_bfloat16, expected, monkeypatch):
-    # faults 12: TypeError, for loss_scale is the host wrapper's alone; then hours of emulation
+    # whose loss_scale is the host wrapper's alone; and the CPU would emulate float16 for hours
     monkeypatch.setattr(fast, 'cpu_has_bfloat16', lambda: has_bfloat16)
     cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic', dtype='float16')
     picked = flag(cfg)

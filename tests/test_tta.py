@@ -74,7 +74,7 @@ def test_one_logit_beside_depth_is_a_probability_too():
 
 
 def test_the_label_of_a_picture_is_that_of_the_mean_score():
-    """What is painted and written has the label: it was the first view's."""
+    """What is painted and written has the label."""
     init_default_scope('mmpretrain')
     model = dict(
         type='ImageClassifier',
