@@ -156,3 +156,23 @@ def test_the_tool_counts_studies_configs_and_backbones(run_tool, tmp_path):
     assert int(rows[-1]['macs']) == convmixer(256, 8, 7, 2, 32)[0]
     assert int(rows[-2]['macs']) == convmixer(256, 8, 5, 2, 32)[0] + 2560
     assert 'did you mean' in run_tool('benchmark', 'complexity', 'resnet17').error
+
+
+def test_networks_that_have_no_latency_are_in_one_table_with_some_that_have(run_tool, tmp_path):
+    out = tmp_path / 'costs.csv'
+    done = run_tool(
+        'benchmark', 'complexity', 'sa-convmixer-d8-l1-k3-p2', 'stem_cifar10', '--budget', 'tiny',
+        '--size', 32, '--latency', '--runs', tmp_path / 'runs', '--out', out,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    with out.open() as file:
+        first, *others = csv.DictReader(file)
+    assert first['latency_ms'] == ''
+    assert all(float(row['latency_ms']) > 0 for row in others)
+
+
+def test_a_table_that_cannot_be_written_is_refused_before_networks_are_counted(run_tool, tmp_path):
+    out = tmp_path / 'costs.csv'
+    out.mkdir()
+    done = run_tool('benchmark', 'complexity', 'resnet17', '--out', out)
+    assert 'it is a folder' in done.error

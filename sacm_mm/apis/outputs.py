@@ -231,9 +231,7 @@ class Writer:
             yield self.wrote(path)
         if 'csv' in self.wanted.save and self.rows:
             path = self.out / TABLES['csv']
-            rows = [_flat(row) for row in self.rows]
-            keys = dict.fromkeys(key for row in rows for key in row)  # frames have one more
-            write_csv([{key: row.get(key, '') for key in keys} for row in rows], path)
+            write_csv([_flat(row) for row in self.rows], path)
             yield self.wrote(path)
 
 

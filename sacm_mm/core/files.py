@@ -188,9 +188,10 @@ def write_json(content: Any, path: str | os.PathLike) -> None:
 
 
 def write_csv(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike) -> None:
-    """Write rows that have the keys of the first, whole or not at all."""
+    """Write rows, whole or not at all; a row's cell of a key that only others have is empty."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
     with atomic_write(path) as partial, partial.open('w', newline='', encoding='utf-8') as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator='\n')
+        writer = csv.DictWriter(file, fieldnames=keys, lineterminator='\n')
         writer.writeheader()
         writer.writerows(rows)
 

@@ -72,8 +72,7 @@ def write_report(report: Report, out: str | Path) -> None:
         tables = ('classes', 'depth', 'calibration', 'pictures')
         for name in tables:
             if rows := getattr(report, name):
-                keys = dict.fromkeys(key for row in rows for key in row)  # truth may be missing
-                write_csv([{k: row.get(k) for k in keys} for row in rows], folder / f'{name}.csv')
+                write_csv(rows, folder / f'{name}.csv')
         if report.confusion is not None:
             rows = [
                 {'truth': name, **dict(zip(map(str, report.names), counts.tolist()))}

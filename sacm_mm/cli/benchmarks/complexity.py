@@ -55,6 +55,8 @@ def run(args: argparse.Namespace) -> None:
             f'{row["macs"] / 1e9:9.3f} {row["activations"] / 1e6:15.2f}{latency}',
             flush=True,
         )
+    if not rows:
+        raise UserError('not one network could be counted: the notes above say why')
     if args.out:
         write_csv(rows, args.out)
         print(args.out)
