@@ -17,7 +17,7 @@ from torch import nn
 from sacm_mm.apis.predictor import Model
 from sacm_mm.apis.test import test
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import atomic_write, check_writable, write_text
+from sacm_mm.core.files import atomic_write, check_writable_file, write_text
 from sacm_mm.deploy.exporting import export
 from sacm_mm.deploy.quantizing import check_quantizable, quantize
 
@@ -60,7 +60,7 @@ def export_int8(
     """
     out = Path(out)
     check_quantizable(out)
-    check_writable(out.parent)
+    check_writable_file(out)
     scored = cfg.get('val_dataloader') is not None and cfg.get('val_evaluator') is not None
     if not scored and not allow_loss:
         raise UserError(

@@ -15,7 +15,7 @@ from sacm_mm.apis.starting import starting
 from sacm_mm.core.checkpoints import find_checkpoint
 from sacm_mm.core.configs import as_list, put_hook
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import check_writable
+from sacm_mm.core.files import check_writable, check_writable_file
 from sacm_mm.deploy.runtimes import is_exported
 from sacm_mm.engine.fast_testing import check_dtype
 
@@ -85,9 +85,6 @@ def test(
             put_hook(cfg, dict(type='sacm_mm.FastTestHook', dtype=dtype))
         elif dtype != 'float32':
             raise UserError('--dtype is of checkpoints; an exported file has its own: leave it out')
-        for folder in (show_dir, out and (Path(out).parent if _is_one_file(cfg) else out)):
-            if folder:
-                check_writable(folder)
         if tta:
             _use_tta(cfg)
         if show or show_dir:
@@ -187,6 +184,8 @@ def _use_tta(cfg: Config) -> None:
 def _draw_predictions(
     cfg: Config, show: bool, show_dir: str | Path | None, wait_time: float
 ) -> None:
+    if show_dir:
+        check_writable(show_dir)
     hook = cfg.default_hooks.get('visualization')
     if hook is None:
         raise UserError("--show and --show-dir need a 'visualization' hook in default_hooks")
@@ -207,9 +206,11 @@ def _is_one_file(cfg: Config) -> bool:
 
 def _save_predictions(cfg: Config, out: str) -> None:
     if _is_one_file(cfg):
+        check_writable_file(out)
         dump = dict(type='sacm_mm.DumpResults', out_file_path=out)
         cfg.test_evaluator = [*as_list(cfg.test_evaluator), dump]
     else:
+        check_writable(out)
         put_hook(cfg, dict(type='sacm_mm.SavePredictionsHook', out=out))
 
 
@@ -218,7 +219,7 @@ def _draw_grid(cfg: Config, path: Path) -> None:
         raise UserError(f"--grid writes a PNG: let '{path}' end in .png")
     if cfg.get('default_scope') == 'mmpretrain':
         raise UserError('--grid draws segmentation; use --show-dir for classification')
-    check_writable(path.parent)
+    check_writable_file(path)
     put_hook(cfg, dict(type='sacm_mm.PictureGridHook', out=str(path)))
 
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import check_writable
+from sacm_mm.core.files import check_writable_file
 
 HELP = 'draw the learning curves of one or several runs'
 EPILOG = 'example: sacm plot work_dirs/a work_dirs/b --out curves.png --keys loss mIoU'
@@ -25,10 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Read the logs, then write the picture and the table."""
     for path in filter(None, (args.out, args.csv)):
-        check_writable(path.parent)
-        if path.is_dir():
-            raise UserError(f"cannot write to '{path}': it is a folder, name a file in it")
-
+        check_writable_file(path)
     if args.csv and args.csv.suffix.lower() != '.csv':  # nor a log that is read, nor --out
         raise UserError(f"--csv writes a table: let '{args.csv}' end in .csv")
 

@@ -1,11 +1,10 @@
 """``sacm swap``."""
 
 import argparse
-from pathlib import Path
 
 from sacm_mm.cli.common import add_options
 from sacm_mm.core.errors import UserError, mistakes_named
-from sacm_mm.core.files import check_writable
+from sacm_mm.core.files import check_writable_file
 
 HELP = "put another backbone into a config; the hosts' own tools train what is written"
 EPILOG = 'example: sacm swap sacm_voc.py --backbone mmpretrain:convnext/tiny --out convnext_voc.py'
@@ -52,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
     if not (args.config and args.backbone and (args.out or args.check)):
         raise UserError('give CONFIG, --backbone and --out or --check, or --list')
     if args.out:
-        check_writable(Path(args.out).parent)
+        check_writable_file(args.out)
     _swap(args)
 
 

@@ -49,8 +49,7 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
         UserError: The disk is full, the folder cannot be written, or ``path`` is a folder.
     """
     path = Path(path)
-    if path.is_dir():
-        raise UserError(f"cannot write '{path}': it is a folder, name a file")
+    _refuse_folder(path)
     with _failures_named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(path)
@@ -332,6 +331,21 @@ def check_writable(folder: str | os.PathLike) -> None:
         raise UserError(f"cannot write to '{folder}': '{nearest}' is a file, choose another folder")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise UserError(f"cannot write to '{folder}': no permission for '{nearest}'")
+
+
+def check_writable_file(path: str | os.PathLike) -> None:
+    """Make sure that ``path`` can be written as a file, without writing it.
+
+    Raises:
+        UserError: It is a folder, or its folder is not writable.
+    """
+    _refuse_folder(Path(path))
+    check_writable(Path(path).parent)
+
+
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir():
+        raise UserError(f"cannot write '{path}': it is a folder, name a file")
 
 
 def output_names(sources: Sequence[str | os.PathLike], suffix: str) -> dict[str, Path]:

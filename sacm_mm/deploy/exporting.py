@@ -17,7 +17,7 @@ from mmseg.models.utils import Upsample
 from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError, one_line
-from sacm_mm.core.files import atomic_write, check_writable, is_write_failure
+from sacm_mm.core.files import atomic_write, check_writable_file, is_write_failure
 from sacm_mm.deploy.description import channels_of, describe, refuse_other_kinds
 from sacm_mm.deploy.network import Network
 from sacm_mm.deploy.runtimes import META, SUFFIXES, load_exported, openvino_core
@@ -72,9 +72,7 @@ def export(
 def _check_out(out: Path) -> None:
     if out.suffix not in SUFFIXES:
         raise UserError(f"cannot write '{out}': let its name end in {', '.join(SUFFIXES)}")
-    if out.is_dir():
-        raise UserError(f"cannot write '{out}': it is a folder, choose another name")
-    check_writable(out.parent)
+    check_writable_file(out)
     needed = {
         '.onnx': ['onnx', 'onnxscript', 'onnxruntime'],
         '.xml': ['onnx', 'onnxscript', 'openvino'],

@@ -13,7 +13,7 @@ from mmengine.registry import DATASETS
 from torch import nn
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import check_writable
+from sacm_mm.core.files import check_writable_file
 from sacm_mm.datasets.picture_files import as_rgb, read_picture
 from sacm_mm.deploy.page import Sample, write_page
 
@@ -109,7 +109,7 @@ def export_page(
     Raises:
         UserError: See ``write_page``; or the folder has no pictures.
     """
-    check_writable(Path(out).parent)
+    check_writable_file(out)
     pictures = pictures_of(cfg, samples)
     sides = [max(decode(picture).shape[:2]) for picture in pictures]
     return write_page(

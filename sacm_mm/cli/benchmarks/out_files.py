@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import check_writable
+from sacm_mm.core.files import check_writable_file
 
 
 def check_csv(path: Path | None) -> None:
@@ -21,4 +21,4 @@ def _check_out(path: Path | None, what: str, *suffixes: str) -> None:
         return
     if path.suffix not in suffixes:
         raise UserError(f"{what}: let '{path}' end in {' or '.join(suffixes)}")
-    check_writable(path.parent)
+    check_writable_file(path)
