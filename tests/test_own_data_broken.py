@@ -297,10 +297,15 @@ def coco_image_unknown(root, paths):
     change(paths[0], lambda c: c['annotations'][0].update(image_id=99))
 
 
-@broken('coco', r"none of the 10 photos that '.*' names is in", own_sources.coco)
+@broken('coco', r"none of the photos that '.*' names is in", own_sources.coco)
 def coco_photos_elsewhere(root, paths):
     paths[1] = root / 'other'
     save(scene(0).photo, root / 'other/unrelated.png')
+
+
+@broken('coco', r"'.*.json' names no photos: export it anew", own_sources.coco)
+def coco_without_images(root, paths):
+    change(paths[0], lambda c: c.update(images=[], annotations=[]))
 
 
 @broken('coco', r'annotation 0 of .* has 2 usable corners', own_sources.coco)

@@ -176,7 +176,7 @@ def _say_classes(report: Report, classes: list[Category], looks: Sequence[Look])
     if never:
         report.add(
             DOUBT, f"class '{never[0]}' never occurs" if len(never) == 1 else
-            f'{len(never)} classes never occur: {", ".join(never[:4])}',
+            f'{len(never)} classes never occur: {listed(never, 4)}',
             'their scores will be nan; take them out of the classes, or add pictures',
         )  # fmt: skip
     for part in parts:

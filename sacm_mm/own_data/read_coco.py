@@ -12,7 +12,7 @@ from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.datasets.picture_files import find_files
 
 from .pairing import existing_folder, fold_name, is_inside, list_pictures
-from .samples import SPLITS, Sample, Source, count, listed, photos_left_out, split_of
+from .samples import SPLITS, Sample, Source, check_found, count, listed, photos_left_out, split_of
 from .shapes import (
     DrawnMask,
     Shape,
@@ -56,22 +56,13 @@ def read_coco(annotations: Path, photos: Path | None, wishes: ShapeWishes) -> So
                 missing.append(image['file_name'])
             else:
                 samples.append(sample)
-    if not samples:
-        raise UserError(
-            f"none of the {len(missing)} photos that '{files[0][0]}' names is in '{folder}', such "
-            f"as '{missing[0] if missing else ''}': name their folder second"
-        )
+    check_found(samples, missing, files[0][0], folder)
     _check_unique(samples, annotations)
     same = len({file.name for file, _ in files}) < len(files)
     named = [f'{file.parent.name}/{file.name}' if same else file.name for file, _ in files]
     notes = [f'COCO: {listed(named)}, {count(len(samples), "photo")}']
     source = finish_shapes(samples, _ordered(labels), wishes, notes)
-    if missing:
-        source.warnings.append(
-            f'{count(len(missing), "photo is", "photos are")} named but not there, and left out: '
-            f'{listed(missing)}'
-        )
-    source.warnings += photos_left_out(on_disk.pictures, samples)
+    source.warnings += photos_left_out(on_disk.pictures, samples, missing)
     if boxes:
         source.warnings.append(
             f'{count(boxes, "object has", "objects have")} a box but no polygon and '

@@ -17,7 +17,7 @@ from sacm_mm.datasets.picture_files import find_files, find_pictures
 from .class_names import Colour
 from .pairing import existing_folder, fold_name
 from .run_lengths import mask_of_runs
-from .samples import Sample, Source, count, listed, photos_left_out, split_of
+from .samples import Sample, Source, check_found, count, photos_left_out, split_of
 from .shapes import (
     DrawnMask,
     Shape,
@@ -80,19 +80,10 @@ def read_cvat(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
         full = f'{subset}/{stem}' if subset and subset != 'default' else stem
         mask = DrawnMask(shapes, size, str(path))
         samples.append(Sample(full, found, mask, split=split))
-    if not samples:
-        raise UserError(
-            f"none of the photos that '{path}' names is in '{place}', such as "
-            f"'{missing[0] if missing else 'any'}': name their folder second"
-        )
+    check_found(samples, missing, path, place)
     notes = [f'CVAT: {path.name}, {count(len(samples), "photo")}']
     source = finish_shapes(samples, labels, wishes, notes, colours)
-    if missing:
-        source.warnings.append(
-            f'{count(len(missing), "photo is", "photos are")} named but not there, and left out: '
-            f'{listed(missing)}'
-        )
-    source.warnings += photos_left_out(pictures, samples)
+    source.warnings += photos_left_out(pictures, samples, missing)
     if skipped:
         kinds = ', '.join(f'{number} {kind}' for kind, number in skipped.items())
         hint = '; --boxes takes boxes for areas' if skipped['box'] else ''

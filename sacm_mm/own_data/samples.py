@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.dataset_file import Category
 
 MAX_CLASSES = 255
@@ -102,7 +103,35 @@ def left_out(thing: str, names: Sequence[str], what: str) -> list[str]:
     return [f'{counted} no {what} and {are} left out: {listed(names)}']
 
 
-def photos_left_out(photos: Iterable[Path], samples: Sequence[Sample]) -> list[str]:
-    """Return a warning of the photos that no annotation names."""
+def check_found(samples: Sequence[Sample], missing: Sequence[str], file: Path, place: Path) -> None:
+    """Refuse annotations none of whose photos is there.
+
+    Args:
+        samples: Those of the photos that are.
+        missing: Names of the others.
+        file: The annotations.
+        place: Where the photos should be.
+
+    Raises:
+        UserError: There are no samples.
+    """
+    if not samples and not missing:
+        raise UserError(f"'{file}' names no photos: export it anew, or name another file")
+    if not samples:
+        raise UserError(
+            f"none of the photos that '{file}' names is in '{place}', such as '{missing[0]}': name "
+            'their folder second'
+        )
+
+
+def photos_left_out(
+    photos: Iterable[Path], samples: Sequence[Sample], missing: Sequence[str] = ()
+) -> list[str]:
+    """Return warnings of photos that are named but not there, and of those that nothing names."""
+    warnings = []
+    if missing:
+        counted = count(len(missing), 'photo is', 'photos are')
+        warnings.append(f'{counted} named but not there, and left out: {listed(missing)}')
     used = {sample.picture.resolve() for sample in samples}
-    return left_out('photo', [p.name for p in photos if p.resolve() not in used], 'entry')
+    alone = [p.name for p in photos if p.resolve() not in used]
+    return warnings + left_out('photo', alone, 'entry')
