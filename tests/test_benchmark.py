@@ -21,6 +21,7 @@ from sacm_mm.benchmark.speed import measure
 from sacm_mm.core.configs import load_config
 from sacm_mm.deploy import export
 from sacm_mm.models.backbones.sa_convmixer import parse_arch
+from sacm_mm.visualization.peers import draw_peers
 from sacm_mm.visualization.scaling import fit_line
 
 TINY = ('--arch', 'd8-l2-k3-p4', '--size', 16, '--rounds', 3, '--threads', 1, '--device', 'cpu')
@@ -248,11 +249,24 @@ def test_a_file_is_measured_as_what_it_is(tmp_path):
     export(MODELS.build(cfg.model), file)
     setting = Setting('d8-l2-k3-p4', 'forward', 16, 1, 'bfloat16', 'cpu')
     (row,) = measure([f'onnxruntime:{file}'], setting, 1)
-    assert row['dtype'] == 'float32' and row['gflops'] is None  # of the arch, which is not its
+    assert row['dtype'] == 'float32' and row['arch'] == '' and row['gflops'] is None
     with pytest.raises(UserError, match='is not timed'):
         measure([str(file.with_suffix('.pt2'))], setting, 1)
     with pytest.raises(UserError, match='has a precision of its own: leave out @int8'):
         measure([f'onnxruntime:{file}@int8'], setting, 1)
+
+
+def test_a_file_is_drawn_beside_what_it_was_timed_with():
+    setting = dict(
+        mode='forward', size=32, batch=1, dtype='float32', whole=False, threads=1, cpu='x', gpu=''
+    )
+    times = dict(median_ms=2, lower_quartile_ms=1, upper_quartile_ms=3)
+    archs = {'plain': 'd8-l1-k3-p4', 'model.onnx': ''}
+    rows = [dict(implementation=n, arch=a, **setting, **times) for n, a in archs.items()]
+    (panel,) = draw_peers(rows).axes
+    assert panel.get_title() == 'd8-l1-k3-p4, 1 of 32x32' and len(panel.patches) == 2
+    (alone,) = draw_peers(rows[1:]).axes
+    assert alone.get_title() == '1 of 32x32'
 
 
 @pytest.mark.slow

@@ -43,7 +43,8 @@ class Setting:
     """What is measured.
 
     Attributes:
-        arch: Architecture by name, such as ``'d512-l12-k5-p5'``.
+        arch: Architecture by name, such as ``'d512-l12-k5-p5'``, or ``''`` of an exported file,
+            which has its own.
         mode: ``'forward'`` or ``'train'``, a step of SGD on the mean square of the map.
         size: Height and width of the images, in pixels.
         batch: Images a call.
@@ -70,7 +71,7 @@ def own_setting(name: str, setting: Setting) -> tuple[str, Setting]:
     """Part ``NAME@DTYPE``, and check that what is named can be measured so, before others are.
 
     Returns:
-        The name, see ``build``, and the setting in its precision, which is a file's own.
+        The name, see ``build``, and the setting in its precision; a file has its own.
 
     Raises:
         UserError: The name is unknown, its package is not installed, or it is not for that.
@@ -93,7 +94,7 @@ def own_setting(name: str, setting: Setting) -> tuple[str, Setting]:
                 f"'{name}' cannot be trained: measure exported files with --mode forward"
             )
         meta = _file(name).meta
-        return name, replace(setting, dtype='int8' if meta.get('int8') else 'float32')
+        return name, replace(setting, arch='', dtype='int8' if meta.get('int8') else 'float32')
     if name in RUNTIMES:
         if not setting.whole or setting.mode != 'forward':
             raise UserError(

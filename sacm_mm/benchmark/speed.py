@@ -107,7 +107,7 @@ def describe(row: dict[str, Any]) -> str:
     memory = '' if row['peak_mib'] is None else f'  {row["peak_mib"]:8.1f} MiB'
     return (
         f'{row["arch"]:14}  {row["implementation"]:12}  {row["mode"]:7}  {row["dtype"]:8}  '
-        f'{row["batch"]}x3x{row["size"]}x{row["size"]}  {row["median_ms"]:9.2f} ms '
+        f'{row["batch"]} of {row["size"]}x{row["size"]}  {row["median_ms"]:9.2f} ms '
         f'({row["lower_quartile_ms"]:.2f} to {row["upper_quartile_ms"]:.2f})  '
         f'{row["images_per_s"]:8.2f} images/s  x{row["speedup"]:.2f}{memory}'
     )

@@ -15,10 +15,13 @@ Row = Mapping[str, Any]
 def draw_peers(rows: Sequence[Row]) -> Figure:
     """Draw one panel of bars for each setting: the milliseconds of a call, less is better.
 
+    Exported files, which have no ``arch``, are in the panel of each.
+
     Args:
         rows: Rows of the benchmark's CSV for one machine.
     """
-    settings = list(dict.fromkeys(map(_setting, rows)))
+    named = [row for row in rows if row['arch']] or rows
+    settings = list(dict.fromkeys((row['arch'], _how(row)) for row in named))
     names = list(dict.fromkeys(map(_name, rows)))
     kinds = list(dict.fromkeys(row['implementation'] for row in rows))
     columns = min(3, len(settings))
@@ -26,9 +29,9 @@ def draw_peers(rows: Sequence[Row]) -> Figure:
     height = 0.9 + 0.26 * len(names)
     figure = Figure(figsize=(4.2 * columns, 0.5 + height * lines), layout='constrained')
     panels = figure.subplots(lines, columns, squeeze=False, sharey=True).flat
-    for ax, setting in zip(panels, settings):
+    for ax, (arch, how) in zip(panels, settings):
         for row in rows:
-            if _setting(row) != setting:
+            if row['arch'] not in ('', arch) or _how(row) != how:
                 continue
             y, ms = names.index(_name(row)), float(row['median_ms'])
             quartiles = [
@@ -40,7 +43,7 @@ def draw_peers(rows: Sequence[Row]) -> Figure:
             text = f'{ms:.0f}' if ms >= 100 else f'{ms:.3g}'
             ax.annotate(text, (ms + quartiles[1][0], y), (3, 0), textcoords='offset points',
                         va='center', fontsize=8)  # fmt: skip
-        ax.set_title(setting, fontsize=10)
+        ax.set_title(f'{arch}, {how}' if arch else how, fontsize=10)
         ax.set_yticks(range(len(names)), names, fontsize=9)
         ax.margins(x=0.18)
         ax.spines[['top', 'right']].set_visible(False)
@@ -56,9 +59,9 @@ def draw_peers(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def _setting(row: Row) -> str:
+def _how(row: Row) -> str:
     mode = ', training step' if row['mode'] == 'train' else ''
-    return f'{row["arch"]}, {row["batch"]}x3x{row["size"]}x{row["size"]}{mode}'
+    return f'{row["batch"]} of {row["size"]}x{row["size"]}{mode}'
 
 
 def _name(row: Row) -> str:
