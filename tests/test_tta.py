@@ -11,6 +11,15 @@ from mmseg.structures import SegDataSample
 from sacm_mm.apis.test import _use_tta
 
 
+def with_tta(model, kind):
+    """Put around a model what ``sacm test --tta`` puts, by a config of this kind."""
+    cfg = ConfigDict(
+        model=model, tta_model=dict(type=kind), tta_pipeline=[], test_dataloader=dict(dataset={})
+    )
+    _use_tta(cfg)
+    return cfg.model
+
+
 def view(probability):
     sample = SegDataSample(metainfo=dict(img_path='a.png'))
     sample.seg_logits = PixelData(data=torch.tensor([probability]))
@@ -18,7 +27,9 @@ def view(probability):
 
 
 @pytest.mark.parametrize('threshold', [0.5, 0.3])
-def test_a_head_of_one_logit_is_averaged_as_the_probability_that_it_is(threshold):
+@pytest.mark.parametrize('kind', ['sacm_mm.DenseTTAModel', 'SegTTAModel'])
+def test_a_head_of_one_logit_is_averaged_as_the_probability_that_it_is(kind, threshold):
+    """The host's model, which its configs have, took the sigmoid twice: every pixel was class 1."""
     init_default_scope('mmseg')
     model = dict(
         type='EncoderDecoder',
@@ -26,7 +37,7 @@ def test_a_head_of_one_logit_is_averaged_as_the_probability_that_it_is(threshold
         decode_head=dict(type='sacm_mm.PixelShuffleHead', in_channels=16, upscale_factor=4,
                          num_classes=2, out_channels=1, threshold=threshold),
     )  # fmt: skip
-    tta = MODELS.build(ConfigDict(type='sacm_mm.DenseTTAModel', module=model))
+    tta = MODELS.build(with_tta(model, kind))
     views = [view([[0.1, 0.9, 0.4]]), view([[0.1, 0.7, 0.3]])]
     (merged,) = tta.merge_preds([views])
     assert merged.pred_sem_seg.data.tolist() == [[[0, 1, int(threshold < 0.35)]]]
@@ -82,17 +93,10 @@ def test_the_label_of_a_picture_is_that_of_the_mean_score():
         neck=dict(type='GlobalAveragePooling'),
         head=dict(type='LinearClsHead', num_classes=3, in_channels=16),
     )
-    cfg = ConfigDict(
-        model=model,
-        tta_model=dict(type='AverageClsScoreTTA'),
-        tta_pipeline=[],
-        test_dataloader=dict(dataset={}),
-    )
-    _use_tta(cfg)
     scores = torch.tensor([[0.5, 0.4, 0.1], [0.1, 0.8, 0.1]])
     views = [DataSample().set_pred_score(score) for score in scores]
     for sample in views:
         sample.set_pred_label(sample.pred_score.argmax())
-    (merged,) = MODELS.build(cfg.model).merge_preds([views])
+    (merged,) = MODELS.build(with_tta(model, 'AverageClsScoreTTA')).merge_preds([views])
     assert merged.pred_label.tolist() == [1]
     assert merged.pred_score.tolist() == pytest.approx([0.3, 0.6, 0.1])

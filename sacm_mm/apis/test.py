@@ -24,6 +24,11 @@ _DRAWERS = {
     'SegVisualizationHook': 'sacm_mm.SegVisualizationHook',
     'VisualizationHook': 'sacm_mm.ClsVisualizationHook',
 }
+# the hosts' keep the label, or the logits, of one view, and take the sigmoid of one logit twice
+_TTA_MODELS = {
+    'SegTTAModel': 'sacm_mm.DenseTTAModel',
+    'AverageClsScoreTTA': 'sacm_mm.ClsTTAModel',
+}
 
 
 def test(
@@ -175,10 +180,9 @@ def _use_tta(cfg: Config) -> None:
     if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:
         raise UserError(f"config '{cfg.filename}' has no tta_model and tta_pipeline")
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
-    tta_model = dict(cfg.tta_model)
-    if str(tta_model['type']).rpartition('.')[2] == 'AverageClsScoreTTA':
-        tta_model['type'] = 'sacm_mm.ClsTTAModel'  # the host's keeps the label of one view
-    cfg.model = ConfigDict(**tta_model, module=cfg.model)
+    kind = str(cfg.tta_model['type'])
+    kind = _TTA_MODELS.get(kind.rpartition('.')[2], kind)
+    cfg.model = ConfigDict({**cfg.tta_model, 'type': kind, 'module': cfg.model})
 
 
 def _draw_predictions(
