@@ -22,6 +22,7 @@ from sacm_mm.visualization.depth import (
     save_depth_grid,
 )
 from sacm_mm.visualization.depth_visualizer import DepthLocalVisualizer, picture_of
+from sacm_mm.visualization.segmentation_grid import save_segmentation_grid
 
 H, W = 30, 40
 META = NYUDataset.METAINFO
@@ -253,3 +254,17 @@ def test_the_grid_has_a_row_a_picture(panels, tmp_path):
         width, height = Image.open(path).size
         assert width == pytest.approx(120 * (columns * 3.3 + 0.1), abs=2)
         assert height > 2 * 120 * 3.2 * H / W
+
+
+def test_classes_of_one_logit_are_drawn(tmp_path):
+    """The host decides them as floats, by which no colour is found."""
+    sample = SegDataSample()
+    sample.pred_sem_seg = PixelData(data=torch.eye(H, W)[None])
+    sample.gt_sem_seg = PixelData(data=torch.zeros(1, H, W, dtype=torch.int64))
+    row = picture_of(np.zeros((H, W, 3), np.uint8), sample)
+    colours = [[0, 0, 0], [255, 0, 0]]
+    rows = [(row.image, row.true_labels, row.labels)]
+    save_segmentation_grid(rows, ['no', 'yes'], colours, tmp_path / 'grid.png')
+    assert (np.asarray(Image.open(tmp_path / 'grid.png').convert('RGB')) == [255, 0, 0]).all(axis=2).any()
+    drawn = draw_picture(row._replace(prediction=np.ones((H, W))), DepthStyle(), 'ab', colours)
+    assert (drawn == [255, 0, 0]).all(axis=2).any()

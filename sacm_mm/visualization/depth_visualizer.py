@@ -93,4 +93,7 @@ def picture_of(
         for name, key in known.items()
         if sample is not None and key and key in sample
     }
+    for name in ('labels', 'true_labels'):
+        if name in maps:  # the host's classes of one logit are floats
+            maps[name] = maps[name].astype(np.int64)
     return DepthPicture(image, **maps)
