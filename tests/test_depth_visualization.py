@@ -265,6 +265,7 @@ def test_classes_of_one_logit_are_drawn(tmp_path):
     colours = [[0, 0, 0], [255, 0, 0]]
     rows = [(row.image, row.true_labels, row.labels)]
     save_segmentation_grid(rows, ['no', 'yes'], colours, tmp_path / 'grid.png')
-    assert (np.asarray(Image.open(tmp_path / 'grid.png').convert('RGB')) == [255, 0, 0]).all(axis=2).any()
+    grid = np.asarray(Image.open(tmp_path / 'grid.png').convert('RGB'))
+    assert (grid == [255, 0, 0]).all(axis=2).any()
     drawn = draw_picture(row._replace(prediction=np.ones((H, W))), DepthStyle(), 'ab', colours)
     assert (drawn == [255, 0, 0]).all(axis=2).any()
