@@ -200,6 +200,13 @@ def test_tiles_cover_every_pixel_once(shape):
     assert (seen == 1).all()
 
 
+def test_no_tile_is_a_rest_that_the_network_does_not_take():
+    """Beside tiles of 64 pixels that do not overlap, the last of 129 was one pixel wide."""
+    tiles = list(cut((129, 129), 64, 0, 4))
+    assert {tile.outer[1].stop - tile.outer[1].start for tile in tiles} == {61, 64}
+    assert tiles[-1].outer[1].stop == 129
+
+
 def test_tiles_are_equal_to_the_whole(model):
     picture = photo(150, 170)
     whole = model.predict(picture).classes

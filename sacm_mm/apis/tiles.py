@@ -44,8 +44,8 @@ def cut(shape: tuple[int, int], size: int, overlap: int, stride: int) -> Iterato
             f'tiles of {size} pixels with an overlap of {overlap} do not advance: let --tile be '
             f'at least {overlap + stride}'
         )
-    for top, bottom, first, last in _spans(shape[0], size, step):
-        for left, right, start, end in _spans(shape[1], size, step):
+    for top, bottom, first, last in _spans(shape[0], size, step, stride):
+        for left, right, start, end in _spans(shape[1], size, step, stride):
             yield Tile(
                 (slice(top, bottom), slice(left, right)),
                 (slice(first, last), slice(start, end)),
@@ -53,13 +53,14 @@ def cut(shape: tuple[int, int], size: int, overlap: int, stride: int) -> Iterato
             )
 
 
-def _spans(length: int, size: int, step: int) -> Iterator[tuple[int, int, int, int]]:
+def _spans(length: int, size: int, step: int, stride: int) -> Iterator[tuple[int, int, int, int]]:
     """Yield begin and end of each tile along one side, and of what is kept of it."""
+    last = -(-max(0, length - size) // stride) * stride  # a whole tile, less part of a stride
     begin, kept = 0, 0
     while True:
-        end = min(begin + size, length)
-        until = end if end == length else (begin + step + end) // 2
+        end, following = min(begin + size, length), min(begin + step, last)
+        until = end if end == length else (following + end) // 2
         yield begin, end, kept, until
         if end == length:
             return
-        begin, kept = begin + step, until
+        begin, kept = following, until
