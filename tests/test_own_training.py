@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.logging import MessageHub
 from mmengine.registry import HOOKS, MODELS
 from mmengine.runner import load_checkpoint
+from mmseg.datasets import BaseSegDataset
 from test_own_data_commands import CLASSES, DENSE, LOADERS
 
 from sacm_mm import UserError
@@ -113,6 +114,18 @@ def _draws(sampler, dataset, epochs=20):
 def test_balanced_sampling_sees_the_classes_in_masks(mine):
     dataset = FolderSegDataset(str(mine), 'train', pipeline=[], **AS_IT_IS)
     assert dataset.get_cat_ids(0) == [0, 1, 2]
+
+
+def test_balanced_sampling_needs_to_know_what_is_in_the_masks(mine):
+    """The hosts' sets of pixels have the method, which says that it is none."""
+    pictures, masks = mine / 'images/train', mine / 'masks/train'
+    dataset = BaseSegDataset(
+        metainfo=dict(classes=['a', 'b']), img_suffix=next(pictures.iterdir()).suffix,
+        data_prefix=dict(img_path=str(pictures), seg_map_path=str(masks)),
+    )  # fmt: skip
+    assert len(dataset)
+    with pytest.raises(UserError, match='each picture, which BaseSegDataset does not say'):
+        DefaultSampler(dataset, seed=3, balanced=True)
 
 
 def test_balanced_sampling_needs_a_sampler_of_ours(mine):

@@ -26,11 +26,16 @@ def picture_weights(dataset: Any) -> Tensor:
     Raises:
         UserError: It has no classes.
     """
-    if not hasattr(dataset, 'get_cat_ids') or not (dataset.metainfo.get('classes') or ()):
+    named = hasattr(dataset, 'get_cat_ids') and dataset.metainfo.get('classes')
+    try:
+        holds = [set(dataset.get_cat_ids(i)) for i in range(len(dataset))] if named else None
+    except NotImplementedError:  # of a host, whose sets of pixels say them of no picture
+        holds = None
+    if holds is None:
         raise UserError(
-            f'balanced sampling needs classes, which {type(dataset).__name__} does not have'
+            f'balanced sampling needs the classes of each picture, which {type(dataset).__name__} '
+            'does not say'
         )
-    holds = [set(dataset.get_cat_ids(i)) for i in range(len(dataset))]
     pictures = Counter(label for labels in holds for label in labels)
     most = max(pictures.values(), default=1)
     weight = {label: (most / number) ** 0.5 for label, number in pictures.items()}
