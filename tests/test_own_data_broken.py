@@ -704,6 +704,11 @@ SPOILED = {
     'config of other classes': (
         lambda d: (d / 'mine.py').write_text((d / 'mine.py').read_text().replace(
             'num_classes=3', 'num_classes=5')), 'wrong', r'num_classes=5, dataset.yaml has 3'),
+    'config of several heads': (
+        lambda d: (d / 'mine.py').write_text((d / 'mine.py').read_text() + """
+heads = [dict(type='FCNHead', num_classes=4), dict(type='OCRHead', num_classes=5)]
+model = dict(type='CascadeEncoderDecoder', decode_head=heads)
+"""), 'wrong', r'num_classes=5, dataset.yaml has 3'),
     'no validation': (
         lambda d: [p.unlink() for p in (d / 'images/val').rglob('*') if p.is_file()], 'wrong',
         'no pictures for val'),

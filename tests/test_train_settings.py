@@ -233,6 +233,19 @@ def test_weights_of_other_classes_and_channels():
         weights_to_start_from(other, 'camvid_light')
 
 
+def test_a_cascade_is_not_asked_for_the_settings_of_its_head(tmp_path):
+    cfg = load_config(CAMVID, ['model.backbone.arch=d16-l2-k3-p8'])
+    head = dict(cfg.model.decode_head, in_channels=16, upscale_factor=8)
+    cfg.model.decode_head = [head, head]
+    cfg.model.update(type='CascadeEncoderDecoder', num_stages=2)
+    (tmp_path / 'theirs.py').write_text(cfg.pretty_text)
+    torch.save({'state_dict': {'backbone.x': torch.ones(1)}}, tmp_path / 'last.pth')
+    init_default_scope('mmseg')
+    model = MODELS.build(load_config(CAMVID, TINY_CAMVID).model)
+    with pytest.raises(UserError, match=r'theirs: --cfg-options model.backbone.arch=d16-l2-k3-p8$'):
+        weights_to_start_from(model, str(tmp_path))
+
+
 def test_schedules_follow_a_time_budget():
     cfg = ConfigDict(
         param_scheduler=[

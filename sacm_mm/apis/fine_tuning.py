@@ -66,8 +66,9 @@ def _their_backbone(cfg: Config | None) -> str:
         return ''
     head = 'head' if model.get('head') else 'decode_head'
     settings = {'model.backbone.arch': arch}
+    section = model.get(head)
     for key in ('in_channels', 'upscale_factor'):
-        if isinstance(value := (model.get(head) or {}).get(key), int):
+        if isinstance(section, Mapping) and isinstance(value := section.get(key), int):
             settings[f'model.{head}.{key}'] = str(value)
     pairs = ' '.join(f'{key}={value}' for key, value in settings.items())
     return f', or give the config theirs: --cfg-options {pairs}'

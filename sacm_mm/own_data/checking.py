@@ -251,6 +251,7 @@ def _say_depth(report: Report, content: dict[str, Any], looks: Sequence[Look]) -
 
 def _say_config(report: Report, folder: Path, classes: list[Category]) -> None:
     from sacm_mm.core.configs import read_config
+    from sacm_mm.datasets.meta import count_classes
 
     path = folder / f'{folder.name}.py'
     if not path.is_file():
@@ -261,8 +262,7 @@ def _say_config(report: Report, folder: Path, classes: list[Category]) -> None:
     except UserError as error:
         report.add(WRONG, f"config '{path}' does not load", str(error), [path])
         return
-    head = cfg.model.get('decode_head') or cfg.model.get('head') or {}
-    number = head.get('num_classes')
+    number = count_classes(cfg.model)
     if classes and number is not None and number != len(classes):
         report.add(
             WRONG, f"config '{path}' has num_classes={number}, dataset.yaml has {len(classes)}",
