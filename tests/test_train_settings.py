@@ -233,6 +233,21 @@ def test_weights_of_other_classes_and_channels():
         weights_to_start_from(other, 'camvid_light')
 
 
+@pytest.mark.parametrize('beside', [True, False])
+def test_weights_of_larger_patches_are_not_taken_for_more_channels(tmp_path, beside):
+    """Of the same width and depth, every weight fitted but the first, which was made up."""
+    sizes = ['model.decode_head.in_channels=16', 'model.decode_head.upscale_factor']
+    cfg = load_config(CAMVID, ['model.backbone.arch=d16-l2-k3-p8', sizes[0], f'{sizes[1]}=8'])
+    init_default_scope('mmseg')
+    torch.save({'state_dict': MODELS.build(cfg.model).state_dict()}, tmp_path / 'last.pth')
+    if beside:
+        cfg.dump(tmp_path / 'theirs.py')
+    smaller = load_config(CAMVID, ['model.backbone.arch=d16-l2-k3-p4', sizes[0], f'{sizes[1]}=4'])
+    name = tmp_path if beside else tmp_path / 'last.pth'
+    with pytest.raises(UserError, match=r'another backbone .* backbone.stem.proj.weight does not'):
+        weights_to_start_from(MODELS.build(smaller.model), str(name))
+
+
 def test_a_cascade_is_not_asked_for_the_settings_of_its_head(tmp_path):
     cfg = load_config(CAMVID, ['model.backbone.arch=d16-l2-k3-p8'])
     head = dict(cfg.model.decode_head, in_channels=16, upscale_factor=8)

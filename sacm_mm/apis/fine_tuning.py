@@ -37,14 +37,17 @@ def weights_to_start_from(
     """
     cfg, path = (None, name) if Path(name).is_file() else find_model(name)
     found = read_weights(path, trust)
-    wanted = model.state_dict()
+    wanted, channels = model.state_dict(), channels_of(model)
+    theirs = cfg and ((cfg.model.get('backbone') or {}).get('in_channels') or 3)
     kept, left_out, adapted, missing = {}, [], [], []
     for key, tensor in wanted.items():
         if key in found and found[key].shape == tensor.shape:
             kept[key] = found[key]
         elif key.startswith(_HEADS):
             left_out.append(key)
-        elif key in found and (fitted := _with_channels(found[key], tensor, model)) is not None:
+        elif key in found and (
+            (fitted := _with_channels(found[key], tensor, channels, theirs)) is not None
+        ):
             kept[key] = fitted
             adapted.append(key)
         else:
@@ -74,9 +77,14 @@ def _their_backbone(cfg: Config | None) -> str:
     return f', or give the config theirs: --cfg-options {pairs}'
 
 
-def _with_channels(found: Tensor, wanted: Tensor, model: nn.Module) -> Tensor | None:
-    """Adapt a first layer, of patches too, whose inputs are channels times pixels of a patch."""
-    channels = channels_of(model)
+def _with_channels(
+    found: Tensor, wanted: Tensor, channels: int, theirs: int | None
+) -> Tensor | None:
+    """Adapt a first layer, of patches too, whose inputs are channels times pixels of a patch.
+
+    Where the channels that were trained are not known, those that would be this network's with
+    larger patches are taken for these.
+    """
     if found.ndim != 4 or wanted.ndim != 4 or wanted.shape[1] % channels:
         return None
     pixels = wanted.shape[1] // channels
@@ -84,6 +92,9 @@ def _with_channels(found: Tensor, wanted: Tensor, model: nn.Module) -> Tensor | 
     same = found.shape[0] == wanted.shape[0] and found.shape[2:] == wanted.shape[2:]
     if rest or not before or not same:
         return None
+    larger = (before / channels) ** 0.5
+    if pixels > 1 and (before != theirs if theirs else larger > 1 and larger.is_integer()):
+        return None  # of patches of another size
     split = found.reshape(len(found), before, pixels, *found.shape[2:])
     # the sum over the channels stays what it was
     mean = split.mean(dim=1, keepdim=True) * (before / channels)
