@@ -100,3 +100,26 @@ def test_the_label_of_a_picture_is_that_of_the_mean_score():
     (merged,) = MODELS.build(with_tta(model, 'AverageClsScoreTTA')).merge_preds([views])
     assert merged.pred_label.tolist() == [1]
     assert merged.pred_score.tolist() == pytest.approx([0.3, 0.6, 0.1])
+
+
+@pytest.mark.parametrize(
+    ('head', 'label'),
+    [
+        (dict(type='MultiLabelLinearClsHead', num_classes=3, thr=0.3), [0, 1]),
+        (dict(type='MultiLabelLinearClsHead', num_classes=3, topk=1), [1]),
+        (dict(type='LinearRegressionHead', num_classes=3), pytest.approx([0.3, 0.6, 0.1])),
+    ],
+)
+def test_labels_of_a_mean_are_what_the_head_says(head, label):
+    """All got the number of the largest score: one label, of several, or in place of numbers."""
+    init_default_scope('mmpretrain')
+    model = dict(
+        type='ImageClassifier',
+        backbone=dict(type='sacm_mm.SAConvMixer', arch='d16-l2-k3-p4'),
+        neck=dict(type='GlobalAveragePooling'),
+        head=dict(head, in_channels=16),
+    )
+    scores = torch.tensor([[0.5, 0.4, 0.1], [0.1, 0.8, 0.1]])
+    views = [DataSample().set_pred_score(score) for score in scores]
+    (merged,) = MODELS.build(with_tta(model, 'AverageClsScoreTTA')).merge_preds([views])
+    assert merged.pred_label.tolist() == label

@@ -16,6 +16,7 @@ from sacm_mm.apis.result import Result
 from sacm_mm.core.depth_files import depth_scale, write_depth, write_scale
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import fit_classes, output_names, write_csv, write_image, write_json
+from sacm_mm.models.task import largest_depth
 
 VIDEO_SUFFIXES = ('.avi', '.mkv', '.mov', '.mp4', '.webm')
 PICTURES = ('overlay', 'masks', 'colour', 'depth16')  # a file each for every picture
@@ -59,7 +60,7 @@ class Wanted:
             if kind not in known:
                 raise UserError(f"--save knows no '{kind}': choose of {', '.join(known)}")
         lacks = {
-            'classification': ('masks', 'colour', 'depth16'),
+            **dict.fromkeys(('classification', 'multilabel'), ('masks', 'colour', 'depth16')),
             'segmentation': ('depth16',),
             'depth': ('masks', 'colour'),
         }.get(task or '', ())
@@ -74,6 +75,8 @@ class Wanted:
             )
         if self.legend and 'overlay' not in self.save:
             raise UserError('--legend is of overlays: leave it out, or add overlay to --save')
+        if self.legend and task not in (None, 'segmentation'):
+            raise UserError(f'--legend is of segmentation, this is {task}: leave it out')
         if not 0 <= self.opacity <= 1:
             raise UserError(f'--opacity is {self.opacity}: give 0 (the picture) to 1 (the classes)')
 
@@ -106,6 +109,7 @@ class Writer:
         self.outcome = Outcome()
         self.rows: list[dict[str, Any]] = []
         self._scaled = False
+        self._depth_scale = depth_scale(largest_depth(model.network))
         self._manifest = _read_manifest(out)
         self.kinds = [kind for kind in wanted.save if kind in PICTURES]
         self._inputs = {path.resolve() for path in inputs}
@@ -156,7 +160,7 @@ class Writer:
         """Note a file that is written; the first one of depth gets its scale beside it."""
         if 'depth16' in self.kinds and not self._scaled:
             folder = self.out / 'depth16' if len(self.kinds) > 1 else self.out
-            write_scale(folder, self._depth_scale())
+            write_scale(folder, self._depth_scale)
             self._scaled = True
         self._manifest[printable(path.relative_to(self.out))] = _looks(path)
         self.outcome.written.append(path)
@@ -212,13 +216,7 @@ class Writer:
 
     def _write_depth(self, result: Result, path: Path) -> None:
         assert result.depth is not None
-        write_depth(np.where(result.depth < 0, 0, result.depth), path, self._depth_scale())
-
-    def _depth_scale(self) -> Any:
-        network: Any = self.model.network
-        head = getattr(network, 'depth_head', None) or network.decode_head
-        bounded = getattr(head, 'bound', None) is not None
-        return depth_scale(head.max_depth if bounded else None)
+        write_depth(np.where(result.depth < 0, 0, result.depth), path, self._depth_scale)
 
     def save_tables(self) -> Iterator[Path]:
         """Write the tables of all pictures."""
@@ -236,7 +234,11 @@ class Writer:
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    flat = {key: value for key, value in row.items() if key != 'shares'}
+    flat = {
+        key: ', '.join(value) if isinstance(value, list) else value
+        for key, value in row.items()
+        if key != 'shares'
+    }
     return {**flat, **{f'share of {k}': v for k, v in row.get('shares', {}).items()}}
 
 

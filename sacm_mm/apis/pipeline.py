@@ -32,7 +32,7 @@ def predict_stream(
     """Predict pictures in their order; the next ones are read meanwhile.
 
     Args:
-        model: The model; only classifiers keep scores.
+        model: The model; scores of pixels are not kept.
         sources: A key and a path or array for each; they are asked for in another thread.
         batch: Pictures of one size that go through the network together at most; by default as
             many as have half a megapixel.
@@ -95,15 +95,14 @@ def _joins(picture: Prepared, waiting: list[tuple[Any, Prepared]], batch: int | 
 def _compute(model: Model, waiting: list[tuple[Key, Prepared]]) -> Iterator[Predicted]:
     """Predict a batch; if it fails, one by one, so that the culprit alone has no result."""
     pictures = [picture for _, picture in waiting]
-    scores = model.task == 'classification'
-    found = _tried(lambda: model.compute(pictures, scores))
+    found = _tried(lambda: model.compute(pictures, False))
     for place, (key, picture) in enumerate(waiting):
         if not isinstance(found, UserError):
             yield key, found[place]
         elif len(waiting) == 1:
             yield key, found
         else:
-            alone = _tried(partial(model.compute, [picture], scores))
+            alone = _tried(partial(model.compute, [picture], False))
             yield key, alone if isinstance(alone, UserError) else alone[0]
 
 

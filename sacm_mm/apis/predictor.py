@@ -34,6 +34,7 @@ from sacm_mm.datasets.transforms import use_checked_loaders
 from sacm_mm.deploy.description import channels_of
 from sacm_mm.deploy.runtimes import is_exported
 from sacm_mm.engine.fast_testing import check_dtype, made_fast
+from sacm_mm.models.task import task_of
 from sacm_mm.visualization.depth import DepthStyle
 
 Source = str | Path | np.ndarray | Image.Image
@@ -123,6 +124,7 @@ class Model:
         meta: ``classes``, the names, and ``palette``, their RGB; may be empty.
 
     Attributes:
+        task: See ``task_of``.
         names: Names of the classes.
         palette: RGB of each class.
         channels: Of the pictures that the network takes.
@@ -136,7 +138,13 @@ class Model:
         self.names: Sequence[str] = tuple(meta.get('classes') or ())
         self.channels = channels_of(network)
         self.palette: Sequence[Sequence[int]] = meta.get('palette') or ()
-        self._classifies = hasattr(network, 'head') and not hasattr(network, 'decode_head')
+        self.task = task_of(network)
+        if self.task == 'regression':
+            raise UserError(
+                "a model for regression says numbers, which have no picture: 'sacm test --out' "
+                'writes them'
+            )
+        self._classifies = self.task in ('classification', 'multilabel')
         pipeline = use_checked_loaders([dict(part) for part in _test_pipeline(cfg)])
         loaders = [part for part in pipeline if _loads_images(part)]
         loaders = loaders[:1] or [dict(type='sacm_mm.LoadImageFromFile')]
@@ -152,16 +160,6 @@ class Model:
         self._prepare_tile = Compose([part for part in rest if part not in self.resizes])
         style = {k: cfg.get('visualizer', {}).get(k) for k in DepthStyle._fields}
         self._style = DepthStyle(**{k: v for k, v in style.items() if v is not None})
-
-    @property
-    def task(self) -> str:
-        """``'classification'``, ``'segmentation'``, ``'depth'`` or ``'joint'``."""
-        if self._classifies:
-            return 'classification'
-        if hasattr(self.network, 'depth_head'):
-            return 'joint'
-        head = self.network.decode_head
-        return 'depth' if hasattr(head, 'max_depth') else 'segmentation'
 
     def predict(
         self,
@@ -299,6 +297,8 @@ class Model:
             result._class_scores = output.pred_score.float().cpu().numpy()
             if not self.names:
                 result.names = [f'class {i}' for i in range(len(result._class_scores))]
+            if self.task == 'multilabel':
+                result.labels = [result.names[i] for i in output.pred_label.tolist()]
         if 'pred_sem_seg' in output:
             labels = output.pred_sem_seg.data.squeeze(0).cpu().numpy()
             result.classes = labels.astype(np.min_scalar_type(max(1, len(self.names) - 1)))
@@ -312,7 +312,7 @@ class Model:
         shown = as_rgb(image if image.ndim == 3 else image[..., None])  # or BGR, as it is
         if self._as_stored:
             shown = np.ascontiguousarray(shown[..., ::-1])
-        return Result(shown, self.names, self.palette, style=self._style)
+        return Result(shown, self.names, self.palette, self.task, style=self._style)
 
     def predict_tiles(self, sample: dict, size: int, overlap: int | None) -> Result:
         """Predict parts of a picture that ``read`` gave; see ``predict``."""

@@ -26,15 +26,20 @@ class Result:
         image: The picture, (H, W, 3), BGR uint8.
         names: Names of the classes.
         palette: RGB of each class, 0 to 255; empty for classifiers.
+        task: ``'classification'``, ``'multilabel'``, ``'segmentation'``, ``'depth'`` or
+            ``'joint'``.
         classes: Class of each pixel, (H, W).
         depth: Metres, (H, W), float32.
+        labels: The classes of a picture, by a model that may say several.
     """
 
     image: np.ndarray
     names: Sequence[str]
     palette: Sequence[Sequence[int]]
+    task: str
     classes: np.ndarray | None = None
     depth: np.ndarray | None = None
+    labels: Sequence[str] | None = None
     style: DepthStyle = field(default_factory=DepthStyle, repr=False)
     # scores before they are asked for: logits or, of one logit, the probability (C, H, W)
     _maps: Tensor | None = field(default=None, repr=False)
@@ -63,15 +68,6 @@ class Result:
     @property
     def _bgr(self) -> list[list[int]]:
         return [list(colour)[::-1] for colour in self.palette]
-
-    @property
-    def task(self) -> str:
-        """``'classification'``, ``'segmentation'``, ``'depth'`` or ``'joint'``."""
-        if self._class_scores is not None:
-            return 'classification'
-        if self.depth is None:
-            return 'segmentation'
-        return 'depth' if self.classes is None else 'joint'
 
     def draw(self, opacity: float = 0.5, legend: bool = False) -> np.ndarray:
         """Draw the prediction -> (h, w, 3), BGR uint8.
@@ -112,13 +108,16 @@ class Result:
         """Say what is in the picture, in numbers: for tables and JSON.
 
         Returns:
-            Of classifiers ``label`` and ``score``; of pixels the share of each class that occurs;
-            of depth its least, median and largest value in metres.
+            Of classifiers ``label`` and ``score`` of the likeliest class, and ``labels`` where
+            there may be several; of pixels the share of each class that occurs; of depth its
+            least, median and largest value in metres.
         """
         found: dict[str, Any] = {'height': self.image.shape[0], 'width': self.image.shape[1]}
         if self._class_scores is not None:
             found['label'] = self.label
             found['score'] = round(float(self._class_scores.max()), 6)
+        if self.labels is not None:
+            found['labels'] = [*self.labels]
         if self.classes is not None:
             counts = count_labels(self.classes, len(self.names))
             found['shares'] = {

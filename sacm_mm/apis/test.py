@@ -18,6 +18,7 @@ from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable, check_writable_file
 from sacm_mm.deploy.runtimes import is_exported
 from sacm_mm.engine.fast_testing import check_dtype
+from sacm_mm.models.task import task_of
 
 # the hosts' draw 8 bits of colour alone, and that of classifiers swaps red and blue
 _DRAWERS = {
@@ -104,6 +105,11 @@ def test(
 
         def ready(cfg: Config, model: nn.Module, built: dict[str, dict]) -> None:
             dataset = built['test_dataloader']['dataset']
+            if report and task_of(model) in ('multilabel', 'regression'):
+                raise UserError(
+                    f'--report is of one class a picture, not of {task_of(model)}: leave it out, '
+                    '--out writes what is predicted'
+                )
             _check_truth(
                 cfg, dataset, unscored=bool(out or show_dir), compared=bool(grid or report)
             )

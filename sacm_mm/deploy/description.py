@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config
-from mmpretrain.models.heads import MultiLabelClsHead
 from torch import nn
 
 from sacm_mm.core.configs import kind_of, test_pipeline
 from sacm_mm.core.errors import UserError
 from sacm_mm.deploy.network import Network
 from sacm_mm.models.channels import input_channels, swaps_colours
+from sacm_mm.models.task import depth_head_of, task_of
 
 # How the hosts load pictures where the config does not say it.
 _LOADED = 'BGR'
@@ -29,15 +29,14 @@ def describe(
         names: Its ``classes`` and ``palette``, see ``model_meta``.
 
     Returns:
-        ``task`` (segmentation, depth, joint, classification, or multilabel where a picture has
-        several classes); ``classes`` and ``palette``, or None; ``threshold`` of a head of one
-        logit; ``channels``, ``dtype`` and ``colours`` (RGB, BGR, or None where there are not
+        ``task``, see ``task_of``; ``classes`` and ``palette``, or None; ``threshold`` of a head of
+        one logit; ``channels``, ``dtype`` and ``colours`` (RGB, BGR, or None where there are not
         three) of its pictures; ``mean`` and ``std`` of a channel, in the pictures' numbers;
         ``resize``, see ``resizing``; ``mode`` of the host's inference (whole or slide, with or
         without flips); ``depth_range`` in metres.
     """
     network = Network(model)
-    task = task_of(network)
+    task = task_of(model)
     names = names or {}
     # a depth estimator's data set may name classes that it does not predict
     classes = names.get('classes') if task != 'depth' else None
@@ -51,18 +50,8 @@ def describe(
         **_pictures(network, _loader(cfg)),
         'resize': resizing(cfg) if cfg is not None else [],
         'mode': (getattr(model, 'test_cfg', None) or {}).get('mode', 'whole'),
-        'depth_range': _depth_range(network),
+        'depth_range': _depth_range(model),
     }
-
-
-def task_of(network: Network) -> str:
-    """Return the task as ``describe`` calls it."""
-    if hasattr(network.model, 'head'):
-        several = isinstance(network.model.head, MultiLabelClsHead)
-        return 'multilabel' if several else 'classification'
-    if network.is_depth('decode_head'):
-        return 'depth'
-    return 'joint' if hasattr(network.model, 'depth_head') else 'segmentation'
 
 
 def channels_of(model: nn.Module) -> int:
@@ -81,17 +70,16 @@ def refuse_other_kinds(meta: Mapping[str, Any], what: str) -> None:
     """Refuse to hand on, from pixels to the answer, a network that takes or says something else.
 
     Raises:
-        UserError: Its pictures have other numbers than 8 bits, or several classes each.
+        UserError: Its pictures have other numbers than 8 bits, or several classes or numbers each.
     """
     instead = 'give --out with a name that ends in .onnx, and no --end-to-end'
     if meta['dtype'] != 'uint8':
         raise UserError(
             f'{what} takes pictures of 8 bits, this network takes {meta["dtype"]}: {instead}'
         )
-    if meta['task'] == 'multilabel':
-        raise UserError(
-            f'{what} says the one class of a picture, this network may say several: {instead}'
-        )
+    says = {'multilabel': 'may say several', 'regression': 'says numbers'}.get(meta['task'])
+    if says:
+        raise UserError(f'{what} says the one class of a picture, this network {says}: {instead}')
 
 
 def refuse_other_channels(meta: Mapping[str, Any], what: str) -> None:
@@ -136,14 +124,12 @@ def _numbers(tensor: Any, channels: int) -> list[float]:
     return [float(f'{value:.6g}') for value in values]  # 123.675, which float32 does not have
 
 
-def _depth_range(network: Network) -> list[float] | None:
+def _depth_range(model: nn.Module) -> list[float] | None:
     """Return the bounds of the predicted depth, in metres, where the head has some."""
-    model = network.model
-    for name in ('decode_head', 'depth_head'):
-        head = getattr(model, name, None)
-        if head is not None and network.is_depth(name) and hasattr(head, 'max_depth'):
-            return [float(getattr(head, 'min_depth', 0.0)), float(head.max_depth)]
-    return None
+    head = depth_head_of(model)
+    if not hasattr(head, 'max_depth'):
+        return None
+    return [float(getattr(head, 'min_depth', 0.0)), float(head.max_depth)]
 
 
 def resizing(cfg: Config) -> list[dict[str, Any]] | None:

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from mmseg.models.segmentors import DepthEstimator as MMSegDepthEstimator
 from mmseg.models.utils import resize
 from torch import Tensor, nn
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.models.heads.pixel_shuffle_base import PixelShuffleBase
 from sacm_mm.models.heads.pixel_shuffle_depth_head import PixelShuffleDepthHead
+from sacm_mm.models.task import depth_head_of
 
 
 class Network(nn.Module):
@@ -83,8 +83,7 @@ class Network(nn.Module):
 
     def is_depth(self, name: str) -> bool:
         """Tell whether the model's head of that name predicts depth."""
-        joint = hasattr(self.model, 'depth_head')
-        return name == 'depth_head' or (isinstance(self.model, MMSegDepthEstimator) and not joint)
+        return getattr(self.model, name) is depth_head_of(self.model)
 
     def settle(self, images: Iterable[Tensor]) -> None:
         """Decide for good whether maps are cropped to the image, for a trace cannot ask again.

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from sacm_mm.core.depth_files import depth_scale, write_depth, write_scale
 from sacm_mm.core.files import fit_classes, output_names, write_image
 from sacm_mm.engine.unwrapped import unwrapped
+from sacm_mm.models.task import largest_depth
 from sacm_mm.registry import HOOKS
 
 
@@ -68,10 +69,7 @@ class SavePredictionsHook(Hook):
         write_image(fit_classes(labels, f"classes for '{path}'"), path)
 
     def _write_depth(self, runner: Runner, sample: Any, folder: Path, name: Path) -> None:
-        model = unwrapped(runner.model)
-        head = getattr(model, 'depth_head', None) or getattr(model, 'decode_head', None)
-        bounded = getattr(head, 'bound', None) is not None
-        scale = depth_scale(head.max_depth if bounded else None)  # type: ignore[union-attr]
+        scale = depth_scale(largest_depth(unwrapped(runner.model)))
         if folder not in self._scaled:
             write_scale(folder, scale)
             self._scaled.add(folder)

@@ -7,6 +7,7 @@ from mmengine.structures import PixelData
 from mmpretrain.models import AverageClsScoreTTA
 from mmseg.models import SegTTAModel
 
+from sacm_mm.models.task import task_of
 from sacm_mm.registry import MODELS
 
 _DEPTH_KEYS = ('pred_depth_map', 'pred_depth_scale')
@@ -53,9 +54,18 @@ class DenseTTAModel(SegTTAModel):
 class ClsTTAModel(AverageClsScoreTTA):
     """The host's mean of the scores; the label is the mean's too, where it leaves the first view's.
 
-    The figures are of the scores, but pictures and files have the label.
+    The figures are of the scores, but pictures and files have the label: of a multilabel head
+    several, of one for regression the scores themselves.
     """
 
     def _merge_single_sample(self, data_samples: list) -> Any:
         merged = super()._merge_single_sample(data_samples)
-        return merged.set_pred_label(merged.pred_score.argmax(dim=0))
+        scores, task = merged.pred_score, task_of(self.module)
+        if task == 'regression':
+            return merged.set_pred_label(scores)
+        if task == 'classification':
+            return merged.set_pred_label(scores.argmax(dim=0))
+        head = self.module.head
+        if head.thr is None:
+            return merged.set_pred_label(scores.topk(head.topk)[1])
+        return merged.set_pred_label(torch.where(scores >= head.thr)[0])

@@ -1,0 +1,119 @@
+"""What a network says of a picture is known by one function, for every kind of model."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from conftest import TINY_CIFAR
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+
+from sacm_mm import UserError
+from sacm_mm.apis.outputs import Wanted
+from sacm_mm.apis.predict import predict_files
+from sacm_mm.apis.predictor import Model
+from sacm_mm.apis.test import test as run_test
+from sacm_mm.core.configs import load_config
+from sacm_mm.core.depth_files import read_depth
+from sacm_mm.deploy.description import describe
+from sacm_mm.deploy.exporting import export
+
+SEVERAL = dict(type='MultiLabelLinearClsHead', num_classes=3, in_channels=16, thr=0.5)
+
+
+def classifier(head, **model):
+    """A tiny classifier of another head, with the config that reads its pictures."""
+    cfg = load_config('sacm_cifar10_light.py', TINY_CIFAR).to_dict()
+    cfg['model'] = {**cfg['model'], 'head': head, **model}
+    cfg = Config(cfg)
+    init_default_scope('mmpretrain')
+    return cfg, MODELS.build(cfg.model).eval()
+
+
+@pytest.fixture
+def several():
+    """A network that says the first and the third of three classes, of any picture."""
+    cfg, network = classifier(SEVERAL)
+    torch.nn.init.zeros_(network.head.fc.weight)
+    network.head.fc.bias.data = torch.tensor([2.0, -2.0, 1.0])
+    return cfg, network
+
+
+def photo(folder, name='a.png', colour=(0, 0, 200)):
+    folder.mkdir(exist_ok=True)
+    assert cv2.imwrite(str(folder / name), np.full((32, 32, 3), colour, np.uint8))
+    return folder / name
+
+
+def test_several_classes_of_a_picture_are_all_said(several, tmp_path):
+    """The one with the largest score stood for all, also where there is none."""
+    cfg, network = several
+    model = Model(network, cfg, dict(classes=['sun', 'rain', 'wind']))
+    picture = photo(tmp_path)
+    found = model.predict(str(picture))
+    assert (found.task, found.labels, found.label) == ('multilabel', ['sun', 'wind'], 'sun')
+    predict_files(model, picture, tmp_path / 'out', Wanted(('overlay', 'json', 'csv')))
+    (row,) = json.loads((tmp_path / 'out/predictions.json').read_text())['pictures']
+    assert row['labels'] == ['sun', 'wind']
+    assert '"sun, wind"' in (tmp_path / 'out/predictions.csv').read_text()
+    with pytest.raises(UserError, match='a model for multilabel gives no masks'):
+        predict_files(model, picture, tmp_path / 'more', Wanted(('masks',)))
+    network.head.fc.bias.data -= 9
+    assert model.predict(str(picture)).labels == []
+
+
+def test_a_report_of_several_classes_a_picture_is_refused_before_the_test(several, tmp_path):
+    cfg, network = several
+    photo(tmp_path)
+    labels = dict(metainfo=dict(classes=['a', 'b', 'c']),
+                  data_list=[dict(img_path='a.png', gt_label=[0, 2])])  # fmt: skip
+    (tmp_path / 'labels.json').write_text(json.dumps(labels))
+    cfg.test_dataloader.dataset = dict(
+        type='MultiLabelDataset', data_root=str(tmp_path), ann_file='labels.json',
+        pipeline=[dict(type='LoadImageFromFile'), dict(type='PackInputs')],
+    )  # fmt: skip
+    cfg.test_evaluator = dict(type='MultiLabelMetric', thr=0.5)
+    torch.save({'state_dict': network.state_dict()}, tmp_path / 'weights.pth')
+    with pytest.raises(UserError, match=r'^--report is of one class a picture, not of multilabel'):
+        run_test(cfg, tmp_path / 'weights.pth', work_dir=tmp_path / 'w', report=tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
+
+
+def test_numbers_are_not_called_classes(tmp_path):
+    """A class was named whose score was the number; end to end it was the softmax of one: 1."""
+    cfg, network = classifier(dict(type='LinearRegressionHead', num_classes=1, in_channels=16))
+    assert describe(network, cfg)['task'] == 'regression'
+    with pytest.raises(UserError, match=r"regression says numbers.* 'sacm test --out' writes"):
+        Model(network, cfg, {})
+    with pytest.raises(UserError, match='one class of a picture, this network says numbers'):
+        export(network, tmp_path / 'm.onnx', end_to_end=True)
+
+
+def test_answers_of_several_heads_are_refused_in_a_line():
+    tasks = {name: dict(type='LinearClsHead', num_classes=2) for name in 'ab'}
+    cfg, network = classifier(dict(type='MultiTaskHead', task_heads=tasks, in_channels=16))
+    with pytest.raises(UserError, match=r'^a MultiTaskHead has several answers'):
+        Model(network, cfg, {})
+
+
+def test_depth_by_a_stock_head_is_depth(tmp_path):
+    """The head's bounds told the task: without them depth was called segmentation."""
+    cfg = load_config('sacm_nyu_light.py')
+    cfg.model.backbone.arch = 'd16-l1-k3-p4'
+    cfg.model.decode_head = dict(
+        type='FCNHead', in_channels=16, channels=8, num_classes=1, num_convs=1, threshold=0.0,
+        out_channels=1, in_index=0,
+    )  # fmt: skip
+    init_default_scope('mmseg')
+    model = Model(MODELS.build(cfg.model).eval(), cfg, {})
+    assert (model.task, describe(model.network)['task']) == ('depth', 'depth')
+    predict_files(model, photo(tmp_path), tmp_path / 'out', Wanted(('depth16',)))
+    assert read_depth(tmp_path / 'out/a.png').shape == (32, 32)
+
+
+def test_a_legend_is_refused_where_there_is_none():
+    with pytest.raises(UserError, match=r'^--legend is of segmentation, this is depth: leave it'):
+        Wanted(legend=True).check('depth')
+    Wanted(legend=True).check('segmentation')
