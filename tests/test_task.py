@@ -9,7 +9,9 @@ import torch
 from conftest import TINY_CIFAR
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
+from mmpretrain.models import BaseClassifier, TimmClassifier
 
+import sacm_mm
 from sacm_mm import UserError
 from sacm_mm.apis.outputs import Wanted
 from sacm_mm.apis.predict import predict_files
@@ -39,6 +41,17 @@ def several():
     torch.nn.init.zeros_(network.head.fc.weight)
     network.head.fc.bias.data = torch.tensor([2.0, -2.0, 1.0])
     return cfg, network
+
+
+class Whole(TimmClassifier):
+    """What the host makes of a network of timm, which need not be installed."""
+
+    def __init__(self, data_preprocessor, train_cfg=None):
+        preprocessor = dict(data_preprocessor, type='mmpretrain.ClsDataPreprocessor')
+        BaseClassifier.__init__(self, data_preprocessor=preprocessor)
+        pool = torch.nn.AdaptiveAvgPool2d(1)
+        conv, last = torch.nn.Conv2d(3, 8, 3), torch.nn.Linear(8, 10)
+        self.model = torch.nn.Sequential(conv, pool, torch.nn.Flatten(), last)
 
 
 def photo(folder, name='a.png', colour=(0, 0, 200)):
@@ -111,6 +124,16 @@ def test_depth_by_a_stock_head_is_depth(tmp_path):
     assert (model.task, describe(model.network)['task']) == ('depth', 'depth')
     predict_files(model, photo(tmp_path), tmp_path / 'out', Wanted(('depth16',)))
     assert read_depth(tmp_path / 'out/a.png').shape == (32, 32)
+
+
+def test_a_classifier_without_a_backbone_of_its_own_is_one(tmp_path):
+    cfg, _ = classifier(dict(type='LinearClsHead', num_classes=10, in_channels=16))
+    cfg.model = dict(type=Whole, data_preprocessor=cfg.model.data_preprocessor)
+    network = MODELS.build(cfg.model)
+    torch.save({'state_dict': network.state_dict()}, tmp_path / 'weights.pth')
+    model = sacm_mm.load(cfg, tmp_path / 'weights.pth', device='cpu')
+    assert model.task == 'classification'
+    assert model.predict(np.zeros((32, 32, 3), np.uint8)).scores.shape == (10,)
 
 
 def test_a_legend_is_refused_where_there_is_none():

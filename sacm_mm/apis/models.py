@@ -40,7 +40,8 @@ def load_model(cfg: Config, checkpoint: str, trust: bool = False) -> tuple[nn.Mo
     init_default_scope(cfg.default_scope)
     join_preprocessor(cfg)
     meta: Any = None
-    if cfg.model.backbone.type.endswith('SAConvMixer') and convert.is_published(checkpoint):
+    backbone = str(cfg.model.get('backbone', {}).get('type'))  # whole models of timm have none
+    if backbone.endswith('SAConvMixer') and convert.is_published(checkpoint):
         model = _load_published(cfg, checkpoint)
     else:
         path = find_checkpoint(checkpoint)

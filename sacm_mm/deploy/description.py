@@ -61,7 +61,7 @@ def channels_of(model: nn.Module) -> int:
         statistics = len(preprocessor.mean)
         if statistics > 1:  # one value would do for any number of channels
             return statistics
-    backbone: Any = model.backbone
+    backbone: Any = getattr(model, 'backbone', model)
     convolutions = (m.in_channels for m in backbone.modules() if isinstance(m, nn.Conv2d))
     return input_channels(backbone) or next(convolutions, 3)
 
