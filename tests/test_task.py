@@ -21,6 +21,7 @@ from sacm_mm.core.configs import load_config
 from sacm_mm.core.depth_files import read_depth
 from sacm_mm.deploy.description import describe
 from sacm_mm.deploy.exporting import export
+from sacm_mm.deploy.samples import data_samples, decode
 
 SEVERAL = dict(type='MultiLabelLinearClsHead', num_classes=3, in_channels=16, thr=0.5)
 
@@ -134,6 +135,29 @@ def test_a_classifier_without_a_backbone_of_its_own_is_one(tmp_path):
     model = sacm_mm.load(cfg, tmp_path / 'weights.pth', device='cpu')
     assert model.task == 'classification'
     assert model.predict(np.zeros((32, 32, 3), np.uint8)).scores.shape == (10,)
+
+
+def test_networks_of_the_hosts_cifar_see_red_as_red(tmp_path, monkeypatch):
+    """Their pictures are RGB when they come; those of a file came as BGR."""
+    cfg, network = classifier(
+        dict(type='LinearClsHead', num_classes=10, in_channels=16),
+        data_preprocessor=dict(type='ClsDataPreprocessor', mean=[0], std=[1], to_rgb=False),
+    )
+    cfg.test_dataloader.dataset = dict(
+        type='CIFAR10', data_root=str(tmp_path), pipeline=[dict(type='PackInputs')]
+    )
+    model = Model(network, cfg, {})
+    picture = photo(tmp_path / 'photos')
+    for given in (str(picture), cv2.imread(str(picture))):
+        inputs = model.prepare(given).sample['inputs']
+        assert inputs[:, 0, 0].tolist() == [200, 0, 0]
+        assert model.predict(given).image[0, 0].tolist() == [0, 0, 200]
+    assert describe(network, cfg)['colours'] == 'RGB'
+
+    held = dict(img=np.full((32, 32, 3), (200, 0, 0), np.uint8), gt_label=0)
+    monkeypatch.setattr('mmpretrain.datasets.CIFAR10.load_data_list', lambda self: [dict(held)])
+    (sample,) = data_samples(cfg)
+    assert decode(sample)[0, 0].tolist() == [0, 0, 200]
 
 
 def test_a_legend_is_refused_where_there_is_none():

@@ -20,6 +20,7 @@ from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import atomic_write, check_writable_file, write_text
 from sacm_mm.deploy.exporting import export
 from sacm_mm.deploy.quantizing import check_quantizable, quantize
+from sacm_mm.deploy.samples import picture_in
 
 # figures that count, how much they may lose, and whether that is a share of the figure
 _ALLOWED = {
@@ -107,7 +108,7 @@ def _training_images(cfg: Config, count: int) -> Iterator[str | np.ndarray]:
     total = len(dataset)
     for place in sorted({i * total // count for i in range(count)}) if total else ():
         info = dataset.get_data_info(place)
-        yield info['img_path'] if 'img_path' in info else np.asarray(info['img'])
+        yield info['img_path'] if 'img_path' in info else picture_in(info, cfg)
 
 
 def _figures_on_val(cfg: Config, file: str, folder: Path, trust: bool) -> dict[str, float]:

@@ -19,7 +19,7 @@ from sacm_mm.apis.find_model import find_model
 from sacm_mm.apis.models import build_exported, load_model
 from sacm_mm.apis.result import Result
 from sacm_mm.apis.tiles import cut
-from sacm_mm.core.configs import kind_of, test_pipeline
+from sacm_mm.core.configs import kind_of, loads_rgb, test_pipeline
 from sacm_mm.core.errors import UserError, mistakes_named
 from sacm_mm.core.machine import choose_device
 from sacm_mm.datasets.picture_files import (
@@ -147,6 +147,8 @@ class Model:
         self._classifies = self.task in ('classification', 'multilabel')
         pipeline = use_checked_loaders([dict(part) for part in _test_pipeline(cfg)])
         loaders = [part for part in pipeline if _loads_images(part)]
+        if not loaders and loads_rgb(cfg):  # a data set that holds its pictures
+            loaders = [dict(type='sacm_mm.LoadPicture', channels=self.channels, dtype='uint8')]
         loaders = loaders[:1] or [dict(type='sacm_mm.LoadImageFromFile')]
         self._load = Compose(loaders)
         # the hosts' loader gives BGR of 8 bits; ours what is in the file, in its order

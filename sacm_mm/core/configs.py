@@ -297,10 +297,25 @@ def test_pipeline(cfg: Mapping) -> list[Any]:
 
     A training without test data leaves a config that has them by the name ``test_pipeline`` alone.
     """
+    return list(_test_dataset(cfg).get('pipeline') or cfg.get('test_pipeline') or ())
+
+
+def loads_rgb(cfg: Mapping) -> bool:
+    """Tell whether test pictures come to a config's preprocessor as RGB.
+
+    The hosts' loaders give BGR, ``LoadPicture`` the order of the file, which is RGB, and so do the
+    data sets of mmpretrain that hold pictures of colours themselves.
+    """
+    parts = [_test_dataset(cfg), *test_pipeline(cfg)]
+    kinds = [str(part.get('type')).rpartition('.')[2] for part in parts]
+    return kinds[0] in ('CIFAR10', 'CIFAR100') or 'LoadPicture' in kinds
+
+
+def _test_dataset(cfg: Mapping) -> Mapping:
     dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     while 'pipeline' not in dataset and ('dataset' in dataset or 'datasets' in dataset):
         dataset = dataset.get('dataset') or dataset['datasets'][0]
-    return list(dataset.get('pipeline') or cfg.get('test_pipeline') or ())
+    return dataset
 
 
 def differences(before: Any, after: Any, path: str = '') -> Iterator[tuple[str, Any, Any]]:

@@ -8,14 +8,11 @@ from typing import Any
 from mmengine.config import Config
 from torch import nn
 
-from sacm_mm.core.configs import kind_of, test_pipeline
+from sacm_mm.core.configs import kind_of, loads_rgb, test_pipeline
 from sacm_mm.core.errors import UserError
 from sacm_mm.deploy.network import Network
 from sacm_mm.models.channels import input_channels, swaps_colours
 from sacm_mm.models.task import depth_head_of, task_of
-
-# How the hosts load pictures where the config does not say it.
-_LOADED = 'BGR'
 
 
 def describe(
@@ -47,7 +44,7 @@ def describe(
         'classes': list(classes) if classes else None,
         'palette': [list(map(int, c)) for c in names.get('palette') or ()] if classes else None,
         'threshold': float(head.threshold) if one_logit else None,
-        **_pictures(network, _loader(cfg)),
+        **_pictures(network, cfg),
         'resize': resizing(cfg) if cfg is not None else [],
         'mode': (getattr(model, 'test_cfg', None) or {}).get('mode', 'whole'),
         'depth_range': _depth_range(model),
@@ -95,22 +92,19 @@ def refuse_other_channels(meta: Mapping[str, Any], what: str) -> None:
         )
 
 
-def _loader(cfg: Config | None) -> Mapping[str, Any]:
-    """Return what loads pictures in a config's tests."""
-    pipeline = test_pipeline(cfg) if cfg is not None else []
-    return next((part for part in pipeline if kind_of(part) == 'LoadPicture'), {})
-
-
-def _pictures(network: Network, loader: Mapping[str, Any]) -> dict[str, Any]:
+def _pictures(network: Network, cfg: Config | None) -> dict[str, Any]:
     """Say which numbers the network takes."""
     preprocessor = network.model.data_preprocessor
     channels = channels_of(network.model)
     normalizes = preprocessor._enable_normalize
     mean = _numbers(preprocessor.mean, channels) if normalizes else [0.0] * channels
-    loaded = 'RGB' if loader else _LOADED  # ours keeps the file's order
+    pipeline = test_pipeline(cfg) if cfg is not None else []
+    loaders = [part for part in pipeline if kind_of(part) == 'LoadPicture']
+    dtype = loaders[0].get('dtype') if loaders else None
+    loaded = 'RGB' if cfg is not None and loads_rgb(cfg) else 'BGR'
     return {
         'channels': channels,
-        'dtype': loader.get('dtype') or ('uint8' if max(mean) <= 255 else 'uint16'),
+        'dtype': dtype or ('uint8' if max(mean) <= 255 else 'uint16'),
         'colours': (loaded[::-1] if swaps_colours(preprocessor) else loaded)
         if channels == 3
         else None,

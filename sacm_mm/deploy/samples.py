@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS
 from torch import nn
 
+from sacm_mm.core.configs import loads_rgb
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable_file
 from sacm_mm.datasets.picture_files import as_rgb, read_picture
@@ -36,7 +37,7 @@ def data_samples(cfg: Config, count: int = 4) -> list[Sample]:
         if 'img_path' in info:
             samples.append(read_sample(Path(info['img_path'])))
         elif 'img' in info:
-            samples.append(Sample(f'{place}.png', _encode(np.asarray(info['img']))))
+            samples.append(Sample(f'{place}.png', _encode(picture_in(info, cfg))))
     return samples
 
 
@@ -77,6 +78,12 @@ def decode(sample: Sample) -> np.ndarray:
     if image is None:
         raise UserError(f"cannot read sample '{sample.name}': replace the file or remove it")
     return image
+
+
+def picture_in(info: Mapping[str, Any], cfg: Config) -> np.ndarray:
+    """Return the picture that a data set holds itself, colours as BGR."""
+    image = np.asarray(info['img'])
+    return image[..., ::-1] if image.ndim == 3 and loads_rgb(cfg) else image
 
 
 def _encode(image: np.ndarray) -> bytes:

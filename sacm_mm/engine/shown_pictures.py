@@ -12,9 +12,8 @@ from mmengine.runner import Runner
 from mmpretrain.engine.hooks import VisualizationHook as MMPretrainVisualizationHook
 from mmseg.engine.hooks import SegVisualizationHook as MMSegVisualizationHook
 
+from sacm_mm.core.configs import loads_rgb
 from sacm_mm.datasets.picture_files import as_rgb, read_picture
-from sacm_mm.engine.unwrapped import unwrapped
-from sacm_mm.models.channels import swaps_colours
 from sacm_mm.registry import HOOKS
 
 
@@ -45,9 +44,8 @@ def _pictures(data_batch: Any) -> Any:
 
 def picture_of_input(runner: Runner, image: torch.Tensor) -> np.ndarray:
     """Turn what a network took, (C, H, W), into a picture to look at -> (H, W, 3), RGB uint8."""
-    model = unwrapped(runner.model)
     shown = as_rgb(image.permute(1, 2, 0).cpu().numpy())
-    if swaps_colours(model.data_preprocessor):  # the hosts' loaders give BGR
+    if not loads_rgb(runner.cfg):
         shown = shown[..., ::-1]
     return np.ascontiguousarray(shown)
 
