@@ -8,6 +8,7 @@ import torch
 from conftest import LOADERS
 from mmengine.registry import MODELS, init_default_scope
 
+import sacm_mm
 from sacm_mm import UserError
 from sacm_mm.apis.pipeline import WriteBehind, predict_stream
 from sacm_mm.apis.predictor import Model
@@ -54,6 +55,25 @@ def front_doors(name):
 def photo(height, width, seed=0):
     shape = (height, width, 3)
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+@NEEDS_COMPILER
+@pytest.mark.parametrize('channels', [1, 2])
+def test_networks_of_other_channels_are_known_by_kernels_too(tmp_path, channels):
+    """Where one mean stands for all channels, the network was taken for one of three."""
+    cfg = load_config('sacm_camvid_light.py', [
+        *DENSE, f'model.backbone.in_channels={channels}', 'model.data_preprocessor.mean=[120]',
+        'model.data_preprocessor.std=[60]', 'model.data_preprocessor.bgr_to_rgb=False',
+    ])  # fmt: skip
+    init_default_scope('mmseg')
+    torch.save({'state_dict': MODELS.build(cfg.model).state_dict()}, tmp_path / 'weights.pth')
+    picture = photo(37, 50)[..., :channels]
+    found = []
+    for fast in (True, False):
+        model = sacm_mm.load(cfg, tmp_path / 'weights.pth', device='cpu', fast=fast)
+        assert fast_parts(model.network) == ['backbone'] * fast
+        found.append(model.predict(picture).scores)
+    np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-5)
 
 
 @NEEDS_COMPILER

@@ -87,10 +87,11 @@ def load(
             device = 'cpu'
         else:
             network, meta = load_model(cfg, weights, trust)
-        network = _moved(network, device)
+        # the layers that tell what it takes are in the plain network alone
+        loaded = Model(_moved(network, device), cfg, meta)
         if fast and not is_exported(weights):
-            network = made_fast(network, dtype)
-        return Model(network, cfg, meta)
+            loaded.network = made_fast(loaded.network, dtype)
+        return loaded
 
 
 def _moved(network: nn.Module, device: str) -> nn.Module:
