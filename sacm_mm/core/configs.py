@@ -307,7 +307,7 @@ def loads_rgb(cfg: Mapping) -> bool:
     data sets of mmpretrain that hold pictures of colours themselves.
     """
     parts = [_test_dataset(cfg), *test_pipeline(cfg)]
-    kinds = [str(part.get('type')).rpartition('.')[2] for part in parts]
+    kinds = [kind_of(part) for part in parts]
     return kinds[0] in ('CIFAR10', 'CIFAR100') or 'LoadPicture' in kinds
 
 
