@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import TINY_CIFAR
+from conftest import TINY_CIFAR, read_depth
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmpretrain.models import BaseClassifier, TimmClassifier
@@ -18,7 +18,6 @@ from sacm_mm.apis.predict import predict_files
 from sacm_mm.apis.predictor import Model
 from sacm_mm.apis.test import test as run_test
 from sacm_mm.core.configs import load_config
-from sacm_mm.core.depth_files import read_depth
 from sacm_mm.deploy.description import describe
 from sacm_mm.deploy.exporting import export
 from sacm_mm.deploy.samples import data_samples, decode
