@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import LOADERS
+from mmengine.hooks import EMAHook
 from mmengine.registry import MODELS, init_default_scope
 
 import sacm_mm
@@ -149,11 +150,16 @@ def test_a_test_runs_the_fast_model_inside_of_wrappers():
         model = wrapped
 
     before = copy.deepcopy(plain.network.state_dict())
+    average = EMAHook(update_buffers=True)  # it swaps weights before, and back after a test
+    average.before_run(Runner)
     hook = FastTestHook()
-    hook.before_test_epoch(Runner)
+    for step in (average, hook):
+        step.before_test_epoch(Runner)
+    assert type(Runner.model) is type(wrapped)
+    assert fast_parts(Runner.model.module) == ['backbone']
+    for step in (average, hook):
+        step.after_test_epoch(Runner)
     assert Runner.model is wrapped
-    assert fast_parts(wrapped.module) == ['backbone']
-    hook.after_test_epoch(Runner)
     assert wrapped.module is plain.network
     assert all(torch.equal(value, before[k]) for k, value in plain.network.state_dict().items())
 

@@ -72,20 +72,23 @@ class FastTestHook(Hook):
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Put the fast model in, inside of wrappers."""
-        self._plain = unwrapped(runner.model)
-        _put(runner, made_fast(self._plain, self.dtype))
+        self._plain = runner.model
+        runner.model = _with_inner(runner.model, made_fast(unwrapped(runner.model), self.dtype))
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Put the model back."""
-        _put(runner, self._plain)
+        runner.model = self._plain
 
 
-def _put(runner: Runner, model: nn.Module) -> None:
-    outer: Any = runner.model
-    inner = unwrapped(outer)
-    if outer is inner:
-        runner.model = model
-        return
-    while outer.module is not inner:
-        outer = outer.module
-    outer.module = model
+def _with_inner(model: Any, inner: nn.Module) -> Any:
+    """Return what is around a model, a copy, around another one.
+
+    The wrappers themselves stay: hooks that were given them, such as an average of the weights,
+    swap weights with what is in them.
+    """
+    if unwrapped(model) is model:
+        return inner
+    outer: Any = object.__new__(type(model))  # copying would set up processes anew
+    outer.__dict__.update(model.__dict__, _modules={**model._modules})
+    outer.module = _with_inner(model.module, inner)
+    return outer
