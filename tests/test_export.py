@@ -9,6 +9,7 @@ import signal
 import threading
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ import onnx
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import EMAHook
 from mmengine.registry import MODELS, init_default_scope
 from test_kernels_inference import TINY, tiny_model
 
@@ -285,6 +287,18 @@ def test_a_file_of_pictures_with_another_mean_is_refused(camvid_file):
     cfg = load_config('sacm_camvid_light.py', changes)
     with pytest.raises(UserError, match=r'of the mean \[123\.675, .*, the config has \[0\.0,'):
         load(cfg, str(camvid_file))
+
+
+def test_a_file_is_tested_where_the_config_averages_weights(camvid_file):
+    """The average begins with a copy of the model, which a runtime's session does not allow."""
+    cfg = load_config('sacm_camvid_light.py', TINY['sacm_camvid_light.py'])
+    model = load(cfg, str(camvid_file))
+    picture = np.zeros((40, 50, 3), np.uint8)
+    before = model.predict(picture).scores
+    average = EMAHook()
+    average.before_run(SimpleNamespace(model=model.network))
+    average.before_test_epoch(None)
+    assert (model.predict(picture).scores == before).all()
 
 
 def test_signals_are_handled_after_openvino(camvid_file):

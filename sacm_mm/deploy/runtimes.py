@@ -36,6 +36,10 @@ class Exported(ABC):
     end_to_end: bool
     meta: dict[str, Any]
 
+    def __deepcopy__(self, memo: dict) -> Exported:
+        # of a model that a hook copies, to average weights of which a file has none
+        return self
+
     @abstractmethod
     def __call__(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """Run the network."""
