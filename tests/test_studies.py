@@ -184,7 +184,7 @@ def test_learning_rates_belong_to_a_budget():
     assert mistakes_in(cfg) == []
     cfg['budgets']['tiny']['lr'] = {'resnet18': 1e-3, 'resnet81': 1e-3, 'mit-b0': 1}
     assert mistakes_in(cfg) == [
-        "budgets.tiny.lr names 'resnet81', which is no network: it is resnet18?",
+        "budgets.tiny.lr names 'resnet81', which is no network: did you mean resnet18?",
         'budgets.tiny.lr.mit-b0 is 1, not a number such as 1e-3',
     ]
     cfg['budgets']['tiny']['lr'] = -1e-3
@@ -305,11 +305,11 @@ def test_all_that_is_wrong_with_a_study_is_said_at_once(tmp_path):
     said = str(caught.value)
     for part in (
         'model is missing', 'test_evaluator is missing', 'train_cfg.max_iters is missing',
-        'study.title is missing', 'study.titles is no field: it is title?',
+        'study.title is missing', 'study.titles is no field: did you mean title?',
         'study.about is missing', 'study.metric_name is missing',
         'study.higher_is_better is missing', 'study.size is 64, not (height, width)',
         "budgets.quick.steps is 'many'", "'ResNet' is no name", "networks.ResNet is 'resnet'",
-        'networks.resnet18.label is missing', "names 'quik', which is no budget: it is quick?",
+        'networks.resnet18.label is missing', "names 'quik', which is no budget: did you mean quick?",
     ):  # fmt: skip
         assert part in said
     config.write_text(OWN.replace('budgets = dict(short=dict(steps=20))', 'budgets = dict()'))
