@@ -364,6 +364,21 @@ def test_a_video_whose_header_does_not_say_how_long_it_is(model, tmp_path, monke
     assert len(names(tmp_path / 'two')) == 2
 
 
+def test_what_is_asked_for_is_done_to_frames_too(model, tmp_path):
+    clip = tmp_path / 'clip.avi'
+    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*'MJPG'), 10, (64, 48))
+    writer.write(photo(48, 64))
+    writer.release()
+    predict_files(model, clip, tmp_path / 'out', Wanted(('masks',), tile=32, overlap=0))
+    found = cv2.imread(str(tmp_path / 'out/clip/000000.png'), cv2.IMREAD_UNCHANGED)
+    frame = cv2.VideoCapture(str(clip)).read()[1]
+    assert (found == model.predict(frame, tile=32, overlap=0).classes).all()
+    assert (found != model.predict(frame).classes).any()
+    for source in (clip, 0):
+        with pytest.raises(UserError, match='--legend is of single pictures'):
+            predict_files(model, source, tmp_path / 'out', Wanted(legend=True))
+
+
 def test_a_video_beside_a_folder_of_its_frames(model, tmp_path):
     source = tmp_path / 'in/clip.mp4'
     write_image(photo(32, 48), source.with_suffix('') / '000000.jpg')

@@ -309,7 +309,8 @@ def test_all_that_is_wrong_with_a_study_is_said_at_once(tmp_path):
         'study.about is missing', 'study.metric_name is missing',
         'study.higher_is_better is missing', 'study.size is 64, not (height, width)',
         "budgets.quick.steps is 'many'", "'ResNet' is no name", "networks.ResNet is 'resnet'",
-        'networks.resnet18.label is missing', "names 'quik', which is no budget: did you mean quick?",
+        'networks.resnet18.label is missing',
+        "names 'quik', which is no budget: did you mean quick?",
     ):  # fmt: skip
         assert part in said
     config.write_text(OWN.replace('budgets = dict(short=dict(steps=20))', 'budgets = dict()'))

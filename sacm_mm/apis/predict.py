@@ -11,7 +11,7 @@ from typing import Any
 from sacm_mm.apis.outputs import VIDEO_SUFFIXES, Outcome, Wanted, Writer, printable
 from sacm_mm.apis.pipeline import WriteBehind, predict_stream
 from sacm_mm.apis.predictor import Model
-from sacm_mm.apis.video import Track, camera_name, predict_camera, predict_video
+from sacm_mm.apis.video import Track, camera_name, check_frames, predict_camera, predict_video
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.core.files import check_writable
 from sacm_mm.datasets.picture_files import SUFFIXES, UNREAD_SUFFIXES
@@ -19,7 +19,7 @@ from sacm_mm.datasets.picture_files import SUFFIXES, UNREAD_SUFFIXES
 
 def predict_files(
     model: Model,
-    source: str | Path,
+    source: str | Path | int,
     out: Path,
     wanted: Wanted | None = None,
     tell: Callable[[str], None] = lambda line: None,
@@ -44,10 +44,13 @@ def predict_files(
     """
     wanted = wanted or Wanted()
     wanted.check(model.task)
-    if str(source).isdigit() and not Path(source).exists():
+    if str(source).isdigit() and not Path(str(source)).exists():
         return _predict_camera(model, int(str(source)), out, wanted, tell, track)
-    source = Path(source)
+    source = Path(str(source))
     found, skipped = find_inputs(source, out, model.suffixes)
+    videos = [path for path in found if path.suffix.lower() in VIDEO_SUFFIXES]
+    if videos:
+        check_frames(wanted)
     check_writable(out)
     if wanted.tile and model.resizes:
         scale = model.resizes[0].get('scale', '')
@@ -62,15 +65,14 @@ def predict_files(
         _skip(outcome, path, reason, tell)
     try:
         _predict_pictures(writer, source, found, tell, track)
-        for path in found:
-            if path.suffix.lower() in VIDEO_SUFFIXES:
-                try:
-                    for written in predict_video(writer, path, track):
-                        tell(printable(written))
-                except UserError as error:
-                    if source.is_file():
-                        raise
-                    _skip(outcome, path, str(error), tell)
+        for path in videos:
+            try:
+                for written in predict_video(writer, path, track):
+                    tell(printable(written))
+            except UserError as error:
+                if source.is_file():
+                    raise
+                _skip(outcome, path, str(error), tell)
         for written in writer.save_tables():
             tell(printable(written))
     finally:
@@ -119,6 +121,7 @@ def _predict_camera(
     tell: Callable[[str], None],
     track: Track,
 ) -> Outcome:
+    check_frames(wanted)
     check_writable(out)
     writer = Writer(model, out, wanted, [camera_name(number)])
     try:

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from sacm_mm.apis.outputs import Saved, Writer
+from sacm_mm.apis.outputs import Saved, Wanted, Writer
 from sacm_mm.apis.pipeline import WriteBehind, predict_stream
 from sacm_mm.apis.result import Result
 from sacm_mm.core.errors import UserError
@@ -53,6 +53,16 @@ def predict_camera(writer: Writer, number: int, track: Track) -> Iterator[Path]:
         capture.release()
 
 
+def check_frames(wanted: Wanted) -> None:
+    """Refuse what frames of a video do not have.
+
+    Raises:
+        UserError: It is asked for.
+    """
+    if wanted.legend:  # of the classes that occur, so that frames would differ in size
+        raise UserError('--legend is of single pictures, videos have none: leave it out')
+
+
 def camera_name(number: int) -> Path:
     """Return the name by which a camera's outputs go."""
     return Path(f'camera{number}.mp4')
@@ -73,18 +83,20 @@ def predict_frames(
     folders = [writer.path(source, kind) for kind in writer.kinds if kind != 'overlay']
     video = writer.path(source, 'overlay') if 'overlay' in writer.kinds else None
     count = 0
-    batch = 1 if live else writer.wanted.batch
+    wanted = writer.wanted
+    batch = 1 if live else wanted.batch
     behind = WriteBehind(threads=1)  # a video's frames are in order
     with _recording(video, capture.get(cv2.CAP_PROP_FPS)) as add:
 
         def write(number: int, result: Result) -> Saved:
             saved = writer.save(source, result, number)
             if video:
-                add(result.draw(writer.wanted.opacity))  # a legend would change the size
+                add(result.draw(wanted.opacity))
             return saved
 
         with behind, suppress(*([KeyboardInterrupt] if live else [])):
-            stream = predict_stream(writer.model, enumerate(frames), batch)
+            numbered = enumerate(frames)
+            stream = predict_stream(writer.model, numbered, batch, wanted.tile, wanted.overlap)
             for number, result in track(stream, source.name):
                 if isinstance(result, UserError):
                     raise result
