@@ -49,7 +49,6 @@ def run_lines(folder, python=sys.executable):
     return done.stdout
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     'name', ['sacm_camvid_light.py', 'sacm_nyu_light.py', 'sacm_cifar10_light.py']
 )
@@ -69,7 +68,7 @@ def test_a_folder_is_run_by_its_lines_and_read_back(tmp_path, name, monkeypatch)
     if name == 'sacm_camvid_light.py':
         classes = np.asarray(Image.open(folder / 'classes.png'))
         assert classes.shape == (45, 59) and classes.max() < 11
-        assert names['classes'][0] == '<b>|x' and '&lt;b>\\|x' in text
+        assert names['classes'][0] == '<b>|x' and '&lt;b&gt;\\|x' in text
     elif name == 'sacm_nyu_light.py':
         assert np.asarray(Image.open(folder / 'depth_mm.png')).max() <= 10_000
     else:
