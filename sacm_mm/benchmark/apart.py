@@ -52,7 +52,7 @@ def measure_apart(
     return {
         name: Apart(
             timing_of([seconds for visit in visits for seconds in visit['seconds']]),
-            round(min(visit['start_s'] for visit in visits), 2),
+            round(min(visit['start_s'] for visit in visits), 3),
         )
         for name, visits in found.items()
     }
