@@ -37,7 +37,8 @@ def data_samples(cfg: Config, count: int = 4) -> list[Sample]:
         if 'img_path' in info:
             samples.append(read_sample(Path(info['img_path'])))
         elif 'img' in info:
-            samples.append(Sample(f'{place}.png', _encode(picture_in(info, cfg))))
+            encoded = cv2.imencode('.png', picture_in(info, cfg))[1]
+            samples.append(Sample(f'{place}.png', encoded.tobytes()))
     return samples
 
 
@@ -84,10 +85,6 @@ def picture_in(info: Mapping[str, Any], cfg: Config) -> np.ndarray:
     """Return the picture that a data set holds itself, colours as BGR."""
     image = np.asarray(info['img'])
     return image[..., ::-1] if image.ndim == 3 and loads_rgb(cfg) else image
-
-
-def _encode(image: np.ndarray) -> bytes:
-    return cv2.imencode('.png', image)[1].tobytes()
 
 
 def pictures_of(cfg: Config, folder: str | Path | None) -> list[Sample]:
