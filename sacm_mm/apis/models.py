@@ -40,8 +40,8 @@ def load_model(cfg: Config, checkpoint: str, trust: bool = False) -> tuple[nn.Mo
     init_default_scope(cfg.default_scope)
     join_preprocessor(cfg)
     meta: Any = None
-    backbone = str(cfg.model.get('backbone', {}).get('type'))  # whole models of timm have none
-    if backbone.endswith('SAConvMixer') and convert.is_published(checkpoint):
+    backbone = cfg.model.get('backbone') or {}  # whole models of timm have none
+    if kind_of(backbone) == 'SAConvMixer' and convert.is_published(checkpoint):
         model = _load_published(cfg, checkpoint)
     else:
         path = find_checkpoint(checkpoint)

@@ -13,7 +13,7 @@ from sacm_mm.apis.find_model import find_model
 from sacm_mm.apis.runner import build_runner, prepare_run
 from sacm_mm.apis.starting import starting
 from sacm_mm.core.checkpoints import find_checkpoint
-from sacm_mm.core.configs import as_list, put_hook
+from sacm_mm.core.configs import as_list, kind_of, put_hook
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable, check_writable_file
 from sacm_mm.deploy.runtimes import is_exported
@@ -186,8 +186,7 @@ def _use_tta(cfg: Config) -> None:
     if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:
         raise UserError(f"config '{cfg.filename}' has no tta_model and tta_pipeline")
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
-    kind = str(cfg.tta_model['type'])
-    kind = _TTA_MODELS.get(kind.rpartition('.')[2], kind)
+    kind = _TTA_MODELS.get(kind_of(cfg.tta_model), cfg.tta_model['type'])
     cfg.model = ConfigDict({**cfg.tta_model, 'type': kind, 'module': cfg.model})
 
 
