@@ -66,6 +66,19 @@ study = dict(
             ),
             budgets=longer,
         ),
+        'sa-convmixer-dil256': dict(
+            label='SA-ConvMixer 256/8/5/5, dilations, four blocks, pixel shuffle',
+            model=dict(
+                backbone=dict(
+                    _delete_=True,
+                    type='sacm_mm.SAConvMixer',
+                    arch='d256-l8-k5-p5-dil1248',
+                    out_indices=(1, 3, 5, 7),
+                ),
+                decode_head=dict(in_channels=[256] * 4, upscale_factor=5, **shuffle),
+            ),
+            budgets=longer,
+        ),
         'sa-convmixer-pyramid': dict(label='SA-ConvMixer 256/8/5/5', backbone=sacm),
         'convmixer': dict(
             label='ConvMixer 256/8/5/5',
