@@ -127,6 +127,7 @@ study = dict(
 rates = {
     'sa-convmixer': 4e-3,
     'sa-convmixer-dil': 2e-3,
+    'sa-convmixer-dil256': 4e-3,
     'sa-convmixer-pyramid': 2e-3,
     'convmixer': 4e-3,
     'convmlp-s': 2e-3,
