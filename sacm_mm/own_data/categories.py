@@ -19,6 +19,8 @@ from .mask_files import (
 )
 from .samples import IGNORED_NAMES, MAX_CLASSES, Category, listed
 
+BACKGROUND = 'background'
+
 
 @dataclass
 class Wishes:
@@ -29,12 +31,16 @@ class Wishes:
         ignored: Names, colours or values that are not to be learned.
         earlier: Classes of the data set that is written anew; they keep numbers and names.
         tolerance: Largest difference of a channel at which a colour is still the named one.
+        unlabelled: What no shape covers: ``'background'`` or ``'ignore'``.
+        boxes: Take boxes for areas, where a source has them beside or in place of polygons.
     """
 
     named: Sequence[tuple[str, Colour | None]] = ()
     ignored: Sequence[str] = ()
     earlier: Sequence[Category] = ()
     tolerance: int = 0
+    unlabelled: str = BACKGROUND
+    boxes: bool = False
 
 
 @dataclass

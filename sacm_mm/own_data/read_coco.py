@@ -11,12 +11,12 @@ from typing import Any
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.datasets.picture_files import find_files
 
+from .categories import Wishes
 from .pairing import existing_folder, fold_name, is_inside, list_pictures
 from .samples import SPLITS, Sample, Source, check_found, count, listed, photos_left_out, split_of
 from .shapes import (
     DrawnMask,
     Shape,
-    ShapeWishes,
     check_ring,
     damage_named,
     finish_shapes,
@@ -25,7 +25,7 @@ from .shapes import (
 )
 
 
-def read_coco(annotations: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
+def read_coco(annotations: Path, photos: Path | None, wishes: Wishes) -> Source:
     """Read a COCO data set.
 
     Args:
@@ -181,7 +181,7 @@ class _Shapes:
 
 
 def _shapes(
-    content: Mapping[str, Any], path: Path, names: Mapping[int | str, str], wishes: ShapeWishes
+    content: Mapping[str, Any], path: Path, names: Mapping[int | str, str], wishes: Wishes
 ) -> _Shapes:
     found = _Shapes()
     images = {image['id'] for image in content['images']}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from sacm_mm.core.errors import UserError
@@ -101,7 +102,7 @@ def _source(pairs: Pairs, masks: Path, wishes: Wishes, splits: dict[str, str]) -
         beside = palette_beside(masks)
         if beside:
             named = read_palette_file(beside)
-            wishes = Wishes(named, wishes.ignored, (), wishes.tolerance)
+            wishes = replace(wishes, named=named)
             notes.append(f'class names: {beside}')
     scan = scan_masks([mask for _, _, mask in pairs.found])
     decided = decide_classes(scan, wishes)

@@ -14,10 +14,11 @@ from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.dataset_file import load_yaml
 from sacm_mm.datasets.picture_files import find_files, find_pictures
 
+from .categories import Wishes
 from .class_names import read_name_lines, read_palette_file
 from .pairing import existing_folder
 from .samples import SPLITS, Sample, Source, count, left_out, listed
-from .shapes import DrawnMask, Shape, ShapeWishes, check_ring, finish_shapes, rectangle
+from .shapes import DrawnMask, Shape, check_ring, finish_shapes, rectangle
 from .splitting import ready_splits
 
 _NAME_FILES = ('data.yaml', 'dataset.yaml', 'data.yml', 'obj.names', 'classes.txt', 'labels.txt')
@@ -25,7 +26,7 @@ _NO_LABELS = frozenset(('classes.txt', 'labels.txt', 'train.txt', 'val.txt', 'te
                         'readme.txt', 'readme.roboflow.txt', 'readme.dataset.txt'))  # fmt: skip
 
 
-def read_yolo(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
+def read_yolo(folder: Path, photos: Path | None, wishes: Wishes) -> Source:
     """Read a folder as Ultralytics lays it out, or photos and text files side by side.
 
     Args:
@@ -88,7 +89,7 @@ def _key(path: Path, folder: Path) -> str:
     return '/'.join((*kept, parts[-1]))
 
 
-def _names(folder: Path, wishes: ShapeWishes) -> dict[int, str]:
+def _names(folder: Path, wishes: Wishes) -> dict[int, str]:
     file = _name_file(folder) or _name_file(folder.parent)
     if file:
         if file.suffix not in ('.yaml', '.yml'):

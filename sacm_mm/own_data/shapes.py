@@ -15,13 +15,12 @@ from pycocotools import mask as coco_mask
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.core.labels import IGNORE_INDEX
 
-from .categories import place_of, refuse_many
+from .categories import BACKGROUND, Wishes, place_of, refuse_many
 from .class_names import Colour, spread_colours
 from .orientation import drawn_as
 from .run_lengths import mask_of_runs
 from .samples import IGNORED_NAMES, Category, Sample, Source, count, listed
 
-BACKGROUND = 'background'
 _BACKGROUND_NAMES = frozenset(('background', '_background_', '__background__', 'bg'))
 
 
@@ -195,27 +194,8 @@ def _from_rle(rle: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
     return mask_of_runs(rle['counts'], size)
 
 
-@dataclass
-class ShapeWishes:
-    """What the user says of shapes.
-
-    Attributes:
-        named: Classes in the order of their numbers; others are an error. Empty takes all.
-        ignored: Names that are not to be learned.
-        earlier: Classes of the data set that is written anew.
-        unlabelled: What no shape covers: ``'background'`` or ``'ignore'``.
-        boxes: Take boxes for areas, where a source has them beside or in place of polygons.
-    """
-
-    named: Sequence[tuple[str, Colour | None]] = ()
-    ignored: Sequence[str] = ()
-    earlier: Sequence[Category] = ()
-    unlabelled: str = BACKGROUND
-    boxes: bool = False
-
-
 def finish_shapes(
-    samples: list[Sample], labels: Sequence[str], wishes: ShapeWishes, notes: list[str],
+    samples: list[Sample], labels: Sequence[str], wishes: Wishes, notes: list[str],
     colours: Mapping[str, Colour] | None = None,
 ) -> Source:  # fmt: skip
     """Decide the classes of drawn masks and tell them to the masks.

@@ -20,7 +20,6 @@ from .read_folder import read_folder, read_voc
 from .read_labelme import read_labelme
 from .read_yolo import read_yolo
 from .samples import Category, Source, count, listed
-from .shapes import ShapeWishes
 from .splitting import SplitWishes, parse_shares
 
 # how many paths each kind takes, and what they are
@@ -105,17 +104,16 @@ def prepare_source(
 
     def read(earlier: list[Category]) -> Source:
         kept = [] if named else earlier
-        if kind in ('folder', 'voc'):
-            wishes = Wishes(named, ignore, kept, tolerance)
-            if kind == 'voc':
-                return read_voc(places[0], wishes)
+        wishes = Wishes(named, ignore, kept, tolerance, unlabelled, boxes)
+        if kind == 'folder':
             return read_folder(places[0], places[1], wishes, pattern)
+        if kind == 'voc':
+            return read_voc(places[0], wishes)
         if kind == 'classes':
-            return read_classes(places[0], named, kept)
+            return read_classes(places[0], wishes)
         if kind == 'depth':
             return read_depth(places[0], places[1], pattern)
-        drawn = ShapeWishes(named, ignore, kept, unlabelled, boxes)
-        return _SHAPES[kind](places[0], places[1] if len(places) > 1 else None, drawn)
+        return _SHAPES[kind](places[0], places[1] if len(places) > 1 else None, wishes)
 
     def read_all(earlier: list[Category]) -> Source:
         source = read(earlier)
