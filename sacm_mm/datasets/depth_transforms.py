@@ -37,7 +37,6 @@ class LoadDepthAnnotation(MMSegLoadDepthAnnotation):
         super().__init__(depth_rescale_factor=depth_rescale_factor)
 
     def transform(self, results: dict) -> dict:
-        """Add ``gt_depth_map`` to the sample."""
         if 'depth_map_path' not in results:
             return results
         path = results['depth_map_path']
@@ -78,7 +77,6 @@ class LoadCityscapesDepth(LoadDepthAnnotation):
         super().__init__(depth_rescale_factor=1 / 256)
 
     def transform(self, results: dict) -> dict:
-        """Add ``gt_depth_map`` to the sample: metres, or disparity in pixels."""
         if 'depth_map_path' not in results:
             return results
         results = super().transform(results)
@@ -124,7 +122,6 @@ class RandomDepthResize(MMCVRandomResize):
         super().__init__(scale, ratio_range, **kwargs)
 
     def transform(self, results: dict) -> dict:
-        """Resize image, mask and depth map."""
         results = super().transform(results)
         zoom = np.float32(results['scale'][0] / self.scale[0])
         if results.get('depth_target') == 'disparity':
@@ -151,7 +148,6 @@ class RandomDepthRotate(MMSegRandomRotate):
         super().__init__(prob, degree, pad_val=pad_val)
 
     def transform(self, results: dict) -> dict:
-        """Rotate image, mask and depth map."""
         fields, picture = results['seg_fields'], np.zeros(results['img'].shape[:2], np.uint8)
         results = super().transform(
             {**results, 'seg_fields': [*fields, 'border'], 'border': picture}

@@ -51,7 +51,6 @@ class LoadImageFromFile(MMCVLoadImageFromFile):
     """
 
     def transform(self, results: dict) -> dict | None:
-        """Add ``img`` and its shape to the sample."""
         check_picture(results['img_path'])
         if self.color_type != 'unchanged':
             _refuse_deep(results['img_path'])

@@ -207,7 +207,6 @@ class _RelativeMask(DrawnMask):
     """Shapes whose corners are shares of the picture's width and height."""
 
     def draw(self, picture: Path, size: tuple[int, int]) -> np.ndarray:
-        """Draw it as classes (H, W), uint8."""
         scale = np.array([size[1], size[0]], np.float64)
         scaled: Any = [Shape(s.label, tuple(r * scale for r in s.rings)) for s in self.shapes]
         mask = DrawnMask(scaled, size, self.source, self.numbers, self.empty)

@@ -140,7 +140,6 @@ class DrawnMask:
 
     @property
     def tells_size(self) -> bool:
-        """Whether its size is that of what it was drawn on."""
         return self.size is not None
 
     def draw(self, picture: Path, size: tuple[int, int]) -> np.ndarray:

@@ -92,7 +92,6 @@ class ForeignBackbone(BaseModule):
         self._is_init = True
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Run the network on (N, 3, H, W) and lay out its maps, see the class."""
         height, width = x.shape[2:]
         x = self._pad(x)
         tensors = [*tensors_of(self.tapped(self.network, x))]

@@ -74,7 +74,6 @@ class PixelShuffleBase(BaseDecodeHead):
             self.act_norm.append(build_norm_layer(self.norm_cfg, channels)[1])
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Predict from maps (N, C_i, h, w) -> (N, out_channels, h * r, w * r)."""
         x = self._transform_inputs(inputs)
         return F.pixel_shuffle(self.act_norm(self.cls_seg(x)), self.upscale_factor)
 
