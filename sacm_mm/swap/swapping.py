@@ -47,7 +47,7 @@ def swap_backbone(cfg: Config, backbone: str | Mapping | Path) -> Config:
     old = _old_backbone(original)
     channels, size = image_channels(original), image_size(original)
     new = find_backbone(backbone, size, channels)
-    if _same(new, old, scope):
+    if scoped(new, scope) == scoped(old.to_dict(), scope):
         return original
     new = as_backbone(new, scope, size, channels)
     _check_size(new, original, scope)
@@ -114,10 +114,6 @@ def _old_backbone(cfg: Config) -> ConfigDict:
     if not isinstance(backbone, Mapping):
         raise UserError(f'{cfg.model.get("type")} has no backbone to swap')
     return backbone
-
-
-def _same(new: Mapping, old: Mapping, scope: str) -> bool:
-    return scoped(new, scope) == scoped(ConfigDict(old).to_dict(), scope)
 
 
 def _join(cfg: Config, new: dict, needs: Needs, maps: FeatureInfo, scope: str) -> None:
@@ -203,9 +199,8 @@ def _check_size(new: Mapping, cfg: Mapping, scope: str) -> None:
 
 
 def _sync_bn(model: Mapping) -> dict | None:
-    for part in (model['backbone'], model.get('decode_head')):
-        part = part[0] if isinstance(part, (list, tuple)) else part
-        norm = (part or {}).get('norm_cfg')
+    for part in (model['backbone'], *as_list(model.get('decode_head'))[:1]):
+        norm = part.get('norm_cfg')
         if isinstance(norm, Mapping) and norm.get('type') == 'SyncBN':
             return ConfigDict(norm).to_dict()
     return None
