@@ -9,14 +9,8 @@ from sacm_mm.core.errors import UserError
 from sacm_mm.core.labels import IGNORE_INDEX
 
 from .class_names import Colour, guess_names, own_name, spread_colours
-from .mask_files import (
-    MaskScan,
-    code_of,
-    describe,
-    is_ignored_value,
-    merge_near,
-    refuse_blur,
-)
+from .mask_files import MaskScan, describe, is_ignored_value, merge_near, refuse_blur
+from .raw_masks import code_of
 from .samples import IGNORED_NAMES, MAX_CLASSES, Category, listed
 
 BACKGROUND = 'background'
