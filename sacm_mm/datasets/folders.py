@@ -22,7 +22,6 @@ from .transforms import use_checked_loaders
 
 _HOW_TO_GET = "name a folder that 'sacm data' wrote as data_root, or set data_prefix"
 
-
 Fold = Sequence[int] | None  # its number, from 1 on, and how many there are
 _FOLDED = ('train', 'val')  # parts that folds are made of; test stays what it is
 
@@ -43,8 +42,14 @@ class _FolderMixin:
         pictures = find_pictures(folder) if self._fold is None else self._of_fold(folder)
         return [self._sample(path, path.relative_to(folder)) for path in pictures]
 
-    def _sample(self, path: Path, name: Path) -> dict:
-        raise NotImplementedError
+    def _sample(self: Any, path: Path, name: Path) -> dict:
+        info = dict(
+            img_path=str(path), label_map=self.label_map,
+            reduce_zero_label=self.reduce_zero_label, seg_fields=[],
+        )  # fmt: skip
+        if masks := self.data_prefix.get('seg_map_path'):
+            info['seg_map_path'] = str(Path(masks, name).with_suffix(self.seg_map_suffix))
+        return info
 
     def _of_fold(self, folder: Path, by_class: bool = False) -> list[Path]:
         """List the pictures that a fold validates on, or those that it trains on."""
@@ -144,15 +149,6 @@ class FolderSegDataset(_FolderMixin, CheckedSegDataset):
         kwargs = self._known(data_root, split, fold, 'segmentation', kwargs)
         super().__init__(seg_map_suffix=seg_map_suffix, **kwargs)
 
-    def _sample(self, path: Path, name: Path) -> dict:
-        info = dict(
-            img_path=str(path), label_map=self.label_map,
-            reduce_zero_label=self.reduce_zero_label, seg_fields=[],
-        )  # fmt: skip
-        if masks := self.data_prefix.get('seg_map_path'):
-            info['seg_map_path'] = str(Path(masks, name).with_suffix(self.seg_map_suffix))
-        return info
-
 
 @DATASETS.register_module()
 class FolderDepthDataset(_FolderMixin, CheckedDepthDataset):
@@ -178,17 +174,11 @@ class FolderDepthDataset(_FolderMixin, CheckedDepthDataset):
         super().__init__(**self._known(data_root, split, fold, 'depth', kwargs))
 
     def _sample(self, path: Path, name: Path) -> dict:
-        info: dict[str, Any] = dict(
-            img_path=str(path), seg_fields=[], label_map=None, reduce_zero_label=False
-        )
         if 'depth_map_path' not in self.data_prefix:
             raise UserError(f"data_prefix of {type(self).__name__} has no 'depth_map_path'")
-        for key, suffix in (
-            ('depth_map_path', self.depth_map_suffix),
-            ('seg_map_path', self.seg_map_suffix),
-        ):
-            if folder := self.data_prefix.get(key):
-                info[key] = str(Path(folder, name).with_suffix(suffix))
+        info = super()._sample(path, name)
+        if depths := self.data_prefix['depth_map_path']:
+            info['depth_map_path'] = str(Path(depths, name).with_suffix(self.depth_map_suffix))
         return info
 
 
