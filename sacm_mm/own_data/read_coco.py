@@ -48,10 +48,10 @@ def read_coco(annotations: Path, photos: Path | None, wishes: Wishes) -> Source:
         content = _load(file)
         names = {category['id']: category['name'] for category in content['categories']}
         labels.update(names)
-        by_image = _shapes(content, file, names, wishes)
-        boxes += by_image.boxes
+        shapes, bare = _shapes(content, file, names, wishes)
+        boxes += bare
         for image in content['images']:
-            sample = _sample(image, file, by_image.shapes, on_disk, split)
+            sample = _sample(image, file, shapes, on_disk, split)
             if sample is None:
                 missing.append(image['file_name'])
             else:
@@ -174,16 +174,12 @@ def _ordered(names: Mapping[int | str, str]) -> list[str]:
     return [names[key] for key in sorted(names, key=lambda key: (isinstance(key, str), key))]
 
 
-class _Shapes:
-    def __init__(self) -> None:
-        self.shapes: dict[Any, list[Shape]] = defaultdict(list)
-        self.boxes = 0
-
-
 def _shapes(
     content: Mapping[str, Any], path: Path, names: Mapping[int | str, str], wishes: Wishes
-) -> _Shapes:
-    found = _Shapes()
+) -> tuple[dict[Any, list[Shape]], int]:
+    """Return the shapes of each image, and how many objects are boxes alone."""
+    shapes: dict[Any, list[Shape]] = defaultdict(list)
+    boxes = 0
     images = {image['id'] for image in content['images']}
     for number, entry in enumerate(content['annotations'], 1):
         named = entry.get('id', number) if isinstance(entry, Mapping) else number
@@ -198,10 +194,10 @@ def _shapes(
                 )
             shape = _shape(entry, names[entry['category_id']], what, wishes.boxes)
         if shape is None:
-            found.boxes += 1
+            boxes += 1
         else:
-            found.shapes[entry['image_id']].append(shape)
-    return found
+            shapes[entry['image_id']].append(shape)
+    return shapes, boxes
 
 
 def _shape(entry: Mapping[str, Any], label: str, what: str, boxes: bool) -> Shape | None:
