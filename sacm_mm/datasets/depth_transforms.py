@@ -13,10 +13,11 @@ from mmseg.datasets.transforms import LoadDepthAnnotation as MMSegLoadDepthAnnot
 from mmseg.datasets.transforms import RandomRotate as MMSegRandomRotate
 from PIL import Image
 
-from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.core.errors import UserError
 from sacm_mm.registry import TRANSFORMS
 
-from .transforms import check_size
+from .picture_files import unreadable
+from .transforms import FIX_OF_TRUTH, check_size
 
 
 @TRANSFORMS.register_module()
@@ -40,7 +41,7 @@ class LoadDepthAnnotation(MMSegLoadDepthAnnotation):
         if 'depth_map_path' not in results:
             return results
         path = results['depth_map_path']
-        try:
+        with unreadable(f"depth map '{path}'", FIX_OF_TRUTH):
             with Image.open(path) as depth_map:  # reads the header only
                 mode = depth_map.mode
             if not mode.startswith('I'):
@@ -49,13 +50,6 @@ class LoadDepthAnnotation(MMSegLoadDepthAnnotation):
                     'for 8 bits are too few for depth'
                 )
             results = super().transform(results)
-        except UserError:
-            raise
-        except Exception as error:  # each decoder has exceptions of its own
-            raise UserError(
-                f"cannot read depth map '{path}' ({one_line(error, 120)}): replace the file or "
-                'take its image out of the data set'
-            ) from error
         check_size('depth map', path, results['gt_depth_map'].shape, results)
         return results
 
@@ -92,17 +86,13 @@ class LoadCityscapesDepth(LoadDepthAnnotation):
 
 
 def _baseline_times_fx(path: str) -> np.float32:
-    try:
+    fix = 'it must hold extrinsic.baseline (m) and intrinsic.fx (pixels)'
+    with unreadable(f"camera file '{path}'", fix):
         camera = json.loads(Path(path).read_text(encoding='utf-8'))
         baseline, fx = camera['extrinsic']['baseline'], camera['intrinsic']['fx']
         if not (0 < baseline < np.inf and 0 < fx < np.inf):
             raise ValueError(f'baseline {baseline} and fx {fx} must be positive')
         return np.float32(baseline * fx)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"cannot read camera file '{path}' ({one_line(error, 120)}): it must hold "
-            'extrinsic.baseline (m) and intrinsic.fx (pixels)'
-        ) from error
 
 
 @TRANSFORMS.register_module()

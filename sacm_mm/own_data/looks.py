@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.core.errors import UserError
 from sacm_mm.core.labels import IGNORE_INDEX
 from sacm_mm.datasets import dataset_file
-from sacm_mm.datasets.picture_files import find_pictures, read_picture, to_channels
+from sacm_mm.datasets.picture_files import find_pictures, read_picture, to_channels, unreadable
 
 from .samples import SPLITS, Category
 from .statistics import class_pixels, depth_quantiles, facts_of
@@ -83,14 +83,9 @@ def _open(look: Look, what: str, truth: Path) -> np.ndarray:
         raise UserError(
             f"picture '{look.path}' has no {what} '{truth}': add it or take the picture out"
         )
-    try:
-        with Image.open(truth) as image:
-            image.load()
-            pixels = np.asarray(image)
-    except Exception as error:  # each decoder has exceptions of its own
-        raise UserError(
-            f"cannot read {what} '{truth}' ({one_line(error, 120)}): replace it"
-        ) from error
+    with unreadable(f"{what} '{truth}'", 'replace it'), Image.open(truth) as image:
+        image.load()
+        pixels = np.asarray(image)
     if pixels.shape != look.facts.size:
         h, w = look.facts.size
         shape = f'{pixels.shape[1]}x{pixels.shape[0]}' if pixels.ndim == 2 else 'in colour'

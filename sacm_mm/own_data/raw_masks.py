@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sacm_mm.core.errors import UserError, one_line
-from sacm_mm.datasets.picture_files import read_picture
+from sacm_mm.core.errors import UserError
+from sacm_mm.datasets.picture_files import read_picture, unreadable
 
 
 @dataclass
@@ -38,20 +38,16 @@ def read_raw_mask(path: Path) -> RawMask:
     """
     if path.suffix.lower() in ('.tif', '.tiff', '.npy'):
         return _of_array(read_picture(path), path)
-    try:
-        with Image.open(io.BytesIO(path.read_bytes())) as image:
-            image.load()
-            if image.mode == 'P':
-                return _of_palette(image)
-            if image.mode == '1':
-                return RawMask(np.asarray(image).astype(np.uint32), 'grey')
-            if image.mode == 'PA':
-                image = image.convert('RGBA')
-            pixels = np.asarray(image)
-    except Exception as error:  # each decoder has exceptions of its own
-        raise UserError(
-            f"cannot read mask '{path}' ({one_line(error, 120)}): replace the file or take it out"
-        ) from error
+    with (
+        unreadable(f"mask '{path}'", 'replace the file or take it out'),
+        Image.open(io.BytesIO(path.read_bytes())) as image,
+    ):
+        image.load()
+        if image.mode == 'P':
+            return _of_palette(image)
+        if image.mode == '1':
+            return RawMask(np.asarray(image).astype(np.uint32), 'grey')
+        pixels = np.asarray(image.convert('RGBA') if image.mode == 'PA' else image)
     return _of_array(pixels if pixels.ndim == 3 else pixels[..., None], path)
 
 
