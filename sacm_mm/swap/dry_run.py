@@ -122,16 +122,13 @@ def no_network(asked: list[str]) -> Iterator[None]:
         asked.append(str(host))
         raise NetworkAsked(host)
 
-    def look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
-        return refuse(host)
-
     def connect(self: socket.socket, address: Any) -> Any:
         if self.family == socket.AF_UNIX:  # between processes of this machine
             return first_connect(self, address)
         return refuse(address[0])
 
     first_look_up, first_connect = socket.getaddrinfo, socket.socket.connect
-    socket.getaddrinfo = look_up
+    socket.getaddrinfo = lambda host, *_, **__: refuse(host)
     socket.socket.connect = connect  # type: ignore[method-assign, assignment]
     try:
         yield
@@ -178,7 +175,7 @@ def class_of(kind: str, scope: str) -> type | None:
         return MODELS.get(kind)
 
 
-def run_on_zeros(model: nn.Module, *shape: int, device: str = 'meta') -> Any:
+def run_on_zeros(model: Callable, *shape: int, device: str = 'meta') -> Any:
     """Run a model of ``build_part`` on an image of ``shape``, (N, C, H, W)."""
     with quiet(), torch.no_grad(), torch.device(device):
         return model(torch.zeros(shape))

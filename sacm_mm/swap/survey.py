@@ -103,22 +103,16 @@ def survey(
 
 
 def _runner(model: nn.Module, layers: Sequence[str], channels: int, device: str) -> Run:
-    tapped = Tapped(model, layers)
-
-    class Network(nn.Module):
-        def forward(self, x: Tensor) -> Any:
-            return tapped(model, x)
-
+    network = partial(Tapped(model, layers), model)
     # two images, for some squeeze the outputs
-    return lambda h, w: [*tensors_of(run_on_zeros(Network(), 2, channels, h, w, device=device))]
+    return lambda h, w: [*tensors_of(run_on_zeros(network, 2, channels, h, w, device=device))]
 
 
 def _own_sizes(model: nn.Module) -> list[Size]:
     own = getattr(model, 'img_size', None) or getattr(model, 'image_size', None)
-    sizes = [own] if own else []
     return [
         (size, size) if isinstance(size, int) else tuple(size)
-        for size in (*sizes, *_FIXED_SIZES)
+        for size in (own, *_FIXED_SIZES)
         if isinstance(size, int) or (isinstance(size, Sequence) and len(size) == 2)
     ]  # fmt: skip
 
@@ -219,30 +213,20 @@ def _of_one_size(i: int, size: Size, x: Tensor) -> FoundMap | None:
 
 def _divisor(run: Run, base: int, maps: Sequence[FoundMap], square: bool) -> int:
     """Find the least number of which every side must be a multiple, so that no pixel is lost."""
-    exact = all(x.exact for x in maps)
+    exact = maps if all(x.exact for x in maps) else ()
     for divisor in (d for d in range(1, base) if base % d == 0):
         sides = next(
             ((divisor * a, divisor * b) for a, b in _ODD_SIDES if divisor * a >= _SMALLEST_SIDE),
             (101, 103),
         )
         sizes = [(side, side) for side in sides] if square else [sides, sides[::-1]]
-        if exact and all(_covers(run, size, maps) for size in sizes):
-            return divisor
-        if not exact and all(_runs(run, size) for size in sizes):
+        if all(_covers(run, size, exact) for size in sizes):
             return divisor
     return base
 
 
-def _runs(run: Run, size: Size) -> bool:
-    try:
-        run(*size)
-    except Exception:
-        return False
-    return True
-
-
 def _covers(run: Run, size: Size, maps: Sequence[FoundMap]) -> bool:
-    """Whether maps of an image of ``size`` are as large as they should be."""
+    """Whether an image of ``size`` is taken, and its maps are as large as they should be."""
     try:
         tensors = run(*size)
     except Exception:  # it takes other sizes only

@@ -12,6 +12,7 @@ from mmengine.config import Config, ConfigDict
 
 from sacm_mm.core.configs import as_list
 from sacm_mm.core.errors import UserError
+from sacm_mm.datasets.meta import leaves
 from sacm_mm.swap.adapter import adapter_for
 from sacm_mm.swap.dry_run import build_part, class_of
 from sacm_mm.swap.feature_info import FeatureInfo, feature_info
@@ -87,9 +88,7 @@ def image_size(cfg: Mapping) -> tuple[int, int]:
             size = (holder or {}).get(key)
             if isinstance(size, (list, tuple)) and len(size) == 2:
                 return int(size[0]), int(size[1])
-    dataset = (cfg.get('train_dataloader') or {}).get('dataset') or {}
-    while isinstance(dataset.get('dataset'), Mapping):  # wrapped, to repeat it for instance
-        dataset = dataset['dataset']
+    dataset = next(leaves((cfg.get('train_dataloader') or {}).get('dataset')), {})
     for transform in reversed(dataset.get('pipeline') or ()):  # classifiers have it there
         for key in ('crop_size', 'scale'):
             size = transform.get(key)
