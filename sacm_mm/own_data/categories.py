@@ -95,11 +95,7 @@ def decide_classes(scan: MaskScan, wishes: Wishes) -> Decided:
 
 
 def refuse_many(classes: Sequence[Category]) -> None:
-    """Refuse more classes than a mask has numbers for.
-
-    Raises:
-        UserError: There are more.
-    """
+    """Refuse more classes than a mask has numbers for."""
     if len(classes) > MAX_CLASSES:
         raise UserError(f'there are {len(classes)} classes: a mask holds at most {MAX_CLASSES}')
 
@@ -158,7 +154,7 @@ def _by_colour(
         raise UserError(f"class '{missing[0]}' has no colour, but others do: give all of them one")
     if not scan.coloured:  # numbers: the order is the number, the colours are for looking at
         pairs = [(i, name, colour) for i, (name, colour) in enumerate(named)]
-        greys = [code for code in (_grey(c) for _, c in named) if code is not None]
+        greys = [colour[0] for _, colour in named if colour and len(set(colour)) == 1]
         if len(greys) == len(named) and set(codes) <= set(greys):
             pairs = [(g, name, colour) for g, (name, colour) in zip(greys, named)]
         elif scan.palette and {scan.palette.get(c) for c in codes} <= {c for _, c in named}:
@@ -181,10 +177,6 @@ def _by_colour(
                 '--ignore with it, or --tolerance if it is blur'
             )
     return entries, []
-
-
-def _grey(colour: Colour | None) -> int | None:
-    return colour[0] if colour and colour[0] == colour[1] == colour[2] else None
 
 
 def _by_order(

@@ -152,11 +152,7 @@ def merge_near(scan: MaskScan, colours: Sequence[int], tolerance: int) -> dict[i
 
 
 def refuse_blur(scan: MaskScan) -> None:
-    """Refuse masks whose edges are smooth, as JPEG and resizing make them.
-
-    Raises:
-        UserError: Most of the values are rare.
-    """
+    """Refuse masks whose edges are smooth, as JPEG and resizing make them: most values are rare."""
     rare = [code for code, share in scan.share.items() if share < _FREQUENT / 10]
     frequent = [code for code, share in scan.share.items() if share >= _FREQUENT]
     if len(scan.share) > MAX_CLASSES or (len(scan.share) > 30 and len(rare) > len(scan.share) / 2):

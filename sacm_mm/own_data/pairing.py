@@ -117,15 +117,12 @@ def pair_by_name(
             f"'{next(iter(partners.values()))}'; give both the same names, or say how they differ "
             f'with --pattern, such as "{{id}}_{what.split()[0]}.png"'
         )
-    pairs = Pairs([(name, pictures[name], partners[other]) for name, other in matched.items()], [],
-                  [])  # fmt: skip
-    if how:
-        pairs.notes.append(how)
+    found = [(name, pictures[name], partners[other]) for name, other in matched.items()]
     without = [path.name for name, path in pictures.items() if name not in matched]
     used = set(matched.values())
     alone = [path.name for name, path in partners.items() if name not in used]
-    pairs.warnings += left_out('picture', without, what) + left_out(what, alone, 'picture')
-    return pairs
+    warnings = left_out('picture', without, what) + left_out(what, alone, 'picture')
+    return Pairs(found, [how] if how else [], warnings)
 
 
 def _by_pattern(

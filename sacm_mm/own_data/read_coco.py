@@ -61,7 +61,9 @@ def read_coco(annotations: Path, photos: Path | None, wishes: Wishes) -> Source:
     same = len({file.name for file, _ in files}) < len(files)
     named = [f'{file.parent.name}/{file.name}' if same else file.name for file, _ in files]
     notes = [f'COCO: {listed(named)}, {count(len(samples), "photo")}']
-    source = finish_shapes(samples, _ordered(labels), wishes, notes)
+    # in the order of their numbers, those of text last
+    order = sorted(labels, key=lambda key: (isinstance(key, str), key))
+    source = finish_shapes(samples, [labels[key] for key in order], wishes, notes)
     source.warnings += photos_left_out(on_disk.pictures, samples, missing)
     if boxes:
         source.warnings.append(
@@ -167,11 +169,6 @@ def _check_entry(entry: Any, name: str, what: str) -> None:
         or not entry[name]
     ):
         raise UserError(f'{what} has no id or no {name}: add them')
-
-
-def _ordered(names: Mapping[int | str, str]) -> list[str]:
-    """List names in the order of their numbers, those of text last."""
-    return [names[key] for key in sorted(names, key=lambda key: (isinstance(key, str), key))]
 
 
 def _shapes(

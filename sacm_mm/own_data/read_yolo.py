@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -59,7 +58,8 @@ def read_yolo(folder: Path, photos: Path | None, wishes: Wishes) -> Source:
         used.add(key)
         shapes, without = _read_lines(text, names, wishes.boxes)
         boxes += without
-        samples.append(Sample(key, picture, _RelativeMask(shapes, None, str(text))))
+        mask = DrawnMask(shapes, None, str(text), relative=True)
+        samples.append(Sample(key, picture, mask))
     if not samples:
         raise UserError(
             f"no label file fits a photo by its name: '{pictures[0]}' and "
@@ -201,13 +201,3 @@ def _read_lines(path: Path, names: Mapping[int, str], boxes: bool) -> tuple[list
             raise UserError(f'{what} has {len(values)} numbers after the class: they come in pairs')
         shapes.append(Shape(label, (check_ring(values, what),)))
     return shapes, without
-
-
-class _RelativeMask(DrawnMask):
-    """Shapes whose corners are shares of the picture's width and height."""
-
-    def draw(self, picture: Path, size: tuple[int, int]) -> np.ndarray:
-        scale = np.array([size[1], size[0]], np.float64)
-        scaled: Any = [Shape(s.label, tuple(r * scale for r in s.rings)) for s in self.shapes]
-        mask = DrawnMask(scaled, size, self.source, self.numbers, self.empty)
-        return mask.draw(picture, size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +127,7 @@ class DrawnMask:
         numbers: The class of each label, 255 for what is ignored; filled when all are known.
         empty: The class of what no shape covers.
         source: The file that holds them, for messages.
+        relative: Corners are shares of the picture's width and height.
     """
 
     shapes: Sequence[Shape]
@@ -134,6 +135,7 @@ class DrawnMask:
     source: str
     numbers: dict[str, int] = field(default_factory=dict)
     empty: int = 0
+    relative: bool = False
 
     def __str__(self) -> str:
         return f"what '{self.source}' describes"
@@ -152,9 +154,13 @@ class DrawnMask:
         own = self.size or size
         drawn_as(own, picture, size, str(self))  # before memory is taken
         mask = np.full(own, self.empty, np.uint8)
+        shapes = self.shapes
+        if self.relative:
+            scale = np.array(own[::-1], np.float64)
+            shapes = [replace(s, rings=tuple(ring * scale for ring in s.rings)) for s in shapes]
         what = f"a shape of '{picture}' in '{self.source}'"
         with damage_named(what):
-            regions = [(shape, _region(shape, own)) for shape in self.shapes]
+            regions = [(shape, _region(shape, own)) for shape in shapes]
         areas = [int(np.count_nonzero(region)) for _, region in regions]
         order = sorted(range(len(regions)), key=lambda i: (regions[i][0].order, -areas[i]))
         for i in order:
@@ -166,7 +172,12 @@ class DrawnMask:
 def _region(shape: Shape, size: tuple[int, int]) -> np.ndarray:
     """Return the pixels of a shape (H, W), bool."""
     if shape.rle is not None:
-        return _from_rle(shape.rle, size)
+        height, width = shape.rle['size']
+        if (height, width) != size:
+            raise ValueError(
+                f'its run lengths are of {width}x{height}, its picture of {size[1]}x{size[0]}'
+            )
+        return mask_of_runs(shape.rle['counts'], size)
     if shape.patch is not None:
         canvas = np.zeros(size, bool)
         patch, left, top = shape.patch
@@ -182,15 +193,6 @@ def _region(shape: Shape, size: tuple[int, int]) -> np.ndarray:
             raise ValueError(f'a corner at ({x:g}, {y:g}) is far outside of {most[0]}x{most[1]}')
     rings = coco_mask.frPyObjects([ring.ravel().tolist() for ring in shape.rings], *size)
     return coco_mask.decode(coco_mask.merge(rings)).astype(bool)
-
-
-def _from_rle(rle: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
-    height, width = rle['size']
-    if (height, width) != size:
-        raise ValueError(
-            f'its run lengths are of {width}x{height}, its picture of {size[1]}x{size[0]}'
-        )
-    return mask_of_runs(rle['counts'], size)
 
 
 def finish_shapes(

@@ -106,17 +106,15 @@ def prepare_source(
         kept = [] if named else earlier
         wishes = Wishes(named, ignore, kept, tolerance, unlabelled, boxes)
         if kind == 'folder':
-            return read_folder(places[0], places[1], wishes, pattern)
-        if kind == 'voc':
-            return read_voc(places[0], wishes)
-        if kind == 'classes':
-            return read_classes(places[0], wishes)
-        if kind == 'depth':
-            return read_depth(places[0], places[1], pattern)
-        return _SHAPES[kind](places[0], places[1] if len(places) > 1 else None, wishes)
-
-    def read_all(earlier: list[Category]) -> Source:
-        source = read(earlier)
+            source = read_folder(places[0], places[1], wishes, pattern)
+        elif kind == 'voc':
+            source = read_voc(places[0], wishes)
+        elif kind == 'classes':
+            source = read_classes(places[0], wishes)
+        elif kind == 'depth':
+            source = read_depth(places[0], places[1], pattern)
+        else:
+            source = _SHAPES[kind](places[0], places[1] if len(places) > 1 else None, wishes)
         unread = [path for place in places for path in find_files(place, UNREAD_SUFFIXES)]
         if unread:
             source.warnings.append(
@@ -129,7 +127,7 @@ def prepare_source(
         'kind': kind, 'paths': [str(place.absolute()) for place in places],
         'command': command or f'prepare_source({kind!r}, ...)',
     }  # fmt: skip
-    job = Job(read_all, Path(out), origin, wanted, depth_unit, link)
+    job = Job(read, Path(out), origin, wanted, depth_unit, link)
     _refuse_nested(places, job.out)
     return prepare(job)
 

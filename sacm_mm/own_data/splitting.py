@@ -89,11 +89,7 @@ def ready_splits(names: Sequence[str]) -> dict[str, str]:
 
 
 def refuse_beside_parts(others: Sequence[str]) -> None:
-    """Make sure that nothing is beside the parts.
-
-    Raises:
-        UserError: Something is: it could be of any part, and all would be divided anew.
-    """
+    """Refuse what is beside the parts: it could be of any, and all would be divided anew."""
     if others:
         raise UserError(
             f'beside the parts of the source there is {listed(others)}: move it into train, val or '
