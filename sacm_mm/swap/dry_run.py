@@ -6,6 +6,7 @@ works out shapes.
 
 from __future__ import annotations
 
+import inspect
 import io
 import logging
 import re
@@ -173,6 +174,16 @@ def class_of(kind: str, scope: str) -> type | None:
     """Look up the class of a part by its type, None where there is none."""
     with quiet(), DefaultScope.overwrite_default_scope(scope):
         return MODELS.get(kind)
+
+
+def argument_of(cls: type | None, name: str) -> inspect.Parameter | None:
+    """Find an argument of a class; subclasses hand ``**kwargs`` to the class that names it."""
+    for parent in getattr(cls, '__mro__', ()):
+        if '__init__' in vars(parent):
+            found = inspect.signature(parent.__init__).parameters.get(name)
+            if found is not None:
+                return found
+    return None
 
 
 def run_on_zeros(model: Callable, *shape: int, device: str = 'meta') -> Any:
