@@ -116,6 +116,10 @@ DAMAGES = {
         replaced('depthwise_conv2d/depthwise_conv2d/depthwise_kernel:0', (5, 3, 8, 1)),
         "layer 'depthwise_conv2d' has a kernel of 5x3",
     ),
+    'even kernel': (
+        replaced('depthwise_conv2d/depthwise_conv2d/depthwise_kernel:0', (4, 4, 8, 1)),
+        "layer 'depthwise_conv2d' has a kernel of 4x4, not an odd square",
+    ),
     'taps': (
         replaced('conv2d_4/conv2d_4/kernel:0', (1, 1, 20, 525)),
         "layer 'conv2d_4' takes 20 channels",

@@ -285,6 +285,10 @@ REFUSALS = {
         lambda: edited(_4__1__weight=torch.zeros(8, 8, 3, 3)),
         r"tensor '4.1.weight' has shape \(8, 8, 3, 3\) where \(8, 8, 1, 1\) fits",
     ),
+    'even kernels': (
+        lambda: sequential(8, 2, 4, 4, 5).state_dict(),
+        r"weights.pth' has kernels of 4x4: SA-ConvMixer takes odd ones",
+    ),
     'stem': (
         lambda: edited(_0__weight=torch.zeros(8, 1, 4, 4)),
         r"no ConvMixer of colour images: tensor '0.weight' has shape \(8, 1, 4, 4\)",

@@ -568,6 +568,13 @@ def test_link_copies_nothing(tmp_path):
     assert len(pictures) == 10 and all(p.is_symlink() for p in pictures)
 
 
+def test_photos_in_the_folder_of_their_depth_are_no_frames_of_it(tmp_path):
+    photos, depths = own_sources.depth(tmp_path)
+    photos = photos.rename(depths / 'photos')
+    done = prepare_source('depth', [photos, depths], tmp_path / 'mine', unit='mm')
+    assert not done.warnings
+
+
 def test_linked_folders_are_read(tmp_path):
     (root,) = own_sources.classes(tmp_path)
     (root / 'car').rename(tmp_path / 'elsewhere')

@@ -698,6 +698,10 @@ SPOILED = {
     'masks of 0 and 255': (
         lambda d: [save((np.array(Image.open(p)) > 0).astype(np.uint8) * 255, p)
                    for p in (d / 'masks').rglob('*.png')], 'wrong', '255 looks like a class'),
+    'masks of 255 and a value too many': (
+        lambda d: [save(np.where(np.array(Image.open(p)) > 0, 255, 7).astype(np.uint8), p)
+                   for p in (d / 'masks').rglob('*.png')], 'wrong',
+        r'holds 7, the 3 classes are 0 to 2 \(\d+ more like it\)'),
     'class that never occurs': (
         lambda d: [save(np.minimum(np.array(Image.open(p)), 1), p)
                    for p in (d / 'masks').rglob('*.png')], 'doubt', "class 'tree' never occurs"),

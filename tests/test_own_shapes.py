@@ -11,11 +11,11 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from sacm_mm.core.errors import UserError
+from sacm_mm.own_data.categories import Wishes
 from sacm_mm.own_data.read_coco import read_coco
 from sacm_mm.own_data.read_cvat import read_cvat
 from sacm_mm.own_data.read_labelme import read_labelme
 from sacm_mm.own_data.run_lengths import mask_of_runs
-from sacm_mm.own_data.shapes import ShapeWishes
 from sacm_mm.own_data.sources import prepare_source
 
 
@@ -46,7 +46,7 @@ def test_rotation_of_cvat_is_followed(tmp_path, shape, tall):
     (tmp_path / 'annotations.xml').write_text(
         f'<annotations><image name="a.png" height="32" width="40">{shape}</image></annotations>'
     )
-    (sample,) = read_cvat(tmp_path, None, ShapeWishes(boxes=True)).samples
+    (sample,) = read_cvat(tmp_path, None, Wishes(boxes=True)).samples
     rows, columns = np.nonzero(sample.mask.draw(sample.picture, SIZE))
     sides = (np.ptp(rows) + 1, np.ptp(columns) + 1)
     assert sides == pytest.approx((20, 4) if tall else (4, 20), abs=1)
@@ -101,7 +101,7 @@ def _draw(source):
 @pytest.mark.parametrize('kind', ['coco', 'labelme'])
 def test_no_value_of_an_annotation_file_ends_in_a_traceback(tmp_path, kind):
     paths = getattr(own_sources, kind)(tmp_path, 2)
-    wishes = ShapeWishes(boxes=True)
+    wishes = Wishes(boxes=True)
     if kind == 'coco':
         file, read = paths[0], lambda: read_coco(*paths, wishes)
     else:
@@ -136,7 +136,7 @@ def test_no_value_of_cvat_ends_in_a_traceback(tmp_path):
                 list(root.iter())[number].set(key, wrong)
                 file.write_bytes(ElementTree.tostring(root))
                 try:
-                    _draw(read_cvat(folder, None, ShapeWishes(boxes=True)))
+                    _draw(read_cvat(folder, None, Wishes(boxes=True)))
                 except UserError as error:
                     assert '\n' not in str(error)
                     refused += 1

@@ -165,7 +165,7 @@ def test_losses_are_those_of_the_host(size):
     labels = torch.randint(0, 5, (2, *size))
     labels[:, :3] = 255
     logits = head([torch.randn(2, 8, 3, 4)])
-    host = BaseDecodeHead.loss_by_feat(head, head._crop(logits, size), _samples(labels))
+    host = BaseDecodeHead.loss_by_feat(head, head.at_size(logits, size), _samples(labels))
     ours = head.loss_by_feat(logits, _samples(labels))
     assert set(ours) == set(host)
     for name, value in ours.items():

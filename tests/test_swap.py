@@ -16,6 +16,7 @@ from sacm_mm.swap.dry_run import build_part
 from sacm_mm.swap.feature_info import FeatureInfo, with_every_stride
 from sacm_mm.swap.names import own_backbones
 from sacm_mm.swap.needs import Needs, needs_of
+from sacm_mm.swap.swapping import image_size
 
 BACKBONES = list(own_backbones().values())
 OURS = 'sa-convmixer-d16-l2-k3-p4'
@@ -324,3 +325,9 @@ def test_pure_python_configs_swap_like_text_ones(tmp_path, scope):
     assert again.to_dict() == new.to_dict()
     assert check_config(again, sizes=[64]).works
     assert sacm_mm.swap_backbone(again, cfg.model.backbone).to_dict() == cfg.to_dict()
+
+
+def test_size_of_images_is_that_of_concatenated_sets():
+    part = dict(type='CustomDataset', pipeline=[dict(type='RandomResizedCrop', scale=96)])
+    sets = dict(type='ConcatDataset', datasets=[part, part])
+    assert image_size(dict(model={}, train_dataloader=dict(dataset=sets))) == (96, 96)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.models.backbones.sa_convmixer import convert_stem, parse_arch
+from sacm_mm.models.backbones.sa_convmixer import convert_stem
 
 IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
 # 255 times (0.4914, 0.4822, 0.4465) and (0.2471, 0.2435, 0.2616): ConvMixer's and SA-ConvMixer's
@@ -101,8 +101,9 @@ def load(
                 f"'{path}' is no ConvMixer: tensor '{names[name]}' has shape "
                 f'{tuple(tensor.shape)} where {shape} fits'
             )
+    if kernel % 2 == 0:
+        raise UserError(f"'{path}' has kernels of {kernel}x{kernel}: SA-ConvMixer takes odd ones")
     arch = f'd{dim}-l{depth}-k{kernel}-p{patch}'
-    parse_arch(arch)
     # The activation has no weights. ConvMixer-768/32, known by its patch convolution, is the one
     # that was published with ReLU; timm and mmpretrain build it so, by its name.
     relu = arch == 'd768-l32-k7-p7' and stem.shape[2] == patch

@@ -59,11 +59,7 @@ def read_layers(path: Path) -> Iterator[list[Layer]]:
 
 
 def _check_datasets(layers: list[Layer], path: Path) -> None:
-    """Refuse weights that lie in other files of the disk, or unpack to more than the file holds.
-
-    Raises:
-        UserError: There are such weights.
-    """
+    """Refuse weights that lie in other files of the disk, or unpack to more than the file holds."""
     total = 0
     for layer in layers:
         for weight in layer.weights.values():

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from sacm_mm.convert.hdf5 import Layer, read_layers
 from sacm_mm.core.errors import UserError
-from sacm_mm.models.backbones.sa_convmixer import parse_arch
 
 _CONV = ('kernel', 'bias')
 _DEPTHWISE = ('depthwise_kernel', 'bias')
@@ -51,7 +50,6 @@ def load(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f'depth networks do, and has {outputs} outputs'
         )
     arch = f'd{dim}-l{depth}-k{kernel}-p{patch}'
-    parse_arch(arch)
     backbone: dict[str, Any] = dict(type='sacm_mm.SAConvMixer', arch=arch, norm_cfg=_NORM_CFG)
     head: dict[str, Any] = dict(
         in_channels=dim, upscale_factor=patch, act_norm=act_norm, norm_cfg=_NORM_CFG
@@ -159,8 +157,9 @@ class _Reader:
         """Take a depthwise convolution (k, k, C, 1) as (C, 1, k, k); returns k."""
         kernel, bias = self._take(_DEPTHWISE, (size, size, channels, 1))
         weight = kernel.permute(2, 3, 0, 1).contiguous()
-        if weight.shape[2] != weight.shape[3]:
-            raise self.unfit(f'has a kernel of {weight.shape[2]}x{weight.shape[3]}, not a square')
+        rows, columns = weight.shape[2:]
+        if rows != columns or rows % 2 == 0:
+            raise self.unfit(f'has a kernel of {rows}x{columns}, not an odd square')
         self.state |= {f'{name}.weight': weight, f'{name}.bias': bias}
         return weight.shape[2]
 

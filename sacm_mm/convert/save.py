@@ -55,7 +55,7 @@ def convert(source: Path, out: Path) -> list[Path]:
     meta['dataset_meta'] = model_meta(cfg)
     cfg.load_from = '{{ fileDirname }}/' + out.name
     _save_checkpoint(state_dict, meta, out)
-    _save_config(cfg, source, config)
+    write_text(f'{_HEADING}{source.name}\n{open_data_root(cfg.pretty_text)}', config)
     return [out, config]
 
 
@@ -114,10 +114,6 @@ def _published_config(model_cfg: Mapping[str, Any]) -> Config | None:
     if max_depth:  # an unbounded head has it too: truth beyond it is invalid in training
         cfg.model.decode_head.max_depth = max_depth
     return cfg
-
-
-def _save_config(cfg: Config, source: Path, path: Path) -> None:
-    write_text(f'{_HEADING}{source.name}\n{open_data_root(cfg.pretty_text)}', path)
 
 
 def _save_checkpoint(

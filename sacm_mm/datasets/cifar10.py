@@ -9,9 +9,11 @@ import numpy as np
 from mmpretrain.datasets import BaseDataset
 from mmpretrain.datasets.categories import CIFAR10_CATEGORIES
 
-from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.core.errors import UserError
 from sacm_mm.core.pictures import check_picture
 from sacm_mm.registry import DATASETS
+
+from .picture_files import unreadable
 
 _ARCHIVE = 'cifar-10-batches-py'
 _BATCHES = {'train': [f'data_batch_{i}' for i in range(1, 6)], 'test': ['test_batch']}
@@ -97,15 +99,11 @@ def _read_image(path: Path) -> np.ndarray:
 
 
 def _read_batch(path: Path) -> list[dict]:
-    try:
+    with unreadable(f"'{path}'", 'unpack cifar-10-python.tar.gz anew'):
         with path.open('rb') as file:
             batch = _ArrayUnpickler(file, encoding='latin1').load()
         pixels = np.asarray(batch['data'], np.uint8).reshape(-1, 3, 32, 32)
         labels = batch['labels']
-    except Exception as error:  # whatever a damaged pickle leads to
-        raise UserError(
-            f"cannot read '{path}' ({one_line(error)}): unpack cifar-10-python.tar.gz anew"
-        ) from error
     images = pixels[:, ::-1].transpose(0, 2, 3, 1)  # (N, RGB, H, W) -> (N, H, W, BGR)
     return [
         dict(img=np.ascontiguousarray(img), gt_label=int(label))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,13 +154,10 @@ def categories(content: dict[str, Any], path: Path) -> list[Category]:
         if name in [c.name for c in found]:
             raise UserError(f"class '{name}' occurs twice in '{path}': names must differ")
         text = str(entry.get('colour', ''))
-        try:
-            if len(text) != 7 or not text.startswith('#'):
-                raise ValueError
-            colour = (int(text[1:3], 16), int(text[3:5], 16), int(text[5:], 16))
-        except ValueError as error:
+        if not re.fullmatch('#[0-9a-fA-F]{6}', text):
             raise UserError(
                 f"colour '{text}' of class '{name}' in '{path}' is none: write '#rrggbb'"
-            ) from error
-        found.append(Category(name, colour, str(entry.get('code', name))))
+            )
+        r, g, b = bytes.fromhex(text[1:])
+        found.append(Category(name, (r, g, b), str(entry.get('code', name))))
     return found

@@ -13,10 +13,11 @@ from mmseg.datasets.transforms import LoadDepthAnnotation as MMSegLoadDepthAnnot
 from mmseg.datasets.transforms import RandomRotate as MMSegRandomRotate
 from PIL import Image
 
-from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.core.errors import UserError
 from sacm_mm.registry import TRANSFORMS
 
-from .transforms import check_size
+from .picture_files import unreadable
+from .transforms import FIX_OF_TRUTH, check_size
 
 
 @TRANSFORMS.register_module()
@@ -37,11 +38,10 @@ class LoadDepthAnnotation(MMSegLoadDepthAnnotation):
         super().__init__(depth_rescale_factor=depth_rescale_factor)
 
     def transform(self, results: dict) -> dict:
-        """Add ``gt_depth_map`` to the sample."""
         if 'depth_map_path' not in results:
             return results
         path = results['depth_map_path']
-        try:
+        with unreadable(f"depth map '{path}'", FIX_OF_TRUTH):
             with Image.open(path) as depth_map:  # reads the header only
                 mode = depth_map.mode
             if not mode.startswith('I'):
@@ -50,13 +50,6 @@ class LoadDepthAnnotation(MMSegLoadDepthAnnotation):
                     'for 8 bits are too few for depth'
                 )
             results = super().transform(results)
-        except UserError:
-            raise
-        except Exception as error:  # each decoder has exceptions of its own
-            raise UserError(
-                f"cannot read depth map '{path}' ({one_line(error, 120)}): replace the file or "
-                'take its image out of the data set'
-            ) from error
         check_size('depth map', path, results['gt_depth_map'].shape, results)
         return results
 
@@ -78,7 +71,6 @@ class LoadCityscapesDepth(LoadDepthAnnotation):
         super().__init__(depth_rescale_factor=1 / 256)
 
     def transform(self, results: dict) -> dict:
-        """Add ``gt_depth_map`` to the sample: metres, or disparity in pixels."""
         if 'depth_map_path' not in results:
             return results
         results = super().transform(results)
@@ -94,17 +86,13 @@ class LoadCityscapesDepth(LoadDepthAnnotation):
 
 
 def _baseline_times_fx(path: str) -> np.float32:
-    try:
+    fix = 'it must hold extrinsic.baseline (m) and intrinsic.fx (pixels)'
+    with unreadable(f"camera file '{path}'", fix):
         camera = json.loads(Path(path).read_text(encoding='utf-8'))
         baseline, fx = camera['extrinsic']['baseline'], camera['intrinsic']['fx']
         if not (0 < baseline < np.inf and 0 < fx < np.inf):
             raise ValueError(f'baseline {baseline} and fx {fx} must be positive')
         return np.float32(baseline * fx)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"cannot read camera file '{path}' ({one_line(error, 120)}): it must hold "
-            'extrinsic.baseline (m) and intrinsic.fx (pixels)'
-        ) from error
 
 
 @TRANSFORMS.register_module()
@@ -124,7 +112,6 @@ class RandomDepthResize(MMCVRandomResize):
         super().__init__(scale, ratio_range, **kwargs)
 
     def transform(self, results: dict) -> dict:
-        """Resize image, mask and depth map."""
         results = super().transform(results)
         zoom = np.float32(results['scale'][0] / self.scale[0])
         if results.get('depth_target') == 'disparity':
@@ -151,7 +138,6 @@ class RandomDepthRotate(MMSegRandomRotate):
         super().__init__(prob, degree, pad_val=pad_val)
 
     def transform(self, results: dict) -> dict:
-        """Rotate image, mask and depth map."""
         fields, picture = results['seg_fields'], np.zeros(results['img'].shape[:2], np.uint8)
         results = super().transform(
             {**results, 'seg_fields': [*fields, 'border'], 'border': picture}

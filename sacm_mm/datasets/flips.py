@@ -23,7 +23,6 @@ class AlternatingFlip(BaseTransform):
         self._flip = MMCVRandomFlip(prob=1.0, direction='horizontal')
 
     def transform(self, results: dict) -> dict | None:
-        """Mirror ``img``, or leave it."""
         index = results['sample_idx']
         epoch = index.epoch if isinstance(index, Draw) else 0
         half = int(index) * 2654435761 >> 16  # neighbours in a set are often alike: mix them

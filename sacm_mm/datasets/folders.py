@@ -20,9 +20,6 @@ from .picture_files import find_pictures
 from .segmentation import CheckedSegDataset
 from .transforms import use_checked_loaders
 
-_HOW_TO_GET = "name a folder that 'sacm data' wrote as data_root, or set data_prefix"
-
-
 Fold = Sequence[int] | None  # its number, from 1 on, and how many there are
 _FOLDED = ('train', 'val')  # parts that folds are made of; test stays what it is
 
@@ -30,11 +27,18 @@ _FOLDED = ('train', 'val')  # parts that folds are made of; test stays what it i
 class _FolderMixin:
     """Lists pictures of any suffix, in folders of any depth."""
 
-    HOW_TO_GET = _HOW_TO_GET
+    HOW_TO_GET = "name a folder that 'sacm data' wrote as data_root, or set data_prefix"
+    TASK: str  # as ``dataset.yaml`` calls it
+    FOLDERS = {'img_path': 'images'}
     data_prefix: dict
     data_root: str
     ann_file: str
     _categories: list[dataset_file.Category]  # of ``dataset.yaml``
+
+    def __init__(
+        self, data_root: str = '', split: str | None = None, fold: Fold = None, **kwargs
+    ) -> None:
+        super().__init__(**self._known(data_root, split, fold, kwargs))
 
     def _list_samples(self) -> list[dict]:
         if self.ann_file:  # a list of names, as the hosts read it
@@ -43,8 +47,14 @@ class _FolderMixin:
         pictures = find_pictures(folder) if self._fold is None else self._of_fold(folder)
         return [self._sample(path, path.relative_to(folder)) for path in pictures]
 
-    def _sample(self, path: Path, name: Path) -> dict:
-        raise NotImplementedError
+    def _sample(self: Any, path: Path, name: Path) -> dict:
+        info = dict(
+            img_path=str(path), label_map=self.label_map,
+            reduce_zero_label=self.reduce_zero_label, seg_fields=[],
+        )  # fmt: skip
+        if masks := self.data_prefix.get('seg_map_path'):
+            info['seg_map_path'] = str(Path(masks, name).with_suffix(self.seg_map_suffix))
+        return info
 
     def _of_fold(self, folder: Path, by_class: bool = False) -> list[Path]:
         """List the pictures that a fold validates on, or those that it trains on."""
@@ -63,9 +73,7 @@ class _FolderMixin:
         held_out = self._split == 'val'
         return [path for (path, _), fold in zip(found, chosen) if (fold == number) == held_out]
 
-    def _known(
-        self, data_root: str, split: str | None, fold: Fold, task: str, options: dict
-    ) -> dict:
+    def _known(self, data_root: str, split: str | None, fold: Fold, options: dict) -> dict:
         """Take classes and folders from ``dataset.yaml`` where they are not given.
 
         Raises:
@@ -77,10 +85,10 @@ class _FolderMixin:
             return {'data_root': data_root, **options}
         folder = Path(data_root)
         content = dataset_file.read_dataset_file(folder)
-        if content['task'] != task:
+        if content['task'] != self.TASK:
             raise UserError(
-                f"'{folder}' is a data set of {content['task']}, not of {task}: take the ready "
-                'config in it'
+                f"'{folder}' is a data set of {content['task']}, not of {self.TASK}: take the "
+                'ready config in it'
             )
         counts = content['counts']
         if not counts.get(split):
@@ -92,10 +100,8 @@ class _FolderMixin:
             meta = dict(
                 classes=tuple(c.name for c in classes), palette=[list(c.colour) for c in classes]
             )
-        truth = {'segmentation': ('seg_map_path', 'masks'), 'depth': ('depth_map_path', 'depth')}
-        folders = dict([('img_path', 'images'), *([truth[task]] if task in truth else [])])
         # a fold has pictures of two parts
-        prefix = {key: name if fold else f'{name}/{split}' for key, name in folders.items()}
+        prefix = {key: name if fold else f'{name}/{split}' for key, name in self.FOLDERS.items()}
         return {
             'data_root': data_root,
             **options,
@@ -126,32 +132,14 @@ class FolderSegDataset(_FolderMixin, CheckedSegDataset):
         data_root: Folder of the data set.
         split: Part of a folder of ``sacm data``: train, val or test.
         fold: ``(2, 5)``: of train and val together a fifth is validated on, and the rest trains.
-        seg_map_suffix: Ending of the masks in place of the pictures'.
         **kwargs: ``mmseg.BaseSegDataset``'s.
 
     Raises:
         UserError: A folder, list, picture or mask is missing, or ``split`` does not exist.
     """
 
-    def __init__(
-        self,
-        data_root: str = '',
-        split: str | None = None,
-        seg_map_suffix: str = '.png',
-        fold: Fold = None,
-        **kwargs,
-    ) -> None:
-        kwargs = self._known(data_root, split, fold, 'segmentation', kwargs)
-        super().__init__(seg_map_suffix=seg_map_suffix, **kwargs)
-
-    def _sample(self, path: Path, name: Path) -> dict:
-        info = dict(
-            img_path=str(path), label_map=self.label_map,
-            reduce_zero_label=self.reduce_zero_label, seg_fields=[],
-        )  # fmt: skip
-        if masks := self.data_prefix.get('seg_map_path'):
-            info['seg_map_path'] = str(Path(masks, name).with_suffix(self.seg_map_suffix))
-        return info
+    TASK = 'segmentation'
+    FOLDERS = {'img_path': 'images', 'seg_map_path': 'masks'}
 
 
 @DATASETS.register_module()
@@ -161,34 +149,22 @@ class FolderDepthDataset(_FolderMixin, CheckedDepthDataset):
     Layout with ``split``: ``<data_root>/{images,depth}/<split>``, see ``FolderSegDataset``.
 
     Args:
-        data_root: Folder of the data set.
-        split: Part of a folder of ``sacm data``: train, val or test.
-        fold: ``(2, 5)``: of train and val together a fifth is validated on, and the rest trains.
-        **kwargs: ``CheckedDepthDataset``'s.
+        **kwargs: ``FolderSegDataset``'s and ``CheckedDepthDataset``'s.
 
     Raises:
         UserError: A folder, list, picture or map is missing, or ``split`` does not exist.
     """
 
     METAINFO: dict = {'classes': (), 'palette': []}
-
-    def __init__(
-        self, data_root: str = '', split: str | None = None, fold: Fold = None, **kwargs
-    ) -> None:
-        super().__init__(**self._known(data_root, split, fold, 'depth', kwargs))
+    TASK = 'depth'
+    FOLDERS = {'img_path': 'images', 'depth_map_path': 'depth'}
 
     def _sample(self, path: Path, name: Path) -> dict:
-        info: dict[str, Any] = dict(
-            img_path=str(path), seg_fields=[], label_map=None, reduce_zero_label=False
-        )
         if 'depth_map_path' not in self.data_prefix:
             raise UserError(f"data_prefix of {type(self).__name__} has no 'depth_map_path'")
-        for key, suffix in (
-            ('depth_map_path', self.depth_map_suffix),
-            ('seg_map_path', self.seg_map_suffix),
-        ):
-            if folder := self.data_prefix.get(key):
-                info[key] = str(Path(folder, name).with_suffix(suffix))
+        info = super()._sample(path, name)
+        if depths := self.data_prefix['depth_map_path']:
+            info['depth_map_path'] = str(Path(depths, name).with_suffix(self.depth_map_suffix))
         return info
 
 
@@ -200,34 +176,26 @@ class FolderClsDataset(_FolderMixin, MMPretrainDataset):
     without, ``<data_root>/<data_prefix>/<class>/*``.
 
     Args:
-        data_root: Folder of the data set.
-        split: Part of a folder of ``sacm data``: train, val or test.
-        fold: ``(2, 5)``: of train and val together a fifth is validated on, and the rest trains.
         pipeline: Transforms; the hosts' loaders are replaced by those that name what is wrong.
-        **kwargs: ``mmpretrain.BaseDataset``'s.
+        **kwargs: ``FolderSegDataset``'s own and ``mmpretrain.BaseDataset``'s.
 
     Raises:
         UserError: A folder is missing or empty, or is none of the classes.
     """
 
-    def __init__(
-        self,
-        data_root: str = '',
-        split: str | None = None,
-        pipeline: Sequence = (),
-        fold: Fold = None,
-        **kwargs,
-    ) -> None:
+    TASK = 'classification'
+
+    def __init__(self, *args, pipeline: Sequence = (), **kwargs) -> None:
         if isinstance(kwargs.get('data_prefix'), str):
             kwargs['data_prefix'] = dict(img_path=kwargs['data_prefix'])
-        kwargs = self._known(data_root, split, fold, 'classification', kwargs)
-        super().__init__(ann_file='', pipeline=use_checked_loaders(list(pipeline)), **kwargs)
+        pipeline = use_checked_loaders(list(pipeline))
+        super().__init__(*args, ann_file='', pipeline=pipeline, **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """List the pictures and their labels."""
         root = Path(self.data_prefix.get('img_path') or self.data_root)
         if not fileio.isdir(str(root)):
-            raise UserError(f"data folder '{root}' does not exist: {_HOW_TO_GET}")
+            raise UserError(f"data folder '{root}' does not exist: {self.HOW_TO_GET}")
         parts = [root / part for part in _FOLDED] if self._fold else [root]
         folders = {p.name for part in parts if part.is_dir() for p in part.iterdir() if p.is_dir()}
         folders = {name for name in folders if not name.startswith('.')}

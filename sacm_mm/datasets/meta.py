@@ -75,7 +75,7 @@ def _read(source: Any) -> dict[str, Any] | None:
 def _of_config(cfg: Config) -> Iterator[dict[str, Any] | None]:
     """Yield what the config says of its test data, then what the data set's class says."""
     for loader in ('test_dataloader', 'val_dataloader', 'train_dataloader'):
-        for dataset in _leaves((cfg.get(loader) or {}).get('dataset')):
+        for dataset in leaves((cfg.get(loader) or {}).get('dataset')):
             yield _read(dataset.get('metainfo'))
             yield _read(dataset)
             kind = dataset.get('type')
@@ -85,7 +85,7 @@ def _of_config(cfg: Config) -> Iterator[dict[str, Any] | None]:
             yield _read(getattr(kind, 'METAINFO', None))
 
 
-def _leaves(dataset: Any) -> Iterator[Mapping[str, Any]]:
+def leaves(dataset: Any) -> Iterator[Mapping[str, Any]]:
     """Look inside what wraps data sets: repeated, concatenated, balanced ones."""
     if not isinstance(dataset, Mapping):
         return
@@ -93,7 +93,7 @@ def _leaves(dataset: Any) -> Iterator[Mapping[str, Any]]:
     if inner is None:
         yield dataset
     for part in inner if isinstance(inner, Sequence) else [inner]:
-        yield from _leaves(part)
+        yield from leaves(part)
 
 
 def _colours(classes: tuple[str, ...], sources: list[dict[str, Any]]) -> list[list[int]]:

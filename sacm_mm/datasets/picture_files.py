@@ -5,7 +5,8 @@ The hosts read with OpenCV, which cuts 16 bits to 8 and drops what is beyond thr
 
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -28,14 +29,13 @@ _MAX_CHANNELS = 64
 _PNG = b'\x89PNG\r\n\x1a\n'
 
 
-def find_pictures(folder: Path, skip: Iterable[Path] = ()) -> list[Path]:
+def find_pictures(folder: Path, skip: Sequence[Path] = ()) -> list[Path]:
     """List the pictures of a folder and of those in it, sorted; hidden folders are left out.
 
     Args:
         folder: Where to look.
         skip: Folders in it that are left out.
     """
-    skip = tuple(skip)
     found = find_files(folder, SUFFIXES)
     return [path for path in found if not any(path.is_relative_to(other) for other in skip)]
 
@@ -56,6 +56,21 @@ def find_files(folder: Path, suffixes: tuple[str, ...] = ('',)) -> list[Path]:
         names = [name for name in names if name[0] != '.' and name.lower().endswith(suffixes)]
         found += [path for name in names if (path := Path(root, name)).is_file()]
     return sorted(found)
+
+
+@contextmanager
+def unreadable(what: str, fix: str) -> Iterator[None]:
+    """Name the file that a decoder fails on, and what to do with it.
+
+    Raises:
+        UserError: Whatever is raised; our own pass.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # each decoder has exceptions of its own
+        raise UserError(f'cannot read {what} ({one_line(error, 120)}): {fix}') from error
 
 
 def read_picture(path: str | Path) -> np.ndarray:
@@ -97,11 +112,7 @@ def pixels_of(image: Image.Image) -> np.ndarray:
 
 
 def check_numbers(picture: np.ndarray, dtype: str | None, what: str) -> None:
-    """Refuse numbers that a network turns into any class, without a word.
-
-    Raises:
-        UserError: The picture holds others than ``dtype``, nan or infinity.
-    """
+    """Refuse other numbers than ``dtype``, and nan: networks turn them into any class."""
     if dtype is not None and picture.dtype != dtype:
         raise UserError(f'{what} is {picture.dtype}, but the network takes {dtype}: convert it')
     if np.issubdtype(picture.dtype, np.floating) and not np.isfinite(picture).all():

@@ -33,7 +33,6 @@ class LoadPicture(BaseTransform):
         self.dtype = dtype
 
     def transform(self, results: dict) -> dict:
-        """Add ``img`` and its shape to the sample."""
         path = results.get('img_path', '')
         picture = results['img'] if 'img' in results else read_picture(path)
         if picture.ndim == 2:

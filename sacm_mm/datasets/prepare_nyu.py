@@ -18,11 +18,9 @@ from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import publish_folder
 from sacm_mm.core.labels import IGNORE_INDEX
 
-OTHER_PROP = 40
-"""The last of the 40 classes; it is ignored, which leaves 39."""
-
+OTHER_PROP = 40  # the last of the 40 classes; it is ignored, which leaves 39
+# passes a sequence through and may report the progress, as `rich.progress.track` does
 Track = Callable[[Sequence[int]], Iterable[int]]
-"""Passes a sequence through and may report the progress, as `rich.progress.track` does."""
 
 
 def prepare_nyu(

@@ -9,11 +9,14 @@ from mmcv.transforms import LoadImageFromFile as MMCVLoadImageFromFile
 from mmseg.datasets.transforms import LoadAnnotations as MMSegLoadAnnotations
 from PIL import Image
 
-from sacm_mm.core.errors import UserError, one_line
+from sacm_mm.core.errors import UserError
 from sacm_mm.core.labels import IGNORE_INDEX
 from sacm_mm.core.pictures import check_picture
 from sacm_mm.registry import TRANSFORMS
 
+from .picture_files import unreadable
+
+FIX_OF_TRUTH = 'replace the file or take its image out of the data set'
 _BITS = 258  # the tag of a TIFF's bits a channel
 _CHECKED = ('LoadImageFromFile', 'LoadAnnotations')
 _HOSTS = ('mmcv', 'mmseg')  # where those are from
@@ -51,17 +54,12 @@ class LoadImageFromFile(MMCVLoadImageFromFile):
     """
 
     def transform(self, results: dict) -> dict | None:
-        """Add ``img`` and its shape to the sample."""
         check_picture(results['img_path'])
         if self.color_type != 'unchanged':
             _refuse_deep(results['img_path'])
-        try:
+        fix = 'replace the file or take it out of the data set'
+        with unreadable(f"image '{results['img_path']}'", fix):
             return super().transform(results)
-        except Exception as error:  # each decoder has exceptions of its own
-            raise UserError(
-                f"cannot read image '{results['img_path']}' ({one_line(error, 120)}): "
-                'replace the file or take it out of the data set'
-            ) from error
 
 
 def _refuse_deep(path: str) -> None:
@@ -111,7 +109,7 @@ class LoadAnnotations(MMSegLoadAnnotations):
             return
         path = results['seg_map_path']
         check_picture(path)
-        try:
+        with unreadable(f"mask '{path}'", FIX_OF_TRUTH):
             with Image.open(path) as mask:  # reads the header only
                 mode = mask.mode
             if mode not in ('L', 'P', '1'):
@@ -120,13 +118,6 @@ class LoadAnnotations(MMSegLoadAnnotations):
                     'holds the class of each pixel'
                 )
             super()._load_seg_map(results)
-        except UserError:
-            raise
-        except Exception as error:
-            raise UserError(
-                f"cannot read mask '{path}' ({one_line(error, 120)}): replace the file or take its "
-                'image out of the data set'
-            ) from error
         self._check(results, path)
 
     def _check(self, results: dict, path: str) -> None:
@@ -146,11 +137,7 @@ class LoadAnnotations(MMSegLoadAnnotations):
 
 
 def check_size(what: str, path: str, found: tuple[int, ...], results: dict) -> None:
-    """Compare the size of a mask or map with that of its image file.
-
-    Raises:
-        UserError: They differ.
-    """
+    """Refuse a mask or map of another size than its image file."""
     size = results.get('ori_shape', found)
     if found != tuple(size):
         raise UserError(

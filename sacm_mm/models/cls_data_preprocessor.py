@@ -21,7 +21,6 @@ class ClsDataPreprocessor(MMPretrainClsDataPreprocessor):
         self.augment = MODELS.build(augment) if augment else None
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Augment in training, then do what the host does."""
         if self.augment is None or not training:
             return super().forward(data, training)
         data = self.cast_data(data)

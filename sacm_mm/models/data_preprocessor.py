@@ -39,7 +39,6 @@ class SegDataPreProcessor(MMSegDataPreProcessor):
         self.augment = MODELS.build(augment) if augment else None
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Normalize; in training augment first."""
         if self.augment is None or not training:
             return super().forward(data, training)
         data = self.cast_data(data)

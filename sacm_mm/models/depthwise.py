@@ -147,5 +147,4 @@ class DepthwiseConv2d(nn.Conv2d):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve (N, C, H, W) -> (N, C, H, W)."""
         return depthwise_conv2d(x, self.weight, self.bias, self.dilation[0])

@@ -62,7 +62,6 @@ class SiLogLoss(DepthLoss):
         self.lambd = lambd
 
     def compare(self, pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-        """Compare depths that are 1 m where they are not valid."""
         d = _log(pred) - _log(target)  # 0 where not valid
         mean = _means(d, valid)
         variance = _means((d - mean[:, None, None, None]).square(), valid)
@@ -80,7 +79,6 @@ class DepthL1Loss(DepthLoss):
     loss_name = 'loss_l1'
 
     def compare(self, pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-        """Compare depths that are 1 m where they are not valid."""
         return _mean_of_images(_means((pred - target).abs(), valid), valid)
 
 
@@ -102,7 +100,6 @@ class BerHuLoss(DepthLoss):
         self.threshold = threshold
 
     def compare(self, pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-        """Compare depths that are 1 m where they are not valid."""
         e = (pred - target).abs()
         # A constant: its gradient would enlarge the largest error to make the others' share less.
         c = self.threshold * e.detach().amax((1, 2, 3), keepdim=True)
@@ -132,7 +129,6 @@ class DepthGradientLoss(DepthLoss):
         self.scales = scales
 
     def compare(self, pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-        """Compare depths that are 1 m where they are not valid."""
         d = _log(pred) - _log(target)
         total = d.new_zeros(len(d))
         for step in (2**scale for scale in range(self.scales)):
@@ -169,7 +165,6 @@ class DepthSSIMLoss(DepthLoss):
         self.c1, self.c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
 
     def compare(self, pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-        """Compare depths that are 1 m where they are not valid."""
         if min(pred.shape[2:]) < self.window:
             return 0 * pred.sum()
         whole = -F.max_pool2d(-valid.to(pred.dtype), self.window, stride=1) == 1

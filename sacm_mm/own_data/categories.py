@@ -9,15 +9,11 @@ from sacm_mm.core.errors import UserError
 from sacm_mm.core.labels import IGNORE_INDEX
 
 from .class_names import Colour, guess_names, own_name, spread_colours
-from .mask_files import (
-    MaskScan,
-    code_of,
-    describe,
-    is_ignored_value,
-    merge_near,
-    refuse_blur,
-)
+from .mask_files import MaskScan, describe, is_ignored_value, merge_near, refuse_blur
+from .raw_masks import code_of
 from .samples import IGNORED_NAMES, MAX_CLASSES, Category, listed
+
+BACKGROUND = 'background'
 
 
 @dataclass
@@ -29,12 +25,16 @@ class Wishes:
         ignored: Names, colours or values that are not to be learned.
         earlier: Classes of the data set that is written anew; they keep numbers and names.
         tolerance: Largest difference of a channel at which a colour is still the named one.
+        unlabelled: What no shape covers: ``'background'`` or ``'ignore'``.
+        boxes: Take boxes for areas, where a source has them beside or in place of polygons.
     """
 
     named: Sequence[tuple[str, Colour | None]] = ()
     ignored: Sequence[str] = ()
     earlier: Sequence[Category] = ()
     tolerance: int = 0
+    unlabelled: str = BACKGROUND
+    boxes: bool = False
 
 
 @dataclass
@@ -95,11 +95,7 @@ def decide_classes(scan: MaskScan, wishes: Wishes) -> Decided:
 
 
 def refuse_many(classes: Sequence[Category]) -> None:
-    """Refuse more classes than a mask has numbers for.
-
-    Raises:
-        UserError: There are more.
-    """
+    """Refuse more classes than a mask has numbers for."""
     if len(classes) > MAX_CLASSES:
         raise UserError(f'there are {len(classes)} classes: a mask holds at most {MAX_CLASSES}')
 
@@ -158,7 +154,7 @@ def _by_colour(
         raise UserError(f"class '{missing[0]}' has no colour, but others do: give all of them one")
     if not scan.coloured:  # numbers: the order is the number, the colours are for looking at
         pairs = [(i, name, colour) for i, (name, colour) in enumerate(named)]
-        greys = [code for code in (_grey(c) for _, c in named) if code is not None]
+        greys = [colour[0] for _, colour in named if colour and len(set(colour)) == 1]
         if len(greys) == len(named) and set(codes) <= set(greys):
             pairs = [(g, name, colour) for g, (name, colour) in zip(greys, named)]
         elif scan.palette and {scan.palette.get(c) for c in codes} <= {c for _, c in named}:
@@ -181,10 +177,6 @@ def _by_colour(
                 '--ignore with it, or --tolerance if it is blur'
             )
     return entries, []
-
-
-def _grey(colour: Colour | None) -> int | None:
-    return colour[0] if colour and colour[0] == colour[1] == colour[2] else None
 
 
 def _by_order(

@@ -19,7 +19,7 @@ from .overlays import show_pictures
 from .pairing import without_split
 from .samples import SPLITS, Category, count, listed
 from .splitting import FRAME_GROUP, frames_by_recording
-from .statistics import neighbours_alike, same_content
+from .statistics import Facts, neighbours_alike, same_content
 
 _FEW = 20  # pictures; fewer teach little
 _RARE = 0.001  # share of the pixels
@@ -49,9 +49,11 @@ def check(folder: str | Path) -> Report:
     _say_parts(report, content)
     if good:
         _say_sizes(report, content, good)
-        _say_twins(report, good)
+        facts = [look.facts for look in good]
+        parts = {look.facts.name: look.part for look in good}
+        _say_twins(report, facts, parts)
         if report.task != 'classification':
-            _say_torn_recordings(report, good)
+            _say_torn_recordings(report, facts, parts)
     if classes:
         _say_classes(report, classes, good)
     if report.task == 'segmentation':
@@ -65,19 +67,19 @@ def check(folder: str | Path) -> Report:
 
 
 def _say_problems(report: Report, looks: Sequence[Look], folder: Path) -> None:
-    by_fix: dict[str, list[Look]] = defaultdict(list)
+    by_fix: dict[str, list[tuple[str, Path]]] = defaultdict(list)
     for look in looks:
         if look.problem:
-            by_fix[look.problem[1]].append(look)
+            what, fix = look.problem
+            by_fix[fix].append((what, look.path))
     for fix, same in by_fix.items():
-        what = same[0].problem[0] if same[0].problem else ''
-        report.add(WRONG, what, fix, [look.path for look in same])
+        report.add(WRONG, same[0][0], fix, [path for _, path in same])
     sub = {'segmentation': 'masks', 'depth': 'depth'}.get(report.task)
     if sub:
         known = {look.truth for look in looks}
-        alone = [p for p in sorted((folder / sub).rglob('*.png')) if p not in known]
         broken = {look.path.stem for look in looks if look.truth is None}
-        alone = [p for p in alone if p.stem not in broken]
+        found = sorted((folder / sub).rglob('*.png'))
+        alone = [path for path in found if path not in known and path.stem not in broken]
         if alone:
             report.add(DOUBT, f"'{alone[0]}' has no picture", 'add it, or remove the file', alone)
 
@@ -107,7 +109,7 @@ def _say_parts(report: Report, content: dict[str, Any]) -> None:
 
 
 def _say_sizes(report: Report, content: dict[str, Any], looks: Sequence[Look]) -> None:
-    sizes = Counter(look.facts.size[::-1] for look in looks if look.facts)
+    sizes = Counter(look.facts.size[::-1] for look in looks)
     (w, h), often = sizes.most_common(1)[0]
     text = f'{w}x{h}'
     if len(sizes) > 1:
@@ -117,16 +119,14 @@ def _say_sizes(report: Report, content: dict[str, Any], looks: Sequence[Look]) -
     report.facts.append(('channels', f'{wanted["channels"]}, {wanted["dtype"]}'))
     areas = [w * h for w, h in sizes]
     if max(areas) > 16 * min(areas):
-        small = min(looks, key=lambda k: k.facts.size[0] * k.facts.size[1] if k.facts else 0)
+        small = min(looks, key=lambda k: k.facts.size[0] * k.facts.size[1])
         report.add(
             DOUBT, f"pictures differ much in size, such as '{small.path}'",
             'objects of one kind should be about as large in all of them', [small.path],
         )  # fmt: skip
 
 
-def _say_twins(report: Report, looks: Sequence[Look]) -> None:
-    facts = [look.facts for look in looks if look.facts]
-    parts = {look.facts.name: look.part for look in looks if look.facts}
+def _say_twins(report: Report, facts: list[Facts], parts: dict[str, str]) -> None:
     pairs = same_content(facts, parts)
     if pairs:
         (a, b), *_ = pairs
@@ -136,10 +136,8 @@ def _say_twins(report: Report, looks: Sequence[Look]) -> None:
         )  # fmt: skip
 
 
-def _say_torn_recordings(report: Report, looks: Sequence[Look]) -> None:
-    facts = [look.facts for look in looks if look.facts]
-    facts.sort(key=lambda fact: without_split(fact.name))
-    parts = {look.facts.name: look.part for look in looks if look.facts}
+def _say_torn_recordings(report: Report, facts: list[Facts], parts: dict[str, str]) -> None:
+    facts = sorted(facts, key=lambda fact: without_split(fact.name))
     recordings = frames_by_recording([fact.name for fact in facts])
     if recordings:
         several = [key for key, names in recordings.items() if len({parts[n] for n in names}) > 1]
@@ -159,7 +157,7 @@ def _say_classes(report: Report, classes: list[Category], looks: Sequence[Look])
     pixels: Counter[int] = Counter()
     held: dict[int, Counter[str]] = defaultdict(Counter)
     for look in looks:
-        for value, number in look.pixels.items():
+        for value, number in look.facts.pixels.items():
             if value != IGNORE_INDEX:
                 pixels[value] += number
                 held[value][look.part] += 1
@@ -197,12 +195,12 @@ def _say_classes(report: Report, classes: list[Category], looks: Sequence[Look])
 
 
 def _say_ignored(report: Report, classes: list[Category], looks: Sequence[Look]) -> None:
-    ignored = sum(look.pixels.get(IGNORE_INDEX, 0) for look in looks)
-    every = sum(sum(look.pixels.values()) for look in looks)
+    ignored = sum(look.facts.pixels.get(IGNORE_INDEX, 0) for look in looks)
+    every = sum(sum(look.facts.pixels.values()) for look in looks)
     if not ignored or not every:
         return
     report.facts.append(('ignored (255)', f'{ignored / every:.2%} of the pixels'))
-    seen = {value for look in looks for value in look.pixels if value != IGNORE_INDEX}
+    seen = {value for look in looks for value in look.facts.pixels if value != IGNORE_INDEX}
     if len(seen) < 2:
         name = classes[next(iter(seen))].name if seen else 'nothing'
         report.add(
@@ -217,9 +215,9 @@ def _say_ignored(report: Report, classes: list[Category], looks: Sequence[Look])
 
 
 def _say_depth(report: Report, content: dict[str, Any], looks: Sequence[Look]) -> None:
-    ranges = [look.depth_range for look in looks if look.depth_range]
+    ranges = [look.facts.depths for look in looks if look.facts.depths]
     valid = [r for r in ranges if r[3] > 0]
-    bare = [look.path for look in looks if look.depth_range and look.depth_range[3] == 0]
+    bare = [look.path for look in looks if look.facts.depths[3:] == (0,)]
     if bare:
         report.add(DOUBT, f"'{bare[0]}' has no valid depth", 'take it out', bare)
     if not valid:

@@ -70,7 +70,8 @@ def read_palette_file(path: Path) -> list[tuple[str, Colour | None]]:
     try:
         text = path.read_text(encoding='utf-8-sig')
         if path.suffix.lower() in ('.json', '.yaml', '.yml'):
-            return _checked(_structured(_load(path, text)), str(path))
+            content = json.loads(text) if path.suffix.lower() == '.json' else load_yaml(text)
+            return _checked(_structured(content), str(path))
     except UserError:
         raise
     except Exception as error:  # of values of wrong types, and PyYAML's
@@ -107,12 +108,6 @@ def palette_beside(folder: Path) -> Path | None:
             if path.name.lower() in _BESIDE and path.is_file():
                 return path
     return None
-
-
-def _load(path: Path, text: str) -> object:
-    if path.suffix.lower() == '.json':
-        return json.loads(text)
-    return load_yaml(text)
 
 
 def _structured(content: object) -> list[tuple[str, Colour | None]]:

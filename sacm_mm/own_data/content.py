@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .samples import SPLITS, Source
+from .samples import SPLITS, Source, count
 from .splitting import SplitWishes
 from .statistics import Facts, Form, class_shares, mean_std, usual_size
 from .writing import Job
@@ -63,7 +63,7 @@ def summary(content: dict[str, Any]) -> str:
     counts = {part: n for part, n in content['counts'].items() if n}
     pictures = content['pictures']
     size = pictures['size']
-    what = f'{pictures["channels"]} channel{"s" * (pictures["channels"] != 1)}, {pictures["dtype"]}'
+    what = f'{count(pictures["channels"], "channel")}, {pictures["dtype"]}'
     many = f', {size["different"]} sizes' if size['different'] > 1 else ''
     return (
         ', '.join(f'{n} {part}' for part, n in counts.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.labels import IGNORE_INDEX
 
-from .raw_masks import code_of, read_raw_mask, through_palette
+from .raw_masks import RawMask, read_raw_mask, through_palette
 from .samples import MAX_CLASSES
 
 _MOST_CODES = 4096  # of one file: more are a photo, or smooth
@@ -40,13 +40,15 @@ class MaskScan:
 
 @dataclass(frozen=True)
 class _Contents:
-    """What a file holds: its codes, how many pixels each has, and their colours if a palette."""
+    """What a file holds: a mask of each of its codes once, and how many pixels have them."""
 
     path: Path
-    form: str
-    pixels: dict[int, int]
-    colours: dict[int, tuple[int, int, int]]
-    remarks: tuple[str, ...]
+    mask: RawMask
+    pixels: list[int]
+
+    @property
+    def codes(self) -> list[int]:
+        return self.mask.codes.tolist()
 
 
 def scan_masks(paths: Sequence[Path]) -> MaskScan:
@@ -57,16 +59,15 @@ def scan_masks(paths: Sequence[Path]) -> MaskScan:
     """
     files = [_look(path) for path in paths]
     palette = _merged_palette(files)
-    coloured = palette is None or any(file.form == 'colour' for file in files)
+    _refuse_two_kinds(files)
+    coloured = palette is None or any(file.mask.form == 'colour' for file in files)
     total: Counter[int] = Counter()
     first: dict[int, Path] = {}
     for file in files:
-        for code, number in file.pixels.items():
-            code = _as_colour(code, file) if coloured else code
+        codes = through_palette(file.mask) if coloured else file.mask.codes
+        for code, number in zip(codes.tolist(), file.pixels):
             total[code] += number
             first.setdefault(code, file.path)
-    if any(file.form == 'colour' for file in files):
-        _refuse_two_kinds(files)
     every = sum(total.values())
     return MaskScan(
         coloured=coloured,
@@ -78,55 +79,44 @@ def scan_masks(paths: Sequence[Path]) -> MaskScan:
 
 
 def _look(path: Path) -> _Contents:
-    raw = read_raw_mask(path)
-    codes, numbers = np.unique(raw.codes, return_counts=True)
+    mask = read_raw_mask(path)
+    codes, numbers = np.unique(mask.codes, return_counts=True)
     if len(codes) > _MOST_CODES:
         raise UserError(
             f"'{path}' holds {len(codes)} different values and is no mask of classes: a photo, "
             'a mask saved as JPEG, or numbers of objects? Give the folder of the masks second'
         )
-    pixels = dict(zip(codes.tolist(), numbers.tolist()))
-    colours = {code: raw.palette[code] for code in pixels if code in raw.palette}
-    return _Contents(path, raw.form, pixels, colours, raw.remarks)
+    return _Contents(path, replace(mask, codes=codes), numbers.tolist())
 
 
 def _merged_palette(files: Sequence[_Contents]) -> dict[int, tuple[int, int, int]] | None:
     """Join the palettes of all files; None where an index has two colours."""
     merged: dict[int, tuple[int, int, int]] = {}
     for file in files:
-        for code, colour in file.colours.items():
-            if merged.setdefault(code, colour) != colour:
+        for code in file.codes:
+            colour = file.mask.palette.get(code)
+            if colour and merged.setdefault(code, colour) != colour:
                 return None
     return merged
 
 
 def _refuse_two_kinds(files: Sequence[_Contents]) -> None:
     """Grey files among colour-coded ones are fine where their greys are colours of the others."""
-    coloured = [file for file in files if file.form == 'colour']
-    known = {0, 0xFFFFFF}.union(*(file.pixels for file in coloured))
-    for file in files:
-        for code in file.pixels if file.form == 'grey' else ():
-            if _grey_colour(code) not in known:
+    coloured = [file for file in files if file.mask.form == 'colour']
+    known = {0, 0xFFFFFF}.union(*(file.codes for file in coloured))
+    for file in files if coloured else ():
+        for code, colour in zip(file.codes, through_palette(file.mask).tolist()):
+            if file.mask.form == 'grey' and colour not in known:
                 raise UserError(
                     f"masks are of two kinds: '{coloured[0].path}' is colour-coded, "
                     f"'{file.path}' holds the grey value {code}: bring them to one"
                 )
 
 
-def _grey_colour(code: int) -> int:
-    return code << 16 | code << 8 | code
-
-
-def _as_colour(code: int, file: _Contents) -> int:
-    if file.form == 'palette':
-        return code_of(file.colours.get(code, (0, 0, 0)))
-    return _grey_colour(code) if file.form == 'grey' else code
-
-
 def _notes(files: Sequence[_Contents], coloured: bool) -> list[str]:
     names = {'colour': 'colour-coded', 'grey': 'numbers in one channel', 'palette': 'palettes'}
-    forms = Counter(file.form for file in files)
-    remarks = Counter(remark for file in files for remark in file.remarks)
+    forms = Counter(file.mask.form for file in files)
+    remarks = Counter(remark for file in files for remark in file.mask.remarks)
     notes = ['masks: ' + ', '.join(f'{n} {names[form]}' for form, n in forms.most_common())]
     if coloured and not forms['colour']:
         notes.append('their palettes differ: a class is a colour, not an index')
@@ -162,11 +152,7 @@ def merge_near(scan: MaskScan, colours: Sequence[int], tolerance: int) -> dict[i
 
 
 def refuse_blur(scan: MaskScan) -> None:
-    """Refuse masks whose edges are smooth, as JPEG and resizing make them.
-
-    Raises:
-        UserError: Most of the values are rare.
-    """
+    """Refuse masks whose edges are smooth, as JPEG and resizing make them: most values are rare."""
     rare = [code for code, share in scan.share.items() if share < _FREQUENT / 10]
     frequent = [code for code, share in scan.share.items() if share >= _FREQUENT]
     if len(scan.share) > MAX_CLASSES or (len(scan.share) > 30 and len(rare) > len(scan.share) / 2):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from sacm_mm.core.errors import UserError
-from sacm_mm.datasets.picture_files import read_orientation, turn_upright
+from sacm_mm.datasets.picture_files import read_orientation
 
 PLAIN, SHOWN, STORED, EITHER = 'plain', 'shown', 'stored', 'either'
 
@@ -38,8 +36,3 @@ def drawn_as(shape: tuple[int, ...], picture: Path, size: tuple[int, int], what:
     if not 2 <= orientation <= 8:
         return PLAIN
     return SHOWN if sideways and size != size[::-1] else EITHER
-
-
-def as_shown(truth: np.ndarray, picture: Path) -> np.ndarray:
-    """Turn truth (H, W) that was drawn on the photo as it is stored."""
-    return turn_upright(truth, read_orientation(picture))

@@ -40,7 +40,7 @@ def show_pictures(
     rarest = sorted(range(len(report.classes)), key=lambda i: report.classes[i].share)
     rarest = [i for i in rarest if report.classes[i].share > 0]
     for number in rarest[: min(_RAREST, len(rarest) // 2)]:
-        best = max(looks, key=lambda look: look.pixels.get(number, 0))
+        best = max(looks, key=lambda look: look.facts.pixels.get(number, 0))
         report.rare.append(_shown(best, classes, content, number))
 
 
@@ -50,7 +50,7 @@ def _shown(
     rgb = as_rgb(to_channels(read_picture(look.path), content['pictures']['channels']))
     caption = f'{look.part}/{look.path.name}'
     if look.truth is None:
-        caption = f'{classes[next(iter(look.pixels))].name}: {caption}'
+        caption = f'{classes[next(iter(look.facts.pixels))].name}: {caption}'
     elif content['task'] == 'depth':
         rgb = _with_depth(rgb, look.truth)
     else:

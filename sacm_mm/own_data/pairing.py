@@ -80,6 +80,18 @@ def by_own_name(folder: Path, paths: Iterable[Path], what: str) -> dict[str, Pat
     return by_name
 
 
+def pair_folders(photos: Path, partners: Path, what: str, pattern: str | None) -> Pairs:
+    """Pair the pictures of two folders, either of which may be in the other; see ``pair_by_name``.
+
+    Raises:
+        UserError: One holds none, or nothing fits.
+    """
+    inner = (partners,) if partners.resolve().is_relative_to(photos.resolve()) else ()
+    outer = (photos,) if photos.resolve().is_relative_to(partners.resolve()) else ()
+    pictures = list_pictures(photos, 'photos', inner)
+    return pair_by_name(pictures, list_pictures(partners, f'{what}s', outer), what, pattern)
+
+
 def pair_by_name(
     pictures: dict[str, Path], partners: dict[str, Path], what: str, pattern: str | None = None
 ) -> Pairs:
@@ -105,15 +117,12 @@ def pair_by_name(
             f"'{next(iter(partners.values()))}'; give both the same names, or say how they differ "
             f'with --pattern, such as "{{id}}_{what.split()[0]}.png"'
         )
-    pairs = Pairs([(name, pictures[name], partners[other]) for name, other in matched.items()], [],
-                  [])  # fmt: skip
-    if how:
-        pairs.notes.append(how)
+    found = [(name, pictures[name], partners[other]) for name, other in matched.items()]
     without = [path.name for name, path in pictures.items() if name not in matched]
     used = set(matched.values())
     alone = [path.name for name, path in partners.items() if name not in used]
-    pairs.warnings += left_out('picture', without, what) + left_out(what, alone, 'picture')
-    return pairs
+    warnings = left_out('picture', without, what) + left_out(what, alone, 'picture')
+    return Pairs(found, [how] if how else [], warnings)
 
 
 def _by_pattern(
@@ -153,18 +162,14 @@ def _found_out(pictures: dict[str, Path], partners: dict[str, Path]) -> tuple[di
             if other and stem.endswith(drop):
                 matched[name] = other
         if len(matched) > len(best):
-            best, how = matched, _say_rule(matched)
+            name, other = (path.rpartition('/')[2] for path in next(iter(matched.items())))
+            best, how = matched, f"names: '{name}' and '{other}' belong together"
     if len(best) < min(len(pictures), len(partners)) / 2:
-        numbered = _by_number(pictures, partners)
+        ours, theirs = _by_number(pictures), _by_number(partners)
+        numbered = {ours[key]: theirs[key] for key in ours if key in theirs}
         if len(numbered) > len(best):
             best, how = numbered, 'names: brought together by the number in them'
     return best, how
-
-
-def _say_rule(matched: dict[str, str]) -> str:
-    """Say by an example how names differ."""
-    name, other = next(iter(matched.items()))
-    return f"names: '{name.rpartition('/')[2]}' and '{other.rpartition('/')[2]}' belong together"
 
 
 def fold_name(name: str) -> str:
@@ -184,7 +189,8 @@ def _affixes(pictures: dict[str, Path], others: list[str]) -> list[tuple[str, st
     rules = []
     for name in list(pictures)[:20]:
         stem = fold_name(name).rpartition('/')[2]
-        for drop in ('', *_endings(stem)):
+        last = re.search(r'[_\-. ][^_\-. \d][^_\-. ]*$', stem)  # a word, as in a_leftImg8bit
+        for drop in ('', *([last.group()] if last else [])):
             core = stem.removesuffix(drop)
             if len(core) < 1:
                 continue
@@ -199,19 +205,8 @@ def _affixes(pictures: dict[str, Path], others: list[str]) -> list[tuple[str, st
     return rules
 
 
-def _endings(stem: str) -> list[str]:
-    """What may be dropped from a picture's name: its last word, as in ``a_leftImg8bit``."""
-    found = re.search(r'[_\-. ][^_\-. \d][^_\-. ]*$', stem)
-    return [found.group()] if found else []
-
-
-def _by_number(pictures: dict[str, Path], partners: dict[str, Path]) -> dict[str, str]:
-    """Pair ``rgb_012`` with ``depth_12`` where each number occurs once on both sides."""
-    keys = [_numbers(pictures), _numbers(partners)]
-    return {keys[0][key]: keys[1][key] for key in keys[0] if key in keys[1]}
-
-
-def _numbers(names: dict[str, Path]) -> dict[tuple[str, int], str]:
+def _by_number(names: dict[str, Path]) -> dict[tuple[str, int], str]:
+    """Index names by their last number, such as ``rgb_012`` by 12, where it occurs once."""
     by_key: dict[tuple[str, int], str] = {}
     twice = set()
     for name in names:

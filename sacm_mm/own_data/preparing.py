@@ -90,16 +90,16 @@ def _earlier(job: Job) -> _Earlier:
                 f"'{path}' is not of 'sacm data', and '{out}' is written anew: move it elsewhere"
             )
     content = dataset_file.read_dataset_file(out)
-    earlier = _Earlier(config_digest=str(content.get('config', '')))
     origin = content.get('source') or {}
     if origin.get('kind') != job.origin['kind']:
         raise UserError(
             f"'{out}' was made from {origin.get('kind')}, not from {job.origin['kind']}: choose "
             'another --out'
         )
-    earlier.classes = dataset_file.categories(content, out / dataset_file.NAME)
+    classes = dataset_file.categories(content, out / dataset_file.NAME)
     named = content.get('names') or {}
-    known = {Path(str(name)).name for part in SPLITS for name in named.get(part) or ()}
+    parts = {str(name): part for part in SPLITS for name in named.get(part) or ()}
+    known = {Path(name).name for name in parts}
     added = [p for p in find_pictures(out / 'images') if not {p.name, p.stem} & known]
     if added:
         raise UserError(
@@ -113,11 +113,8 @@ def _earlier(job: Job) -> _Earlier:
             f"newest is '{last}'), and it is written anew: do the same to the source and choose "
             "another --out, or take the line 'files' out of its dataset.yaml"
         )
-    if split_text(job.split) == content.get('split'):
-        for part in SPLITS:
-            for name in named.get(part) or ():
-                earlier.parts[name] = part
-    return earlier
+    kept = parts if split_text(job.split) == content.get('split') else {}
+    return _Earlier(classes, kept, str(content.get('config', '')))
 
 
 def _files(folder: Path) -> list[Path]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sacm_mm.core.errors import UserError, one_line
-from sacm_mm.datasets.picture_files import read_picture
+from sacm_mm.core.errors import UserError
+from sacm_mm.datasets.picture_files import read_picture, unreadable
 
 
 @dataclass
@@ -37,30 +37,26 @@ def read_raw_mask(path: Path) -> RawMask:
         UserError: It cannot be read, or holds numbers that are no classes.
     """
     if path.suffix.lower() in ('.tif', '.tiff', '.npy'):
-        return _of_array(read_picture(path), path, ())
-    try:
-        with Image.open(io.BytesIO(path.read_bytes())) as image:
-            image.load()
-            if image.mode == 'P':
-                return _of_palette(image)
-            if image.mode == '1':
-                return RawMask(np.asarray(image).astype(np.uint32), 'grey')
-            if image.mode == 'PA':
-                image = image.convert('RGBA')
-            pixels = np.asarray(image)
-    except Exception as error:  # each decoder has exceptions of its own
-        raise UserError(
-            f"cannot read mask '{path}' ({one_line(error, 120)}): replace the file or take it out"
-        ) from error
-    return _of_array(pixels if pixels.ndim == 3 else pixels[..., None], path, ())
+        return _of_array(read_picture(path), path)
+    with (
+        unreadable(f"mask '{path}'", 'replace the file or take it out'),
+        Image.open(io.BytesIO(path.read_bytes())) as image,
+    ):
+        image.load()
+        if image.mode == 'P':
+            return _of_palette(image)
+        if image.mode == '1':
+            return RawMask(np.asarray(image).astype(np.uint32), 'grey')
+        pixels = np.asarray(image.convert('RGBA') if image.mode == 'PA' else image)
+    return _of_array(pixels if pixels.ndim == 3 else pixels[..., None], path)
 
 
 def through_palette(raw: RawMask) -> np.ndarray:
-    """Return what a mask shows as colours (H, W), uint32."""
+    """Return what a mask shows as the codes of colours (H, W)."""
     if raw.form == 'colour':
         return raw.codes
     if raw.form == 'grey':
-        return raw.codes * np.uint32(0x010101)
+        return raw.codes.astype(np.int64) * 0x010101  # of 16 bits more than any colour
     table = np.zeros(256, np.uint32)
     for index, colour in raw.palette.items():
         table[index] = code_of(colour)
@@ -79,7 +75,7 @@ def _of_palette(image: Image.Image) -> RawMask:
     return RawMask(codes, 'palette', {i: (r, g, b) for i, (r, g, b) in enumerate(colours)})
 
 
-def _of_array(pixels: np.ndarray, path: Path, remarks: tuple[str, ...]) -> RawMask:
+def _of_array(pixels: np.ndarray, path: Path) -> RawMask:
     if np.issubdtype(pixels.dtype, np.floating):
         whole = np.isfinite(pixels).all() and (pixels == np.rint(pixels)).all()
         if not whole or pixels.min() < 0:
@@ -87,11 +83,11 @@ def _of_array(pixels: np.ndarray, path: Path, remarks: tuple[str, ...]) -> RawMa
                 f"mask '{path}' holds fractions or negative numbers: classes are whole numbers"
             )
         pixels = pixels.astype(np.uint32)
-    if pixels.dtype.itemsize > 1:
-        remarks = (*remarks, '16 bit')
+    remarks = ('16 bit',) if pixels.dtype.itemsize > 1 else ()
     channels = pixels.shape[2]
     if channels in (2, 4):
-        pixels, remarks = _without_alpha(pixels, path, remarks)
+        pixels, remark = _without_alpha(pixels, path)
+        remarks = (*remarks, remark)
         channels -= 1
     if channels == 1:
         return RawMask(pixels[..., 0].astype(np.uint32), 'grey', remarks=remarks)
@@ -106,18 +102,16 @@ def _of_array(pixels: np.ndarray, path: Path, remarks: tuple[str, ...]) -> RawMa
     return RawMask(wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2], 'colour', remarks=remarks)
 
 
-def _without_alpha(
-    pixels: np.ndarray, path: Path, remarks: tuple[str, ...]
-) -> tuple[np.ndarray, tuple[str, ...]]:
+def _without_alpha(pixels: np.ndarray, path: Path) -> tuple[np.ndarray, str]:
     """Drop an alpha channel; where it alone tells the objects, it is the mask."""
     colours, alpha = pixels[..., :-1], pixels[..., -1:]
     if (alpha == alpha.flat[0]).all():
-        return colours, (*remarks, 'alpha')
+        return colours, 'alpha'
     if (colours == colours[:1, :1]).all():
-        return alpha, (*remarks, 'alpha is the mask')
+        return alpha, 'alpha is the mask'
     if not np.isin(alpha, (0, np.iinfo(pixels.dtype).max)).all():
         raise UserError(
             f"mask '{path}' is half transparent in places: its classes cannot be told, save it "
             'without transparency'
         )
-    return np.where(alpha == 0, 0, colours).astype(pixels.dtype), (*remarks, 'alpha')
+    return np.where(alpha == 0, 0, colours).astype(pixels.dtype), 'alpha'

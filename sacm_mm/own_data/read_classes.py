@@ -9,24 +9,19 @@ from pathlib import Path
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.picture_files import find_pictures
 
-from .categories import place_of
-from .class_names import Colour, spread_colours
+from .categories import Wishes, place_of
+from .class_names import spread_colours
 from .pairing import existing_folder
 from .samples import Category, Sample, Source, count, listed, split_of
 from .splitting import refuse_beside_parts
 
 
-def read_classes(
-    folder: Path,
-    named: Sequence[tuple[str, Colour | None]] = (),
-    earlier: Sequence[Category] = (),
-) -> Source:
+def read_classes(folder: Path, wishes: Wishes) -> Source:
     """Read ``FOLDER/CLASS/*`` or ``FOLDER/{train,val,test}/CLASS/*``.
 
     Args:
         folder: What holds the classes, or the parts.
-        named: The classes in the order of their numbers; empty takes the folders by name.
-        earlier: Classes of the data set that is written anew.
+        wishes: What the user wants of the classes; those that are named are all there are.
 
     Raises:
         UserError: There are fewer than two classes, or a folder that is none of the named ones.
@@ -49,9 +44,9 @@ def read_classes(
                 loose.append(path.name)
             else:
                 found.append((label, folder / name / path, splits.get(name)))
-    names = [name for name, _ in named] or sorted({name for name, _, _ in found})
+    names = [name for name, _ in wishes.named] or sorted({name for name, _, _ in found})
     _check(folder, names, {name for name, _, _ in found}, loose)
-    classes = list(earlier)
+    classes = list(wishes.earlier)
     for name, colour in zip(names, spread_colours(len(names))):
         place_of(Category(name, colour, name), classes)
     numbers = {category.code: place for place, category in enumerate(classes)}

@@ -11,12 +11,12 @@ from typing import Any
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.datasets.picture_files import find_files
 
+from .categories import Wishes
 from .pairing import existing_folder, fold_name, is_inside, list_pictures
 from .samples import SPLITS, Sample, Source, check_found, count, listed, photos_left_out, split_of
 from .shapes import (
     DrawnMask,
     Shape,
-    ShapeWishes,
     check_ring,
     damage_named,
     finish_shapes,
@@ -25,7 +25,7 @@ from .shapes import (
 )
 
 
-def read_coco(annotations: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
+def read_coco(annotations: Path, photos: Path | None, wishes: Wishes) -> Source:
     """Read a COCO data set.
 
     Args:
@@ -48,10 +48,10 @@ def read_coco(annotations: Path, photos: Path | None, wishes: ShapeWishes) -> So
         content = _load(file)
         names = {category['id']: category['name'] for category in content['categories']}
         labels.update(names)
-        by_image = _shapes(content, file, names, wishes)
-        boxes += by_image.boxes
+        shapes, bare = _shapes(content, file, names, wishes)
+        boxes += bare
         for image in content['images']:
-            sample = _sample(image, file, by_image.shapes, on_disk, split)
+            sample = _sample(image, file, shapes, on_disk, split)
             if sample is None:
                 missing.append(image['file_name'])
             else:
@@ -61,7 +61,9 @@ def read_coco(annotations: Path, photos: Path | None, wishes: ShapeWishes) -> So
     same = len({file.name for file, _ in files}) < len(files)
     named = [f'{file.parent.name}/{file.name}' if same else file.name for file, _ in files]
     notes = [f'COCO: {listed(named)}, {count(len(samples), "photo")}']
-    source = finish_shapes(samples, _ordered(labels), wishes, notes)
+    # in the order of their numbers, those of text last
+    order = sorted(labels, key=lambda key: (isinstance(key, str), key))
+    source = finish_shapes(samples, [labels[key] for key in order], wishes, notes)
     source.warnings += photos_left_out(on_disk.pictures, samples, missing)
     if boxes:
         source.warnings.append(
@@ -169,21 +171,12 @@ def _check_entry(entry: Any, name: str, what: str) -> None:
         raise UserError(f'{what} has no id or no {name}: add them')
 
 
-def _ordered(names: Mapping[int | str, str]) -> list[str]:
-    """List names in the order of their numbers, those of text last."""
-    return [names[key] for key in sorted(names, key=lambda key: (isinstance(key, str), key))]
-
-
-class _Shapes:
-    def __init__(self) -> None:
-        self.shapes: dict[Any, list[Shape]] = defaultdict(list)
-        self.boxes = 0
-
-
 def _shapes(
-    content: Mapping[str, Any], path: Path, names: Mapping[int | str, str], wishes: ShapeWishes
-) -> _Shapes:
-    found = _Shapes()
+    content: Mapping[str, Any], path: Path, names: Mapping[int | str, str], wishes: Wishes
+) -> tuple[dict[Any, list[Shape]], int]:
+    """Return the shapes of each image, and how many objects are boxes alone."""
+    shapes: dict[Any, list[Shape]] = defaultdict(list)
+    boxes = 0
     images = {image['id'] for image in content['images']}
     for number, entry in enumerate(content['annotations'], 1):
         named = entry.get('id', number) if isinstance(entry, Mapping) else number
@@ -198,10 +191,10 @@ def _shapes(
                 )
             shape = _shape(entry, names[entry['category_id']], what, wishes.boxes)
         if shape is None:
-            found.boxes += 1
+            boxes += 1
         else:
-            found.shapes[entry['image_id']].append(shape)
-    return found
+            shapes[entry['image_id']].append(shape)
+    return shapes, boxes
 
 
 def _shape(entry: Mapping[str, Any], label: str, what: str, boxes: bool) -> Shape | None:

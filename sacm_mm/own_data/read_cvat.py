@@ -14,6 +14,7 @@ from PIL import ImageColor
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.datasets.picture_files import find_files, find_pictures
 
+from .categories import Wishes
 from .class_names import Colour
 from .pairing import existing_folder, fold_name
 from .run_lengths import mask_of_runs
@@ -21,7 +22,6 @@ from .samples import Sample, Source, check_found, count, photos_left_out, split_
 from .shapes import (
     DrawnMask,
     Shape,
-    ShapeWishes,
     check_ring,
     damage_named,
     ellipse,
@@ -33,7 +33,7 @@ from .shapes import (
 _NO_AREA = ('polyline', 'points', 'cuboid', 'skeleton', 'tag')
 
 
-def read_cvat(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
+def read_cvat(folder: Path, photos: Path | None, wishes: Wishes) -> Source:
     """Read an unpacked export.
 
     Args:

@@ -10,7 +10,7 @@ import numpy as np
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.picture_files import read_picture
 
-from .pairing import existing_folder, list_pictures, pair_by_name
+from .pairing import existing_folder, pair_folders
 from .samples import Sample, Source
 
 _METRES = {'mm': 1e-3, 'cm': 1e-2, 'm': 1.0}
@@ -95,9 +95,7 @@ def read_depth(photos: Path, depths: Path, pattern: str | None = None) -> Source
     existing_folder(depths, 'depth')
     if photos.resolve() == depths.resolve():
         raise UserError(f"photos and depth are both in '{photos}': put them into two folders")
-    inside = (depths,) if depths.resolve().is_relative_to(photos.resolve()) else ()
-    pictures = list_pictures(photos, 'photos', inside)
-    pairs = pair_by_name(pictures, list_pictures(depths, 'depth frames'), 'depth frame', pattern)
+    pairs = pair_folders(photos, depths, 'depth frame', pattern)
     samples = [Sample(name, picture, depth=depth) for name, picture, depth in pairs.found]
     return Source('depth', samples, [], pairs.notes, pairs.warnings)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from sacm_mm.core.errors import UserError
@@ -10,7 +11,7 @@ from sacm_mm.datasets.picture_files import find_files, find_pictures
 from .categories import Wishes, decide_classes
 from .class_names import palette_beside, read_palette_file
 from .mask_files import MaskFile, scan_masks
-from .pairing import Pairs, by_own_name, existing_folder, list_pictures, pair_by_name
+from .pairing import Pairs, by_own_name, existing_folder, list_pictures, pair_by_name, pair_folders
 from .samples import SPLITS, Sample, Source
 
 
@@ -31,10 +32,7 @@ def read_folder(photos: Path, masks: Path, wishes: Wishes, pattern: str | None =
     if photos.resolve() == masks.resolve():
         pairs = _pair_in_one_folder(photos, pattern)
     else:
-        inside = (masks,) if masks.resolve().is_relative_to(photos.resolve()) else ()
-        also = (photos,) if photos.resolve().is_relative_to(masks.resolve()) else ()
-        pictures = list_pictures(photos, 'photos', inside)
-        pairs = pair_by_name(pictures, list_pictures(masks, 'masks', also), 'mask', pattern)
+        pairs = pair_folders(photos, masks, 'mask', pattern)
     return _source(pairs, masks, wishes, {})
 
 
@@ -101,7 +99,7 @@ def _source(pairs: Pairs, masks: Path, wishes: Wishes, splits: dict[str, str]) -
         beside = palette_beside(masks)
         if beside:
             named = read_palette_file(beside)
-            wishes = Wishes(named, wishes.ignored, (), wishes.tolerance)
+            wishes = replace(wishes, named=named)
             notes.append(f'class names: {beside}')
     scan = scan_masks([mask for _, _, mask in pairs.found])
     decided = decide_classes(scan, wishes)

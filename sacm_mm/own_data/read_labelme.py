@@ -15,13 +15,13 @@ from PIL import Image
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.picture_files import find_files, find_pictures
 
+from .categories import Wishes
 from .pairing import existing_folder, is_inside
 from .read_coco import load_json
 from .samples import Sample, Source, count, left_out, photos_left_out
 from .shapes import (
     DrawnMask,
     Shape,
-    ShapeWishes,
     check_ring,
     damage_named,
     ellipse,
@@ -33,13 +33,13 @@ from .shapes import (
 _NO_AREA = ('line', 'linestrip', 'point', 'points')
 
 
-def read_labelme(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
+def read_labelme(folder: Path, photos: Path | None, wishes: Wishes) -> Source:
     """Read a folder of labelme files and their photos, and the folders in it.
 
     Args:
         folder: Of the files.
         photos: Of the photos, if they are not beside the files.
-        wishes: What the user wants.
+        wishes: What the user wants of the classes.
 
     Raises:
         UserError: There are none, or one is not labelme's; the message names it.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,10 +13,11 @@ from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.dataset_file import load_yaml
 from sacm_mm.datasets.picture_files import find_files, find_pictures
 
+from .categories import Wishes
 from .class_names import read_name_lines, read_palette_file
 from .pairing import existing_folder
 from .samples import SPLITS, Sample, Source, count, left_out, listed
-from .shapes import DrawnMask, Shape, ShapeWishes, check_ring, finish_shapes, rectangle
+from .shapes import DrawnMask, Shape, check_ring, finish_shapes, rectangle
 from .splitting import ready_splits
 
 _NAME_FILES = ('data.yaml', 'dataset.yaml', 'data.yml', 'obj.names', 'classes.txt', 'labels.txt')
@@ -25,7 +25,7 @@ _NO_LABELS = frozenset(('classes.txt', 'labels.txt', 'train.txt', 'val.txt', 'te
                         'readme.txt', 'readme.roboflow.txt', 'readme.dataset.txt'))  # fmt: skip
 
 
-def read_yolo(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
+def read_yolo(folder: Path, photos: Path | None, wishes: Wishes) -> Source:
     """Read a folder as Ultralytics lays it out, or photos and text files side by side.
 
     Args:
@@ -58,7 +58,8 @@ def read_yolo(folder: Path, photos: Path | None, wishes: ShapeWishes) -> Source:
         used.add(key)
         shapes, without = _read_lines(text, names, wishes.boxes)
         boxes += without
-        samples.append(Sample(key, picture, _RelativeMask(shapes, None, str(text))))
+        mask = DrawnMask(shapes, None, str(text), relative=True)
+        samples.append(Sample(key, picture, mask))
     if not samples:
         raise UserError(
             f"no label file fits a photo by its name: '{pictures[0]}' and "
@@ -88,7 +89,7 @@ def _key(path: Path, folder: Path) -> str:
     return '/'.join((*kept, parts[-1]))
 
 
-def _names(folder: Path, wishes: ShapeWishes) -> dict[int, str]:
+def _names(folder: Path, wishes: Wishes) -> dict[int, str]:
     file = _name_file(folder) or _name_file(folder.parent)
     if file:
         if file.suffix not in ('.yaml', '.yml'):
@@ -200,14 +201,3 @@ def _read_lines(path: Path, names: Mapping[int, str], boxes: bool) -> tuple[list
             raise UserError(f'{what} has {len(values)} numbers after the class: they come in pairs')
         shapes.append(Shape(label, (check_ring(values, what),)))
     return shapes, without
-
-
-class _RelativeMask(DrawnMask):
-    """Shapes whose corners are shares of the picture's width and height."""
-
-    def draw(self, picture: Path, size: tuple[int, int]) -> np.ndarray:
-        """Draw it as classes (H, W), uint8."""
-        scale = np.array([size[1], size[0]], np.float64)
-        scaled: Any = [Shape(s.label, tuple(r * scale for r in s.rings)) for s in self.shapes]
-        mask = DrawnMask(scaled, size, self.source, self.numbers, self.empty)
-        return mask.draw(picture, size)

@@ -35,7 +35,8 @@ def template_values(content: dict[str, Any], name: str, command: str) -> dict[st
     plain &= _PLAIN.issuperset(pictures['suffixes'])
     values: dict[str, Any] = {
         'task': content['task'], 'name': name, 'command': ' '.join(command.split()),
-        'channels': channels, 'plain': plain, 'dtype': pictures['dtype'],
+        'channels': channels, 'plain': plain,
+        'classes': [entry['name'] for entry in content.get('classes') or ()],
         'mean': pictures['mean'], 'std': pictures['std'],
         'loader': "dict(type='LoadImageFromFile')" if plain
         else f"dict(type='sacm_mm.LoadPicture', channels={channels}, dtype='{pictures['dtype']}')",
@@ -88,11 +89,14 @@ def _batch(values: dict[str, Any], pixels: int) -> int:
     return max(1, min(wanted, 32, values['number']['train']))
 
 
-def _iterations(values: dict[str, Any], batch: int) -> tuple[int, int]:
-    """Return iterations and epochs: 40 epochs, but at least 2000 steps and at most 40,000."""
+def _schedule(values: dict[str, Any], batch: int) -> dict[str, int]:
+    """Choose how long to train: 40 epochs, but at least 2000 steps and at most 40,000."""
     an_epoch = math.ceil(values['number']['train'] / batch)
     iterations = min(max(40 * an_epoch, 2000), 40000)
-    return iterations, max(1, round(iterations / an_epoch))
+    return {
+        'batch': batch, 'iterations': iterations, 'epochs': max(1, round(iterations / an_epoch)),
+        'interval': max(1, iterations // 10),
+    }  # fmt: skip
 
 
 def _segmentation(content: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
@@ -100,14 +104,11 @@ def _segmentation(content: dict[str, Any], values: dict[str, Any]) -> dict[str, 
     patch = _patch(min(scale))
     most = 512 if values['gpu'] else 320
     crop = max(patch, min(most, min(scale)) // patch * patch)
-    batch = _batch(values, crop * crop)
-    iterations, epochs = _iterations(values, batch)
     weight, ratio = class_weights(content['train']['share_of_pixels'])
     return {
-        'scale': scale, 'patch': patch, 'crop': crop, 'batch': batch, 'iterations': iterations,
-        'epochs': epochs, 'interval': max(1, iterations // 10), 'weight': weight, 'ratio': ratio,
-        'classes': [entry['name'] for entry in content['classes']],
+        'scale': scale, 'patch': patch, 'crop': crop, 'weight': weight, 'ratio': ratio,
         'shrunk': max(values['size']['largest']) > _LONGEST, 'longest': _LONGEST,
+        **_schedule(values, _batch(values, crop * crop)),
     }  # fmt: skip
 
 
@@ -131,18 +132,16 @@ def _depth(content: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     size, depth = values['size'], content['depth']
     width, height = _fit(size['median'], _LONGEST_DEPTH if values['gpu'] else 320)
     patch = (_patch if values['gpu'] else _depth_patch)(min(width, height))
-    batch = max(1, min(8, values['number']['train']))
-    iterations, epochs = _iterations(values, batch)
     far = max(depth['far'], depth['step'])
     digits = 10 ** math.floor(math.log10(far))
     most = math.ceil(far * 1.05 / digits * 2) / 2 * digits
     near = min(max(depth['near'] / 2, 1e-3), most / 10)
     wide = far > 20 * max(depth['median'], 1e-6) / 4 and far > 20
     return {
-        'scale': (width, height), 'patch': patch, 'batch': batch, 'iterations': iterations,
-        'epochs': epochs, 'interval': max(1, iterations // 10), 'far': far,
+        'scale': (width, height), 'patch': patch, 'far': far,
         'max_depth': float(f'{most:.6g}'), 'min_depth': float(f'{near:.3g}'),
         'bound': 'log' if wide else 'sigmoid', 'step': depth['step'], 'metric': depth['metric'],
+        **_schedule(values, max(1, min(8, values['number']['train']))),
     }  # fmt: skip
 
 
@@ -157,10 +156,9 @@ def _classification(content: dict[str, Any], values: dict[str, Any]) -> dict[str
     batch = max(1, min(wanted, values['number']['train'] // 4 or 1))
     an_epoch = max(1, values['number']['train'] // batch)
     epochs = min(max(round(3000 / an_epoch), 5), 200)
-    classes = [entry['name'] for entry in content['classes']]
     weight, ratio = class_weights(content['train']['share_of_pictures'])
     return {
         'side': side, 'small': small, 'patch': patch, 'batch': batch, 'epochs': epochs,
-        'classes': classes, 'topk': (1, 5) if len(classes) > 10 else (1,), 'weight': weight,
+        'topk': (1, 5) if len(values['classes']) > 10 else (1,), 'weight': weight,
         'ratio': ratio, 'kernel': 5 if small else 7,
     }  # fmt: skip

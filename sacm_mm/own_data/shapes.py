@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,12 @@ from pycocotools import mask as coco_mask
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.core.labels import IGNORE_INDEX
 
-from .categories import place_of, refuse_many
+from .categories import BACKGROUND, Wishes, place_of, refuse_many
 from .class_names import Colour, spread_colours
 from .orientation import drawn_as
 from .run_lengths import mask_of_runs
 from .samples import IGNORED_NAMES, Category, Sample, Source, count, listed
 
-BACKGROUND = 'background'
 _BACKGROUND_NAMES = frozenset(('background', '_background_', '__background__', 'bg'))
 
 
@@ -128,6 +127,7 @@ class DrawnMask:
         numbers: The class of each label, 255 for what is ignored; filled when all are known.
         empty: The class of what no shape covers.
         source: The file that holds them, for messages.
+        relative: Corners are shares of the picture's width and height.
     """
 
     shapes: Sequence[Shape]
@@ -135,13 +135,13 @@ class DrawnMask:
     source: str
     numbers: dict[str, int] = field(default_factory=dict)
     empty: int = 0
+    relative: bool = False
 
     def __str__(self) -> str:
         return f"what '{self.source}' describes"
 
     @property
     def tells_size(self) -> bool:
-        """Whether its size is that of what it was drawn on."""
         return self.size is not None
 
     def draw(self, picture: Path, size: tuple[int, int]) -> np.ndarray:
@@ -154,9 +154,13 @@ class DrawnMask:
         own = self.size or size
         drawn_as(own, picture, size, str(self))  # before memory is taken
         mask = np.full(own, self.empty, np.uint8)
+        shapes = self.shapes
+        if self.relative:
+            scale = np.array(own[::-1], np.float64)
+            shapes = [replace(s, rings=tuple(ring * scale for ring in s.rings)) for s in shapes]
         what = f"a shape of '{picture}' in '{self.source}'"
         with damage_named(what):
-            regions = [(shape, _region(shape, own)) for shape in self.shapes]
+            regions = [(shape, _region(shape, own)) for shape in shapes]
         areas = [int(np.count_nonzero(region)) for _, region in regions]
         order = sorted(range(len(regions)), key=lambda i: (regions[i][0].order, -areas[i]))
         for i in order:
@@ -168,7 +172,12 @@ class DrawnMask:
 def _region(shape: Shape, size: tuple[int, int]) -> np.ndarray:
     """Return the pixels of a shape (H, W), bool."""
     if shape.rle is not None:
-        return _from_rle(shape.rle, size)
+        height, width = shape.rle['size']
+        if (height, width) != size:
+            raise ValueError(
+                f'its run lengths are of {width}x{height}, its picture of {size[1]}x{size[0]}'
+            )
+        return mask_of_runs(shape.rle['counts'], size)
     if shape.patch is not None:
         canvas = np.zeros(size, bool)
         patch, left, top = shape.patch
@@ -186,36 +195,8 @@ def _region(shape: Shape, size: tuple[int, int]) -> np.ndarray:
     return coco_mask.decode(coco_mask.merge(rings)).astype(bool)
 
 
-def _from_rle(rle: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
-    height, width = rle['size']
-    if (height, width) != size:
-        raise ValueError(
-            f'its run lengths are of {width}x{height}, its picture of {size[1]}x{size[0]}'
-        )
-    return mask_of_runs(rle['counts'], size)
-
-
-@dataclass
-class ShapeWishes:
-    """What the user says of shapes.
-
-    Attributes:
-        named: Classes in the order of their numbers; others are an error. Empty takes all.
-        ignored: Names that are not to be learned.
-        earlier: Classes of the data set that is written anew.
-        unlabelled: What no shape covers: ``'background'`` or ``'ignore'``.
-        boxes: Take boxes for areas, where a source has them beside or in place of polygons.
-    """
-
-    named: Sequence[tuple[str, Colour | None]] = ()
-    ignored: Sequence[str] = ()
-    earlier: Sequence[Category] = ()
-    unlabelled: str = BACKGROUND
-    boxes: bool = False
-
-
 def finish_shapes(
-    samples: list[Sample], labels: Sequence[str], wishes: ShapeWishes, notes: list[str],
+    samples: list[Sample], labels: Sequence[str], wishes: Wishes, notes: list[str],
     colours: Mapping[str, Colour] | None = None,
 ) -> Source:  # fmt: skip
     """Decide the classes of drawn masks and tell them to the masks.

@@ -20,7 +20,6 @@ from .read_folder import read_folder, read_voc
 from .read_labelme import read_labelme
 from .read_yolo import read_yolo
 from .samples import Category, Source, count, listed
-from .shapes import ShapeWishes
 from .splitting import SplitWishes, parse_shares
 
 # how many paths each kind takes, and what they are
@@ -105,20 +104,17 @@ def prepare_source(
 
     def read(earlier: list[Category]) -> Source:
         kept = [] if named else earlier
-        if kind in ('folder', 'voc'):
-            wishes = Wishes(named, ignore, kept, tolerance)
-            if kind == 'voc':
-                return read_voc(places[0], wishes)
-            return read_folder(places[0], places[1], wishes, pattern)
-        if kind == 'classes':
-            return read_classes(places[0], named, kept)
-        if kind == 'depth':
-            return read_depth(places[0], places[1], pattern)
-        drawn = ShapeWishes(named, ignore, kept, unlabelled, boxes)
-        return _SHAPES[kind](places[0], places[1] if len(places) > 1 else None, drawn)
-
-    def read_all(earlier: list[Category]) -> Source:
-        source = read(earlier)
+        wishes = Wishes(named, ignore, kept, tolerance, unlabelled, boxes)
+        if kind == 'folder':
+            source = read_folder(places[0], places[1], wishes, pattern)
+        elif kind == 'voc':
+            source = read_voc(places[0], wishes)
+        elif kind == 'classes':
+            source = read_classes(places[0], wishes)
+        elif kind == 'depth':
+            source = read_depth(places[0], places[1], pattern)
+        else:
+            source = _SHAPES[kind](places[0], places[1] if len(places) > 1 else None, wishes)
         unread = [path for place in places for path in find_files(place, UNREAD_SUFFIXES)]
         if unread:
             source.warnings.append(
@@ -131,7 +127,7 @@ def prepare_source(
         'kind': kind, 'paths': [str(place.absolute()) for place in places],
         'command': command or f'prepare_source({kind!r}, ...)',
     }  # fmt: skip
-    job = Job(read_all, Path(out), origin, wanted, depth_unit, link)
+    job = Job(read, Path(out), origin, wanted, depth_unit, link)
     _refuse_nested(places, job.out)
     return prepare(job)
 

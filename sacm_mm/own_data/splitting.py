@@ -13,7 +13,7 @@ from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.folds import group_pattern, place_of
 
 from .pairing import without_split
-from .samples import SPLITS, Sample, listed, split_of
+from .samples import SPLITS, Sample, count, listed, split_of
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,7 @@ def ready_splits(names: Sequence[str]) -> dict[str, str]:
 
 
 def refuse_beside_parts(others: Sequence[str]) -> None:
-    """Make sure that nothing is beside the parts.
-
-    Raises:
-        UserError: Something is: it could be of any part, and all would be divided anew.
-    """
+    """Refuse what is beside the parts: it could be of any, and all would be divided anew."""
     if others:
         raise UserError(
             f'beside the parts of the source there is {listed(others)}: move it into train, val or '
@@ -130,7 +126,7 @@ def split_samples(
         return _kept(samples)
     groups = _groups(samples, wishes.group)
     if len(groups) < 2:
-        many = f'{len(samples)} picture{"s" * (len(samples) != 1)}'
+        many = count(len(samples), 'picture')
         raise UserError(
             f'--group {wishes.group} puts all {many} in one group: training and validation need '
             'two, add pictures or change --group'

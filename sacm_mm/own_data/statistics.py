@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -177,12 +176,11 @@ def _round(value: float) -> float:
 def usual_size(facts: Sequence[Facts]) -> dict[str, Any]:
     """Return the median, least and largest sides, in pixels."""
     heights, widths = zip(*(fact.size for fact in facts))
-    sizes = Counter((w, h) for w, h in zip(widths, heights))
     return {
         'median': [int(np.median(widths)), int(np.median(heights))],
         'least': [min(widths), min(heights)],
         'largest': [max(widths), max(heights)],
-        'different': len(sizes),
+        'different': len({fact.size for fact in facts}),
     }
 
 

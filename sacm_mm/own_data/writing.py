@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image
 
 from sacm_mm.core.errors import UserError
-from sacm_mm.datasets.picture_files import read_picture
+from sacm_mm.datasets.picture_files import read_orientation, read_picture, turn_upright
 
-from .orientation import EITHER, SHOWN, STORED, as_shown, drawn_as
+from .orientation import EITHER, SHOWN, STORED, drawn_as
 from .pairing import without_split
 from .read_depth import DepthUnit, read_depth_frame
 from .samples import Category, Sample, Source, count, listed
@@ -69,7 +69,11 @@ def write_files(
         picture = read_picture(sample.picture)
         facts = facts_of(sample.name, sample.picture, picture)
         target = folder / 'images' / parts[sample.name] / places[sample.name]
-        _place_picture(sample.picture, target, job.link)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if job.link:
+            target.symlink_to(sample.picture.resolve())
+        else:
+            shutil.copyfile(sample.picture, target)
         if sample.label is not None:
             facts.pixels = {sample.label: 1}
         else:
@@ -88,7 +92,7 @@ def write_files(
             if turned:
                 truth = sample.mask.draw(sample.picture, facts.size[::-1])
         if facts.drawn == STORED or turned:
-            truth = as_shown(truth, sample.picture)
+            truth = turn_upright(truth, read_orientation(sample.picture))
         if sample.mask is not None:
             facts.pixels = class_pixels(truth)
             _write_mask(truth, folder / 'masks' / inner, source.classes)
@@ -137,14 +141,6 @@ def _place_of_file(sample: Sample, part: str, classes: Sequence[Category]) -> st
 
 def _stem(place: str) -> str:
     return Path(place).with_suffix('').as_posix()
-
-
-def _place_picture(source: Path, target: Path, link: bool) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if link:
-        target.symlink_to(source.resolve())
-    else:
-        shutil.copyfile(source, target)
 
 
 def _write_mask(mask: np.ndarray, path: Path, classes: Sequence[Category]) -> None:

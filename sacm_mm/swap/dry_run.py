@@ -6,6 +6,7 @@ works out shapes.
 
 from __future__ import annotations
 
+import inspect
 import io
 import logging
 import re
@@ -122,16 +123,13 @@ def no_network(asked: list[str]) -> Iterator[None]:
         asked.append(str(host))
         raise NetworkAsked(host)
 
-    def look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
-        return refuse(host)
-
     def connect(self: socket.socket, address: Any) -> Any:
         if self.family == socket.AF_UNIX:  # between processes of this machine
             return first_connect(self, address)
         return refuse(address[0])
 
     first_look_up, first_connect = socket.getaddrinfo, socket.socket.connect
-    socket.getaddrinfo = look_up
+    socket.getaddrinfo = lambda host, *_, **__: refuse(host)
     socket.socket.connect = connect  # type: ignore[method-assign, assignment]
     try:
         yield
@@ -178,7 +176,17 @@ def class_of(kind: str, scope: str) -> type | None:
         return MODELS.get(kind)
 
 
-def run_on_zeros(model: nn.Module, *shape: int, device: str = 'meta') -> Any:
+def argument_of(cls: type | None, name: str) -> inspect.Parameter | None:
+    """Find an argument of a class; subclasses hand ``**kwargs`` to the class that names it."""
+    for parent in getattr(cls, '__mro__', ()):
+        if '__init__' in vars(parent):
+            found = inspect.signature(parent.__init__).parameters.get(name)
+            if found is not None:
+                return found
+    return None
+
+
+def run_on_zeros(model: Callable, *shape: int, device: str = 'meta') -> Any:
     """Run a model of ``build_part`` on an image of ``shape``, (N, C, H, W)."""
     with quiet(), torch.no_grad(), torch.device(device):
         return model(torch.zeros(shape))

@@ -84,5 +84,10 @@ def with_every_stride(cfg: Mapping, takes_indices: bool) -> dict:
         levels, maps = count, every
     if not levels:
         return default
-    last = {stride: i for i, stride in enumerate(maps.strides) if stride >= SMALLEST_STRIDE}
-    return dict(default, out_indices=tuple(sorted(last.values())))
+    return dict(default, out_indices=tuple(sorted(last_of_each_stride(maps.strides))))
+
+
+def last_of_each_stride(strides: Sequence[int]) -> list[int]:
+    """Choose the last map of each stride from 4 on, fine ones first."""
+    last = {stride: i for i, stride in enumerate(strides) if stride >= SMALLEST_STRIDE}
+    return [last[stride] for stride in sorted(last)]

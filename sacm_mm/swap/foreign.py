@@ -29,7 +29,7 @@ from sacm_mm.models.foreign.code import (
 )
 from sacm_mm.swap.dry_run import build_dry, no_network, quiet
 from sacm_mm.swap.sources import absolute_files, module_of_file, needed_path
-from sacm_mm.swap.survey import Size, Survey, last_of_each_stride, suggest_layers, survey
+from sacm_mm.swap.survey import Size, Survey, chosen_maps, suggest_layers, survey
 
 TYPE = 'sacm_mm.ForeignBackbone'
 _NAME = re.compile(
@@ -41,16 +41,10 @@ _IMAGE_SIZES = ('img_size', 'image_size', 'input_size')
 KNOWN = (*HOSTS, 'timm')  # whose networks are built by their registries
 
 
-def is_foreign(name: str) -> bool:
-    """Whether a backbone's name means other people's code."""
-    found = _NAME.fullmatch(name.strip())
-    if found is None:
-        return False
-    return found['where'].strip() not in KNOWN
-
-
-def foreign_backbone(name: str, size: Size | None = None, channels: int = 3) -> dict:
+def foreign_backbone(name: str, size: Size | None = None, channels: int = 3) -> dict | None:
     """Turn ``WHERE:WHAT(ARGUMENTS)@LAYERS`` into a config of ``ForeignBackbone``.
+
+    Names that mean nobody else's code give None.
 
     Args:
         name: ``my_net.py:MyNet(dim=64)``, ``package.module:Class``, ``hf:swin(embed_dim=48)``,
@@ -63,8 +57,8 @@ def foreign_backbone(name: str, size: Size | None = None, channels: int = 3) -> 
         UserError: There is no such code, it does not build or run, or it gives no maps.
     """
     found = _NAME.fullmatch(name.strip())
-    if found is None:
-        raise UserError(f"'{name}' is not WHERE:NAME(ARGUMENTS)@LAYERS")
+    if found is None or found['where'].strip() in KNOWN:
+        return None
     where, what = found['where'].strip(), found['what'].strip()
     layers = [layer.strip() for layer in (found['layers'] or '').split(',') if layer.strip()]
     if where == HUGGING_FACE:
@@ -84,14 +78,15 @@ def foreign_backbone(name: str, size: Size | None = None, channels: int = 3) -> 
         make = find_code(kind, path)
     named = _named(make, positions, kind) if positions else {}
     network = absolute_files({'type': kind, **named, **arguments}, folders)
-    network = _for_channels(network, make, channels)
+    takes = _argument(make, _IMAGE_CHANNELS)
+    if channels != 3 and takes and takes not in network:
+        network = {**network, takes: channels}
     path = list(dict.fromkeys([*path, *needed_path([sys.modules[kind.partition(':')[0]]])]))
     cfg = describe_network(network, layers, path, size=size, channels=channels)
     fixed = cfg.get('image_size')
-    takes = [key for key in _IMAGE_SIZES if key in _parameters(make)]
-    if fixed and size and tuple(fixed) != size and takes and takes[0] not in network:
-        value = size[0] if size[0] == size[1] else size
-        network = {**network, takes[0]: value}
+    takes = _argument(make, _IMAGE_SIZES)
+    if fixed and size and tuple(fixed) != size and takes and takes not in network:
+        network = {**network, takes: size[0] if size[0] == size[1] else size}
         cfg = describe_network(network, layers, path, size=size, channels=channels)
     return cfg
 
@@ -140,7 +135,7 @@ def _config(
     imports: Sequence[str],
     found: Survey,
 ) -> dict:
-    chosen = last_of_each_stride(found.maps)
+    chosen = chosen_maps(found.maps)
     network = dict(network)
     indices = [x.index for x in chosen]
     if network['type'].startswith(f'{HUGGING_FACE}:') and 'out_indices' in network:
@@ -227,18 +222,13 @@ def _named(make: Any, positions: Sequence[Any], kind: str) -> dict[str, Any]:
         raise UserError(f'{kind} does not take these arguments: {error}') from error
 
 
-def _parameters(make: Any) -> Mapping[str, Any]:
+def _argument(make: Any, names: Sequence[str]) -> str | None:
+    """Return the first of the names that is one of an argument."""
     try:
-        return inspect.signature(make).parameters
+        parameters = inspect.signature(make).parameters
     except (TypeError, ValueError):
-        return {}
-
-
-def _for_channels(network: dict, make: Any, channels: int) -> dict:
-    takes = [key for key in _IMAGE_CHANNELS if key in _parameters(make)]
-    if channels != 3 and takes and takes[0] not in network:
-        return {**network, takes[0]: channels}
-    return network
+        return None
+    return next((name for name in names if name in parameters), None)
 
 
 def _hugging_face(what: str, arguments: dict) -> dict:

@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from sacm_mm.core.configs import host_config_folder, read_config
-from sacm_mm.swap.dry_run import class_of
+from sacm_mm.swap.dry_run import argument_of, class_of
 
 # where the class's name and the field's differ
 _USUAL = {
@@ -63,13 +63,13 @@ def _classes() -> dict[str, dict]:
         if cls.__name__.startswith(('Sparse', 'TIMM')):  # sparse ones are for pre-training only
             continue
         base: dict[str, Any] = dict(type=f'mmpretrain.{cls.__name__}')
-        base.update({key: value for key, value in _AS_MAPS.items() if _takes(cls, key)})
+        base.update({key: value for key, value in _AS_MAPS.items() if argument_of(cls, key)})
         if 'featmap' in getattr(cls, 'OUT_TYPES', ()):
             base['out_type'] = 'featmap'
         name = _short(cls.__name__)
         table = _table(cls)
         if table:
-            key = 'depth' if _takes(cls, 'depth') else 'arch'
+            key = 'depth' if argument_of(cls, 'depth') else 'arch'
             prefix = f'{name}_'
             for arch in table:
                 short = str(arch).removeprefix(prefix).replace('/', '-')
@@ -84,19 +84,9 @@ def _table(cls: type | None) -> dict:
     return table if isinstance(table, dict) else {}
 
 
-def _takes(cls: type, name: str) -> bool:
-    # subclasses hand **kwargs to the class that names them
-    return any(
-        name in inspect.signature(vars(parent)['__init__']).parameters
-        for parent in cls.__mro__
-        if parent is not nn.Module and '__init__' in vars(parent)
-    )
-
-
 def takes(cfg: Mapping, name: str, scope: str = 'mmengine') -> bool:
     """Whether the class of a backbone config has an argument ``name``."""
-    cls = class_of(cfg['type'], scope)
-    return inspect.isclass(cls) and _takes(cls, name)
+    return argument_of(class_of(cfg['type'], scope), name) is not None
 
 
 def _needed(cls: type) -> bool:

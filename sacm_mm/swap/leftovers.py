@@ -46,19 +46,19 @@ def _strings(value: Any) -> Iterable[str]:
 
 
 def _clean_optimizer(wrapper: Any, old_names: list[str], new_names: list[str]) -> None:
-    settings = wrapper.get('paramwise_cfg')
+    settings = wrapper.get('paramwise_cfg') or {}
     if any(kind in str(wrapper.get('constructor', '')) for kind in _DECAY_CONSTRUCTORS):
         del wrapper['constructor']
         for key in _DECAY_KEYS:
-            if settings:
-                settings.pop(key, None)
-    for key in [*(settings or {}).get('custom_keys', {})]:
+            settings.pop(key, None)
+    custom = settings.get('custom_keys', {})
+    for key in [*custom]:
         if _is_the_old(key, old_names, new_names):
-            del settings['custom_keys'][key]
-    if settings and 'custom_keys' in settings and not settings['custom_keys']:
-        del settings['custom_keys']
-    if settings is not None and not settings:
-        del wrapper['paramwise_cfg']
+            del custom[key]
+    if not custom:
+        settings.pop('custom_keys', None)
+    if not settings:
+        wrapper.pop('paramwise_cfg', None)
 
 
 def _is_the_old(key: str, old_names: list[str], new_names: list[str]) -> bool:

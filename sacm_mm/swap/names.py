@@ -16,7 +16,7 @@ from mmengine.config import ConfigDict
 from sacm_mm.core.configs import change_dicts, host_config, read_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.swap.feature_info import with_every_stride
-from sacm_mm.swap.foreign import foreign_backbone, is_foreign, plain_value
+from sacm_mm.swap.foreign import foreign_backbone, plain_value
 from sacm_mm.swap.hosts import stock_backbone, stock_names, takes
 from sacm_mm.swap.registered import imports_beside, own_imports, refuse_code, registered_by
 
@@ -53,9 +53,7 @@ def find_backbone(
         return _plain(_parse(name))
     if name.endswith('.py'):
         return _from_file(name, size, channels)
-    if is_foreign(name):
-        return foreign_backbone(name, size, channels)
-    return copy.deepcopy(_named(name))
+    return foreign_backbone(name, size, channels) or copy.deepcopy(_named(name))
 
 
 def backbone_names() -> list[str]:

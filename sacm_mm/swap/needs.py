@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from sacm_mm.core.configs import as_list
 from sacm_mm.core.errors import UserError, one_line
-from sacm_mm.swap.dry_run import build_part, class_of, quiet, run_on_zeros
+from sacm_mm.swap.dry_run import argument_of, build_part, class_of, quiet, run_on_zeros
 
 Form = int | tuple[int, ...] | None
 
@@ -172,12 +171,9 @@ def _in_index(head: Mapping, scope: str) -> tuple[int, ...] | None:
 
 
 def default_of(cls: Any, name: str) -> Any:
-    for parent in getattr(cls, '__mro__', ()):
-        if '__init__' in vars(parent):
-            parameter = inspect.signature(parent.__init__).parameters.get(name)
-            if parameter is not None and parameter.default is not parameter.empty:
-                return parameter.default
-    return None
+    """Return the default of an argument of a class, None where it has none."""
+    found = argument_of(cls, name)
+    return None if found is None or found.default is found.empty else found.default
 
 
 class _Watched(tuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.models.foreign.backbone import Tapped
 from sacm_mm.models.foreign.layouts import tensors_of
 from sacm_mm.swap.dry_run import run_on_zeros
-from sacm_mm.swap.feature_info import SMALLEST_STRIDE
+from sacm_mm.swap.feature_info import PROBE_SIZES, SMALLEST_STRIDE, last_of_each_stride
 
 LARGEST_STRIDE = 64
 MOST_EXTRA_TOKENS = 16
@@ -86,9 +87,10 @@ def survey(
     for device in ('meta', 'cpu'):  # some networks read values while they run
         model = build(device).eval()
         run = _runner(model, layers, channels, device)
-        for find in (_any_size, _squares, _one_size):
+        own = [*sizes, *_own_sizes(model)]
+        for find in (_any_size, partial(_any_size, square=True), partial(_one_size, sizes=own)):
             try:
-                found = find(run, [*sizes, *_own_sizes(model)])
+                found = find(run)
             except UserError:
                 raise
             except Exception as error:  # a network may fail in any way
@@ -101,39 +103,25 @@ def survey(
 
 
 def _runner(model: nn.Module, layers: Sequence[str], channels: int, device: str) -> Run:
-    tapped = Tapped(model, layers)
-
-    class Network(nn.Module):
-        def forward(self, x: Tensor) -> Any:
-            return tapped(model, x)
-
+    network = partial(Tapped(model, layers), model)
     # two images, for some squeeze the outputs
-    return lambda h, w: [*tensors_of(run_on_zeros(Network(), 2, channels, h, w, device=device))]
+    return lambda h, w: [*tensors_of(run_on_zeros(network, 2, channels, h, w, device=device))]
 
 
 def _own_sizes(model: nn.Module) -> list[Size]:
     own = getattr(model, 'img_size', None) or getattr(model, 'image_size', None)
-    sizes = [own] if own else []
     return [
         (size, size) if isinstance(size, int) else tuple(size)
-        for size in (*sizes, *_FIXED_SIZES)
+        for size in (own, *_FIXED_SIZES)
         if isinstance(size, int) or (isinstance(size, Sequence) and len(size) == 2)
     ]  # fmt: skip
 
 
-def _any_size(run: Run, _: Sequence[Size]) -> Survey:
-    base, outputs = _first_base(lambda b: [run(b, b), run(b, 2 * b)])
-    found = [_compare(i, base, x, y, wider=True) for i, (x, y) in enumerate(zip(*outputs))]
+def _any_size(run: Run, square: bool = False) -> Survey:
+    base, outputs = _first_base(lambda b: [run(b, b), run(2 * b if square else b, 2 * b)])
+    found = [_compare(i, base, x, y, not square) for i, (x, y) in enumerate(zip(*outputs))]
     maps = tuple(x for x in found if x is not None)
-    divisor = _divisor(run, base, maps, square=False)
-    return Survey(maps, len(found), divisor)
-
-
-def _squares(run: Run, _: Sequence[Size]) -> Survey:
-    base, outputs = _first_base(lambda b: [run(b, b), run(2 * b, 2 * b)])
-    found = [_compare(i, base, x, y, wider=False) for i, (x, y) in enumerate(zip(*outputs))]
-    maps = tuple(x for x in found if x is not None)
-    return Survey(maps, len(found), _divisor(run, base, maps, square=True), square=True)
+    return Survey(maps, len(found), _divisor(run, base, maps, square), square)
 
 
 def _first_base(outputs_of: Callable[[int], list[list[Tensor]]]) -> tuple[int, list[list[Tensor]]]:
@@ -225,30 +213,20 @@ def _of_one_size(i: int, size: Size, x: Tensor) -> FoundMap | None:
 
 def _divisor(run: Run, base: int, maps: Sequence[FoundMap], square: bool) -> int:
     """Find the least number of which every side must be a multiple, so that no pixel is lost."""
-    exact = all(x.exact for x in maps)
+    exact = maps if all(x.exact for x in maps) else ()
     for divisor in (d for d in range(1, base) if base % d == 0):
         sides = next(
             ((divisor * a, divisor * b) for a, b in _ODD_SIDES if divisor * a >= _SMALLEST_SIDE),
             (101, 103),
         )
         sizes = [(side, side) for side in sides] if square else [sides, sides[::-1]]
-        if exact and all(_covers(run, size, maps) for size in sizes):
-            return divisor
-        if not exact and all(_runs(run, size) for size in sizes):
+        if all(_covers(run, size, exact) for size in sizes):
             return divisor
     return base
 
 
-def _runs(run: Run, size: Size) -> bool:
-    try:
-        run(*size)
-    except Exception:
-        return False
-    return True
-
-
 def _covers(run: Run, size: Size, maps: Sequence[FoundMap]) -> bool:
-    """Whether maps of an image of ``size`` are as large as they should be."""
+    """Whether an image of ``size`` is taken, and its maps are as large as they should be."""
     try:
         tensors = run(*size)
     except Exception:  # it takes other sizes only
@@ -268,18 +246,16 @@ def _covers(run: Run, size: Size, maps: Sequence[FoundMap]) -> bool:
     return True
 
 
-def last_of_each_stride(maps: Sequence[FoundMap]) -> list[FoundMap]:
-    """Choose the last map of each stride from 4 on, fine ones first; the last of an isotropic."""
-    last = {x.stride: x for x in maps if SMALLEST_STRIDE <= x.stride <= LARGEST_STRIDE}
-    if not last:
-        return [maps[-1]]
-    return [last[stride] for stride in sorted(last)]
+def chosen_maps(maps: Sequence[FoundMap]) -> list[FoundMap]:
+    """Choose the last map of each usual stride, fine ones first; or simply the last."""
+    usual = [x for x in maps if x.stride <= LARGEST_STRIDE]
+    return [usual[i] for i in last_of_each_stride([x.stride for x in usual])] or [maps[-1]]
 
 
 def _no_maps(model: nn.Module, run: Run, channels: int, device: str) -> str:
     name = type(model).__name__
     shapes = ''
-    for size in (448, 224):
+    for size in PROBE_SIZES:
         try:
             shapes = ', '.join(str(tuple(x.shape)) for x in run(size, size))
             break

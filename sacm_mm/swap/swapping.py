@@ -12,6 +12,7 @@ from mmengine.config import Config, ConfigDict
 
 from sacm_mm.core.configs import as_list
 from sacm_mm.core.errors import UserError
+from sacm_mm.datasets.meta import leaves
 from sacm_mm.swap.adapter import adapter_for
 from sacm_mm.swap.dry_run import build_part, class_of
 from sacm_mm.swap.feature_info import FeatureInfo, feature_info
@@ -47,7 +48,7 @@ def swap_backbone(cfg: Config, backbone: str | Mapping | Path) -> Config:
     old = _old_backbone(original)
     channels, size = image_channels(original), image_size(original)
     new = find_backbone(backbone, size, channels)
-    if _same(new, old, scope):
+    if scoped(new, scope) == scoped(old.to_dict(), scope):
         return original
     new = as_backbone(new, scope, size, channels)
     _check_size(new, original, scope)
@@ -87,9 +88,7 @@ def image_size(cfg: Mapping) -> tuple[int, int]:
             size = (holder or {}).get(key)
             if isinstance(size, (list, tuple)) and len(size) == 2:
                 return int(size[0]), int(size[1])
-    dataset = (cfg.get('train_dataloader') or {}).get('dataset') or {}
-    while isinstance(dataset.get('dataset'), Mapping):  # wrapped, to repeat it for instance
-        dataset = dataset['dataset']
+    dataset = next(leaves((cfg.get('train_dataloader') or {}).get('dataset')), {})
     for transform in reversed(dataset.get('pipeline') or ()):  # classifiers have it there
         for key in ('crop_size', 'scale'):
             size = transform.get(key)
@@ -114,10 +113,6 @@ def _old_backbone(cfg: Config) -> ConfigDict:
     if not isinstance(backbone, Mapping):
         raise UserError(f'{cfg.model.get("type")} has no backbone to swap')
     return backbone
-
-
-def _same(new: Mapping, old: Mapping, scope: str) -> bool:
-    return scoped(new, scope) == scoped(ConfigDict(old).to_dict(), scope)
 
 
 def _join(cfg: Config, new: dict, needs: Needs, maps: FeatureInfo, scope: str) -> None:
@@ -203,9 +198,8 @@ def _check_size(new: Mapping, cfg: Mapping, scope: str) -> None:
 
 
 def _sync_bn(model: Mapping) -> dict | None:
-    for part in (model['backbone'], model.get('decode_head')):
-        part = part[0] if isinstance(part, (list, tuple)) else part
-        norm = (part or {}).get('norm_cfg')
+    for part in (model['backbone'], *as_list(model.get('decode_head'))[:1]):
+        norm = part.get('norm_cfg')
         if isinstance(norm, Mapping) and norm.get('type') == 'SyncBN':
             return ConfigDict(norm).to_dict()
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from sacm_mm.core.errors import UserError, did_you_mean
-from sacm_mm.swap.feature_info import SMALLEST_STRIDE, FeatureInfo, feature_info
+from sacm_mm.swap.feature_info import feature_info, last_of_each_stride
 
 
 def timm_backbone(name: str) -> dict:
@@ -31,12 +31,8 @@ def timm_backbone(name: str) -> dict:
             maps, model = feature_info(cfg)
             info = cast(Any, model.timm_model).feature_info
             if maps.channels == tuple(info.channels()):
-                return _from_stride_4(cfg, maps, info.out_indices)
+                indices = [info.out_indices[i] for i in last_of_each_stride(maps.strides)]
+                return dict(cfg, out_indices=tuple(indices))
         except UserError as error:
             reasons.append(str(error))
     raise UserError(f"backbone 'timm:{name}' offers no feature maps: {' '.join(reasons)[:300]}")
-
-
-def _from_stride_4(cfg: dict, maps: FeatureInfo, indices: list[int]) -> dict:
-    last = {stride: i for stride, i in zip(maps.strides, indices) if stride >= SMALLEST_STRIDE}
-    return dict(cfg, out_indices=tuple(last.values()))

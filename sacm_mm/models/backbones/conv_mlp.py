@@ -54,7 +54,6 @@ class Tokenizer(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Embed (N, in_channels, H, W) -> (N, channels, H / 4, W / 4)."""
         return self.block(x)
 
 
@@ -69,7 +68,6 @@ class Bottleneck(nn.Sequential):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mix (N, C, H, W) -> (N, C, H, W)."""
         return x + super().forward(x)
 
 
@@ -84,7 +82,6 @@ class ConvStage(nn.Module):
         self.downsample = nn.Conv2d(channels, out_channels, 3, stride=2, padding=1)
 
     def forward(self, x: Tensor, run: RunBlock) -> Tensor:
-        """Extract (N, C, H, W) -> (N, D, ceil(H / 2), ceil(W / 2))."""
         for block in self.conv_blocks:
             x = run(block, x)
         return self.downsample(x)
@@ -100,7 +97,6 @@ class ChannelMLP(nn.Module):
         self.fc2 = nn.Linear(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (..., dim) -> (..., dim)."""
         return self.fc2(self.act(self.fc1(x)))
 
 
@@ -121,7 +117,6 @@ class ConvMLPBlock(nn.Module):
         self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mix (N, H, W, C) -> (N, H, W, C)."""
         x = x + self.drop_path(self.channel_mlp1(self.norm1(x)))
         x = self.connect_norm(x).permute(0, 3, 1, 2)  # (N, H, W, C) -> (N, C, H, W)
         x = self.connect(x).permute(0, 2, 3, 1)  # (N, C, H, W) -> (N, H, W, C)
@@ -136,7 +131,6 @@ class Downsample(nn.Module):
         self.downsample = nn.Conv2d(dim, out_dim, 3, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Halve (N, H, W, C) -> (N, ceil(H / 2), ceil(W / 2), D)."""
         return self.downsample(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
 
 
@@ -154,7 +148,6 @@ class MLPStage(nn.Module):
         self.downsample_mlp = Downsample(dim, out_dim) if out_dim else nn.Identity()
 
     def forward(self, x: Tensor, run: RunBlock) -> Tensor:
-        """Extract (N, H, W, C) -> (N, ceil(H / 2), ceil(W / 2), D), or (N, H, W, C)."""
         for block in self.blocks:
             x = run(block, x)
         return self.downsample_mlp(x)
@@ -229,12 +222,10 @@ class ConvMLP(StagedBackbone):
         self.freeze()
 
     def stages_from_stem(self) -> list[list[nn.Module]]:
-        """List the tokenizer, the convolutional and the MLP stages, the last with the norm."""
         first, second, third = self.stages
         return [[self.tokenizer], [self.conv_stages], [first], [second], [third, self.norm]]
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Extract (N, in_channels, H, W) -> (N, C, ceil(H / s), ceil(W / s)) maps."""
         self.check_channels(x)
         first, second, third = self.stages
         # channels last from the start, as the later stages compute: 8 % less time on a CPU

@@ -63,7 +63,6 @@ class CrossScaleEmbed(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Embed (N, C, H, W) -> (N, ceil(H / stride), ceil(W / stride), widths)."""
         x = pad_to(x, self.stride)
         x = torch.cat([conv(x) for conv in self.convs], dim=1)
         return x.permute(0, 2, 3, 1).contiguous()  # (N, C, H, W) -> (N, H, W, C)
@@ -79,7 +78,6 @@ class PatchEmbed(nn.Module):
         self.norm = nn.LayerNorm(c)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Embed (N, in_channels, H, W) -> (N, ceil(H / 4), ceil(W / 4), C)."""
         return self.norm(self.embed(x))
 
 
@@ -92,7 +90,6 @@ class PatchMerging(nn.Module):
         self.embed = CrossScaleEmbed(dim, {2: dim, 4: dim}, 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Merge (N, H, W, C) -> (N, ceil(H / 2), ceil(W / 2), 2C)."""
         return self.embed(self.norm(x).permute(0, 3, 1, 2))  # (N, H, W, C) -> (N, C, H, W)
 
 
@@ -130,7 +127,6 @@ class GroupMix(nn.Module):
         self.project = _trunc_normal_linear(dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mix (N, H, W, C) -> (N, H, W, C)."""
         return self.project(self.gated(x) * self.expand(self._mix_groups(self.reduce(x))))
 
     def _mix_groups(self, x: Tensor) -> Tensor:
@@ -168,7 +164,6 @@ class CSMixerBlock(nn.Module):
         self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mix (N, H, W, C) -> (N, H, W, C)."""
         x = x + self.drop_path(self.mix(self.norm1(x)))
         return x + self.drop_path(self.mlp(self.norm2(x)))
 
@@ -270,11 +265,9 @@ class CSMixer(StagedBackbone):
         self.freeze()
 
     def stages_from_stem(self) -> list[list[nn.Module]]:
-        """List the stem and the stages."""
         return [[self.stem], *([stage] for stage in self.stages)]
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Extract (N, in_channels, H, W) -> (N, C, ceil(H / s), ceil(W / s)) maps."""
         self.check_channels(x)
         x = self.stem(x)
         outs: dict[int, Tensor] = {}

@@ -45,7 +45,6 @@ class RepDepthwise(nn.Module):
         self.norms: Any = nn.ModuleList(build_norm_layer(norm_cfg, channels)[1] for _ in branches)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve (N, C, H, W) -> (N, C, H, W)."""
         y = self.norms[0](self.convs[0](x))
         for conv, norm in zip(self.convs[1:], self.norms[1:]):
             y = y + norm(conv(x))
@@ -83,6 +82,5 @@ class SqueezeExcite(nn.Module):
         self.act = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Gate (N, C, H, W) -> (N, C, H, W)."""
         mean = x.mean((2, 3), keepdim=True)  # (N, C, 1, 1)
         return x * self.expand(self.act(self.reduce(mean))).sigmoid()

@@ -160,7 +160,6 @@ class PatchEmbed(nn.Module):
         self.norm = build_norm_layer(norm_cfg, embed_dims)[1]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Embed (N, in_channels, H, W) -> (N, embed_dims, ceil(H / r), ceil(W / r))."""
         return self.norm(self.act(self.proj(self.patches(x))))
 
     def patches(self, x: Tensor) -> Tensor:
@@ -204,7 +203,6 @@ class MixerBlock(nn.Module):
         self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mix (N, C, H, W) -> (N, C, H, W)."""
         x = x + self.drop_path(self.squeeze(self.norm1(self.act(self.depthwise(x)))))
         return self.norm2(self.act(self.pointwise(x)))
 
@@ -301,11 +299,9 @@ class SAConvMixer(StagedBackbone):
         return {'arch': name}
 
     def stages_from_stem(self) -> list[list[nn.Module]]:
-        """List the stem and the blocks."""
         return [[self.stem], *([block] for block in self.blocks)]
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Extract (N, in_channels, H, W) -> (N, embed_dims, ceil(H / r), ceil(W / r)) maps."""
         self._check_input(x)
         x = self.stem(x)
         outs: dict[int, Tensor] = {}

@@ -81,7 +81,11 @@ class ForeignBackbone(BaseModule):
         self.network = build_network(network, python_path, imports)
         self.tapped = Tapped(self.network, layers)
         if layers and str(network['type']).startswith(f'{TORCHVISION}:'):
-            self.network, self.tapped = _extracted(self.network, layers)
+            from torchvision.models.feature_extraction import create_feature_extractor
+
+            # cut down to what its layers need
+            self.network = create_feature_extractor(self.network, list(layers))
+            self.tapped = Tapped(self.network, ())
 
     def init_weights(self) -> None:
         """Load what ``init_cfg`` names; networks of the hosts are left to initialise themselves."""
@@ -92,7 +96,6 @@ class ForeignBackbone(BaseModule):
         self._is_init = True
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Run the network on (N, 3, H, W) and lay out its maps, see the class."""
         height, width = x.shape[2:]
         x = self._pad(x)
         tensors = [*tensors_of(self.tapped(self.network, x))]
@@ -157,11 +160,3 @@ class Tapped:
         if missing:
             raise UserError(f'{type(network).__name__} does not run its layer {missing[0]}')
         return [found[layer] for layer in self.layers]
-
-
-def _extracted(network: nn.Module, layers: Sequence[str]) -> tuple[nn.Module, Tapped]:
-    """Cut a network of torchvision down to what its layers need."""
-    from torchvision.models.feature_extraction import create_feature_extractor
-
-    extracted = create_feature_extractor(network, {layer: layer for layer in layers})
-    return extracted, Tapped(extracted, ())

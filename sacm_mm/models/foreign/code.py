@@ -87,22 +87,18 @@ def import_module(name: str, python_path: Sequence[str] = ()) -> ModuleType:
                 f"there is no module '{name}': give the file, or put its folder into PYTHONPATH"
             ) from error
         raise UserError(f"module '{name}' does not import: {one_line(first)}") from error
-    places = _places(module)
-    if python_path and not any(_below(place, python_path) for place in places):
+    file = getattr(module, '__file__', None)
+    places = [file] if file else [*getattr(module, '__path__', ())]
+    if python_path and not any(
+        Path(place).resolve().is_relative_to(Path(folder).resolve())
+        for place in places
+        for folder in python_path
+    ):
         raise UserError(
             f"module '{name}' was imported from {places[0] if places else 'elsewhere'}, not from "
             f'{", ".join(python_path)}: two modules share a name, rename yours'
         )
     return module
-
-
-def _places(module: ModuleType) -> list[str]:
-    file = getattr(module, '__file__', None)
-    return [file] if file else [*getattr(module, '__path__', ())]
-
-
-def _below(place: str, folders: Sequence[str]) -> bool:
-    return any(Path(place).resolve().is_relative_to(Path(folder).resolve()) for folder in folders)
 
 
 def find_code(kind: str, python_path: Sequence[str] = ()) -> Callable[..., Any]:
@@ -138,22 +134,16 @@ def hugging_face_network(model_type: str, arguments: Mapping) -> nn.Module:
     """
     try:
         from transformers import AutoBackbone, AutoConfig
+        from transformers.models.auto.modeling_auto import MODEL_FOR_BACKBONE_MAPPING_NAMES
     except ImportError as error:
         raise UserError(
             f"'hf:{model_type}' needs transformers: pip install 'transformers<5'"
         ) from error
-    known = hugging_face_types()
+    known = list(MODEL_FOR_BACKBONE_MAPPING_NAMES)
     if model_type not in known:
         hint = did_you_mean(model_type, known, f'it has {", ".join(known[:8])} and others')
         raise UserError(f"transformers has no backbone '{model_type}': {hint}")
     return AutoBackbone.from_config(AutoConfig.for_model(model_type, **arguments))
-
-
-def hugging_face_types() -> list[str]:
-    """List the model types of which transformers has a backbone."""
-    from transformers.models.auto.modeling_auto import MODEL_FOR_BACKBONE_MAPPING_NAMES
-
-    return list(MODEL_FOR_BACKBONE_MAPPING_NAMES)
 
 
 def torchvision_network(name: str, arguments: Mapping) -> nn.Module:

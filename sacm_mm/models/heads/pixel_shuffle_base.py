@@ -74,7 +74,6 @@ class PixelShuffleBase(BaseDecodeHead):
             self.act_norm.append(build_norm_layer(self.norm_cfg, channels)[1])
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Predict from maps (N, C_i, h, w) -> (N, out_channels, h * r, w * r)."""
         x = self._transform_inputs(inputs)
         return F.pixel_shuffle(self.act_norm(self.cls_seg(x)), self.upscale_factor)
 
@@ -119,17 +118,12 @@ class PixelShuffleBase(BaseDecodeHead):
         return losses
 
     def at_size(self, maps: Tensor, size: Sequence[int]) -> Tensor:
-        """Crop maps to a size, and interpolate those that are not of it then."""
-        maps = self._crop(maps, size)
-        if tuple(maps.shape[2:]) == tuple(size):
-            return maps  # the host would interpolate them to the size that they have
+        """Crop what padding to the patch added, on the right and below; interpolate other maps."""
+        if self.covers(maps, size):
+            return maps[:, :, : size[0], : size[1]]
         return resize(maps, size, mode='bilinear', align_corners=self.align_corners)
 
     def covers(self, maps: Tensor, size: Sequence[int]) -> bool:
         """Tell whether maps are larger than a size by less than one patch, which is cropped."""
         excess = (maps.shape[2] - size[0], maps.shape[3] - size[1])
         return all(0 <= e < self.upscale_factor for e in excess)
-
-    def _crop(self, maps: Tensor, size: Sequence[int]) -> Tensor:
-        """Cut off what padding to the patch added: on the right and below."""
-        return maps[:, :, : size[0], : size[1]] if self.covers(maps, size) else maps

@@ -80,7 +80,6 @@ class PixelShuffleDepthHead(PixelShuffleBase):
         self.uncertainty = uncertainty
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Predict from maps (N, C_i, h, w) -> (N, 1 or 2, h * r, w * r), see the class."""
         x = super().forward(inputs)
         # 16 bits would round depth to centimetres
         x = x.to(torch.promote_types(x.dtype, torch.float32))

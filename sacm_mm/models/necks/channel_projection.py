@@ -46,7 +46,6 @@ class ChannelProjection(BaseModule):
         )  # fmt: skip
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Project each (N, in_channels[j], h, w) -> (N, out_channels[i], h, w)."""
         if len(inputs) != self.num_inputs:
             raise UserError(
                 f'the projection takes {self.num_inputs} map(s), but got {len(inputs)}: '

@@ -45,7 +45,6 @@ class FeatureForm(BaseModule):
         self.predict_form, self.train_form, self.element = predict, train, element
 
     def forward(self, inputs: Sequence[Tensor]) -> Any:
-        """Hand (N, C, h, w) maps on in the form of the mode."""
         form = self.train_form if self.training else self.predict_form
         if isinstance(form, int):
             return self._element(inputs[form])

@@ -49,7 +49,6 @@ class PixelShuffleResample(nn.Module):
         self.act = build_activation_layer(act_cfg)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Resample (N, C, h, w) to the other stride, see the class."""
         x = F.pixel_shuffle(self.expand(x), self.up)
         h, w = x.shape[2:]
         # a traced graph serves every size, also those that this one does not pad
@@ -134,7 +133,6 @@ class PixelShufflePyramid(BaseModule):
         )
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Build the levels from one (N, C, h, w) map, or from one a level."""
         if len(inputs) != self.num_inputs:
             raise UserError(
                 f'the pyramid takes {self.num_inputs} map(s), but got {len(inputs)}: '
