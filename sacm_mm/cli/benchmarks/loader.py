@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> None:
     from sacm_mm.core.files import write_csv
 
     rows = []
-    configs = {name: load_config(name, args.cfg_options) for name in args.config}
+    configs = {name: load_config(name, args.options) for name in args.config}
     for name, loaded in configs.items():
         with tempfile.TemporaryDirectory() as folder:
             cfg = prepare_train(loaded, folder, fast=args.fast)
