@@ -19,7 +19,7 @@ from torch import nn
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import publish_folder, write_text
-from sacm_mm.core.templates import fill
+from sacm_mm.core.templates import data_url, fill
 from sacm_mm.deploy.description import refuse_other_channels, refuse_other_kinds
 from sacm_mm.deploy.exporting import export
 from sacm_mm.deploy.runtimes import load_exported
@@ -44,8 +44,7 @@ class Sample:
     @property
     def url(self) -> str:
         """The picture as a data URL."""
-        kind = 'png' if self.content.startswith(b'\x89PNG') else 'jpeg'
-        return f'data:image/{kind};base64,{base64.b64encode(self.content).decode()}'
+        return data_url(self.content)
 
 
 def write_page(
