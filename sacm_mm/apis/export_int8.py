@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ from torch import nn
 from sacm_mm.apis.predictor import Model
 from sacm_mm.apis.test import test
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import atomic_write, check_writable_file, write_text
-from sacm_mm.deploy.exporting import export
+from sacm_mm.core.files import check_writable_file, write_text
+from sacm_mm.deploy.exporting import atomic_export, export
 from sacm_mm.deploy.quantizing import check_quantizable, quantize
 from sacm_mm.deploy.samples import picture_in
 
@@ -68,12 +67,9 @@ def export_int8(
             'the config has no validation data to compare on: give --allow-loss to export without'
         )
     inputs = calibration_inputs(Model(model, cfg, {}), cfg, count)
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as files:
+    with tempfile.TemporaryDirectory() as folder, atomic_export(out) as partial:
         plain = Path(folder, 'float.onnx')
         export(model, plain, meta=dict(meta, int8=True))
-        partial = files.enter_context(atomic_write(out))
-        if out.suffix == '.xml':
-            files.enter_context(atomic_write(out.with_suffix('.bin')))
         quantize(plain, partial, inputs)
         if not scored:
             return []
