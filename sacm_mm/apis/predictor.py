@@ -11,12 +11,11 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, default_collate, pseudo_collate
-from mmengine.registry import init_default_scope
 from PIL import Image
 from torch import nn
 
 from sacm_mm.apis.find_model import find_model
-from sacm_mm.apis.models import build_exported, load_model
+from sacm_mm.apis.models import check_running, load_model
 from sacm_mm.apis.result import Result
 from sacm_mm.apis.tiles import cut
 from sacm_mm.core.configs import kind_of, loads_rgb, test_pipeline
@@ -33,7 +32,7 @@ from sacm_mm.datasets.picture_files import (
 from sacm_mm.datasets.transforms import use_checked_loaders
 from sacm_mm.deploy.description import channels_of
 from sacm_mm.deploy.runtimes import is_exported
-from sacm_mm.engine.fast_testing import check_dtype, made_fast
+from sacm_mm.engine.fast_testing import made_fast
 from sacm_mm.models.task import task_of
 from sacm_mm.visualization.depth import DepthStyle
 
@@ -74,19 +73,10 @@ def load(
         torch.set_num_threads(threads)
     if is_exported(weights) and device not in (None, 'cpu'):
         raise UserError(f'--device is {device}, but exported files run on the CPU: leave it out')
-    device = choose_device(device)
-    if runtime is not None and not is_exported(weights):
-        raise UserError(f"--runtime runs exported files; '{weights}' is none")
-    if is_exported(weights) and dtype != 'float32':
-        raise UserError('--dtype is of checkpoints; an exported file has its own: leave it out')
-    check_dtype(fast, dtype)
+    device = 'cpu' if is_exported(weights) else choose_device(device)
+    check_running(weights, fast, dtype, runtime)
     with mistakes_named(f"config '{cfg.filename}' does not build a model that predicts"):
-        init_default_scope(cfg.get('default_scope', 'mmengine'))
-        if is_exported(weights):
-            network, meta = build_exported(cfg, weights, runtime, trust)
-            device = 'cpu'
-        else:
-            network, meta = load_model(cfg, weights, trust)
+        network, meta = load_model(cfg, weights, trust, runtime)
         # the layers that tell what it takes are in the plain network alone
         loaded = Model(_moved(network, device), cfg, meta)
         if fast and not is_exported(weights):

@@ -10,6 +10,7 @@ from mmengine.config import Config, ConfigDict
 from torch import nn
 
 from sacm_mm.apis.find_model import find_model
+from sacm_mm.apis.models import check_running
 from sacm_mm.apis.runner import build_runner, prepare_run
 from sacm_mm.apis.starting import starting
 from sacm_mm.core.checkpoints import find_checkpoint
@@ -17,7 +18,6 @@ from sacm_mm.core.configs import as_list, kind_of, put_hook
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable, check_writable_file
 from sacm_mm.deploy.runtimes import is_exported
-from sacm_mm.engine.fast_testing import check_dtype
 from sacm_mm.models.task import task_of
 
 # the hosts' draw 8 bits of colour alone, and that of classifiers swaps red and blue
@@ -83,14 +83,12 @@ def test(
     cfg, weights = find_model(config, checkpoint, options)
     if not isinstance(config, Config) and Path(config).is_dir():
         work_dir = work_dir or Path(config, 'test')
-    check_dtype(fast, dtype)
+    check_running(weights, fast, dtype, runtime)
     with starting(cfg) as begun:
         prepare_run(cfg, work_dir, launcher, begun)
         _use_weights(cfg, weights, runtime, trust)
         if fast and not is_exported(weights):
             put_hook(cfg, dict(type='sacm_mm.FastTestHook', dtype=dtype))
-        elif dtype != 'float32':
-            raise UserError('--dtype is of checkpoints; an exported file has its own: leave it out')
         if tta:
             _use_tta(cfg)
         if show or show_dir:
@@ -169,8 +167,6 @@ def _has_truth(dataset: Any) -> bool:
 
 def _use_weights(cfg: Config, checkpoint: str, runtime: str | None, trust: bool) -> None:
     if not is_exported(checkpoint):
-        if runtime is not None:
-            raise UserError(f"--runtime runs exported files; '{checkpoint}' is none")
         cfg.load_from = find_checkpoint(checkpoint, best=True)
         return
     cfg.model = ConfigDict(

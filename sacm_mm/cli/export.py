@@ -61,9 +61,12 @@ def run(args: argparse.Namespace) -> None:
     from sacm_mm.apis.models import load_model
     from sacm_mm.core.machine import stamp
     from sacm_mm.deploy.description import describe
+    from sacm_mm.deploy.runtimes import is_exported
 
     _check(args)
     cfg, weights = find_model(args.model, args.checkpoint)
+    if is_exported(weights):
+        raise UserError(f"'{weights}' is exported already: name the checkpoint that it is of")
     with mistakes_named(f"config '{cfg.filename}' does not build a model that is exported"):
         model, names = load_model(cfg, weights, args.trust)
     meta = describe(model, cfg, names) | {'config': args.model, 'stamp': stamp()}
