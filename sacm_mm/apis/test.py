@@ -16,7 +16,7 @@ from sacm_mm.apis.starting import starting
 from sacm_mm.core.checkpoints import find_checkpoint
 from sacm_mm.core.configs import as_list, kind_of, put_hook
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import check_writable, check_writable_file
+from sacm_mm.core.files import check_new_folder, check_writable, check_writable_file
 from sacm_mm.deploy.runtimes import is_exported
 from sacm_mm.models.task import task_of
 
@@ -220,17 +220,14 @@ def _save_predictions(cfg: Config, out: str) -> None:
 
 
 def _draw_grid(cfg: Config, path: Path) -> None:
-    if path.suffix.lower() != '.png':
-        raise UserError(f"--grid writes a PNG: let '{path}' end in .png")
     if cfg.get('default_scope') == 'mmpretrain':
         raise UserError('--grid draws segmentation; use --show-dir for classification')
-    check_writable_file(path)
+    check_writable_file(path, ['.png'], '--grid writes a PNG')
     put_hook(cfg, dict(type='sacm_mm.PictureGridHook', out=str(path)))
 
 
 def _write_report(cfg: Config, out: Path) -> None:
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UserError(f"'{out}' exists and is not overwritten: choose another folder")
+    check_new_folder(out)
     check_writable(out.parent)
     if cfg.launcher != 'none':
         raise UserError('--report is of one process: test without --launcher')
