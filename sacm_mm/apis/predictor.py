@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -136,7 +136,11 @@ class Model:
                 'writes them'
             )
         self._classifies = self.task in ('classification', 'multilabel')
-        pipeline = use_checked_loaders([dict(part) for part in _test_pipeline(cfg)])
+        pipeline = use_checked_loaders([dict(part) for part in test_pipeline(cfg)])
+        if not pipeline:
+            raise UserError(
+                f"config '{cfg.filename}' has no test data with a pipeline: name a leaf config"
+            )
         loaders = [part for part in pipeline if _loads_images(part)]
         if not loaders and loads_rgb(cfg):  # a data set that holds its pictures
             loaders = [dict(type='sacm_mm.LoadPicture', channels=self.channels, dtype='uint8')]
@@ -197,7 +201,8 @@ class Model:
         for place, picture in enumerate(prepared):
             groups[picture.shape].append(place)
         for places in groups.values():
-            for part in _parts(places, batch):
+            for start in range(0, len(places), batch):
+                part = places[start : start + batch]
                 found = self.compute([prepared[i] for i in part], keep_scores)
                 for i, result in zip(part, found):
                     results[i] = result
@@ -330,20 +335,6 @@ class Model:
                     setattr(result, name, np.empty(image.shape[:2], values.dtype))
                 getattr(result, name)[part.inner] = values[part.kept]
         return result
-
-
-def _parts(things: list[int], size: int) -> Iterator[list[int]]:
-    for start in range(0, len(things), size):
-        yield things[start : start + size]
-
-
-def _test_pipeline(cfg: Config) -> list[Any]:
-    pipeline = test_pipeline(cfg)
-    if not pipeline:
-        raise UserError(
-            f"config '{cfg.filename}' has no test data with a pipeline: name a leaf config"
-        )
-    return pipeline
 
 
 def _loads_images(transform: Any) -> bool:

@@ -54,18 +54,6 @@ def data_samples(cfg: Config, count: int = 4) -> list[Sample]:
     return samples
 
 
-def folder_samples(folder: Path) -> list[Sample]:
-    """Take the JPEG and PNG files of a folder.
-
-    Raises:
-        UserError: There are none.
-    """
-    paths = sorted(p for p in folder.glob('*') if p.suffix.lower() in _SUFFIXES)
-    if not paths:
-        raise UserError(f"no samples in '{folder}': it needs {' '.join(_SUFFIXES)}")
-    return [read_sample(path) for path in paths]
-
-
 def read_sample(path: Path) -> Sample:
     """Read a picture for a page; a large or unusual one is made smaller, as a JPEG file.
 
@@ -100,5 +88,14 @@ def picture_in(info: Mapping[str, Any], cfg: Config) -> np.ndarray:
 
 
 def pictures_of(cfg: Config, folder: str | Path | None) -> list[Sample]:
-    """Take the pictures of a folder, by default some of the test data."""
-    return folder_samples(Path(folder)) if folder else data_samples(cfg)
+    """Take the JPEG and PNG files of a folder, by default some pictures of the test data.
+
+    Raises:
+        UserError: The folder has none.
+    """
+    if not folder:
+        return data_samples(cfg)
+    paths = sorted(p for p in Path(folder).glob('*') if p.suffix.lower() in _SUFFIXES)
+    if not paths:
+        raise UserError(f"no samples in '{folder}': it needs {' '.join(_SUFFIXES)}")
+    return [read_sample(path) for path in paths]
