@@ -86,17 +86,18 @@ def test(
     check_running(weights, fast, dtype, runtime)
     with starting(cfg) as begun:
         prepare_run(cfg, work_dir, launcher, begun)
+        of_pixels = 'decode_head' in cfg.model  # as it is before it gets wrappers
         _use_weights(cfg, weights, runtime, trust)
         if fast and not is_exported(weights):
             put_hook(cfg, dict(type='sacm_mm.FastTestHook', dtype=dtype))
         if tta:
             _use_tta(cfg)
         if show or show_dir:
-            _draw_predictions(cfg, show, show_dir, wait_time)
+            _draw_predictions(cfg, of_pixels, show, show_dir, wait_time)
         if out:
-            _save_predictions(cfg, str(out))
+            _save_predictions(cfg, of_pixels, str(out))
         if grid:
-            _draw_grid(cfg, Path(grid))
+            _draw_grid(cfg, of_pixels, Path(grid))
         if report:
             _write_report(cfg, Path(report))
         put_hook(cfg, dict(type='sacm_mm.ClassFiguresHook'))
@@ -187,40 +188,35 @@ def _use_tta(cfg: Config) -> None:
 
 
 def _draw_predictions(
-    cfg: Config, show: bool, show_dir: str | Path | None, wait_time: float
+    cfg: Config, of_pixels: bool, show: bool, show_dir: str | Path | None, wait_time: float
 ) -> None:
     if show_dir:
         check_writable(show_dir)
     hook = cfg.default_hooks.get('visualization')
     if hook is None:
         raise UserError("--show and --show-dir need a 'visualization' hook in default_hooks")
-    hook.type = _DRAWERS.get(hook.type, hook.type)
+    hook.type = _DRAWERS.get(kind_of(hook), hook.type)
     hook.show, hook.wait_time = show, wait_time
-    if cfg.get('default_scope') == 'mmpretrain':
-        hook.enable, hook.out_dir, hook.interval = True, show_dir and str(show_dir), 1
-    else:
+    if of_pixels:
         hook.draw = True
         if show_dir:
             cfg.visualizer.save_dir = str(show_dir)
+    else:
+        hook.enable, hook.out_dir, hook.interval = True, show_dir and str(show_dir), 1
 
 
-def _is_one_file(cfg: Config) -> bool:
-    """Tell whether predictions go to one file: those of classifiers do."""
-    return cfg.get('default_scope') == 'mmpretrain'
-
-
-def _save_predictions(cfg: Config, out: str) -> None:
-    if _is_one_file(cfg):
+def _save_predictions(cfg: Config, of_pixels: bool, out: str) -> None:
+    if of_pixels:
+        check_writable(out)
+        put_hook(cfg, dict(type='sacm_mm.SavePredictionsHook', out=out))
+    else:
         check_writable_file(out)
         dump = dict(type='sacm_mm.DumpResults', out_file_path=out)
         cfg.test_evaluator = [*as_list(cfg.test_evaluator), dump]
-    else:
-        check_writable(out)
-        put_hook(cfg, dict(type='sacm_mm.SavePredictionsHook', out=out))
 
 
-def _draw_grid(cfg: Config, path: Path) -> None:
-    if cfg.get('default_scope') == 'mmpretrain':
+def _draw_grid(cfg: Config, of_pixels: bool, path: Path) -> None:
+    if not of_pixels:
         raise UserError('--grid draws segmentation; use --show-dir for classification')
     check_writable_file(path, ['.png'], '--grid writes a PNG')
     put_hook(cfg, dict(type='sacm_mm.PictureGridHook', out=str(path)))
