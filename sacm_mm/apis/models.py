@@ -32,9 +32,6 @@ def check_running(weights: str, fast: bool, dtype: str, runtime: str | None) -> 
         fast: By this package's kernels.
         dtype: See ``check_dtype``.
         runtime: See ``load_exported``.
-
-    Raises:
-        UserError: It is asked for.
     """
     check_dtype(fast, dtype)
     if runtime is not None and not is_exported(weights):

@@ -232,11 +232,7 @@ class Model:
             return preprocessor(self._collate([picture.sample]))['inputs'].float().cpu().numpy()
 
     def check_tiles(self) -> None:
-        """Refuse tiles for a classifier.
-
-        Raises:
-            UserError: It is one.
-        """
+        """Refuse tiles for a classifier."""
         if self._classifies:
             raise UserError('tiles are for models that say something of each pixel')
 

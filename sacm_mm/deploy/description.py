@@ -80,11 +80,7 @@ def refuse_other_kinds(meta: Mapping[str, Any], what: str) -> None:
 
 
 def refuse_other_channels(meta: Mapping[str, Any], what: str) -> None:
-    """Refuse to hand on what opens pictures as grey or colours of a network that takes others.
-
-    Raises:
-        UserError: Its pictures have neither 1 nor 3 channels.
-    """
+    """Refuse to hand on what opens pictures as grey or colours of a network that takes others."""
     if meta['channels'] not in (1, 3):
         raise UserError(
             f'{what} takes pictures of 1 or 3 channels, this network has {meta["channels"]}: '
