@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,27 +84,20 @@ def calibration_inputs(model: Model, cfg: Config, count: int) -> list[np.ndarray
     Raises:
         UserError: There are none.
     """
-    images = list(_training_images(cfg, count))
-    if not images:
-        raise UserError(
-            'there are no training pictures to calibrate on: see the train_dataloader of the config'
-        )
-    return [model.normalized(model.prepare(image)) for image in images]
-
-
-def _training_images(cfg: Config, count: int) -> Iterator[str | np.ndarray]:
     section: Any = (cfg.get('train_dataloader') or {}).get('dataset')
-    if section is None:
-        return
     try:
         with DATASETS.switch_scope_and_registry(cfg.get('default_scope')) as registry:
-            dataset = registry.build(section)
+            dataset: Any = registry.build(section) if section is not None else ()
     except (OSError, ValueError) as error:
         raise UserError(f'the training pictures to calibrate on cannot be read: {error}') from error
     total = len(dataset)
-    for place in sorted({i * total // count for i in range(count)}) if total else ():
-        info = dataset.get_data_info(place)
-        yield info['img_path'] if 'img_path' in info else picture_in(info, cfg)
+    if not total:
+        raise UserError(
+            'there are no training pictures to calibrate on: see the train_dataloader of the config'
+        )
+    infos = [dataset.get_data_info(i) for i in sorted({i * total // count for i in range(count)})]
+    images = (info['img_path'] if 'img_path' in info else picture_in(info, cfg) for info in infos)
+    return [model.normalized(model.prepare(image)) for image in images]
 
 
 def _figures_on_val(cfg: Config, file: str, folder: Path, trust: bool) -> dict[str, float]:

@@ -44,10 +44,11 @@ def _machine() -> list[str]:
 
     from sacm_mm.kernels.cpu.native import find_compiler
 
+    memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30
     lines = [
         f'python {sys.version.split()[0]} on {cpu_name()}: {len(os.sched_getaffinity(0))} cores, '
         f'{torch.get_num_threads()} threads',
-        f'memory: {_memory_gib():.0f} GiB',
+        f'memory: {memory:.0f} GiB',
         f'bfloat16: {"in hardware" if cpu_has_bfloat16() else "not in hardware: --amp is slow"}',
     ]
     if torch.cuda.is_available():
@@ -61,10 +62,6 @@ def _machine() -> list[str]:
     except (OSError, UserError) as error:
         lines.append(f'fast kernels stay off, they have no place: {one_line(error)}')
     return lines
-
-
-def _memory_gib() -> float:
-    return os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30
 
 
 def _requirements() -> list[tuple[Requirement, str]]:

@@ -164,10 +164,8 @@ def is_write_failure(error: BaseException) -> bool:
 
 def _nearest(path: Path) -> Path:
     """Return the nearest folder above that exists."""
-    nearest = Path(path).absolute()
-    while not nearest.exists() and nearest != nearest.parent:
-        nearest = nearest.parent
-    return nearest
+    path = path.absolute()
+    return next((place for place in (path, *path.parents) if place.exists()), path)
 
 
 def write_bytes(content: bytes | memoryview, path: str | os.PathLike) -> None:
