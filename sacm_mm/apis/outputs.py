@@ -50,11 +50,7 @@ class Wanted:
     frames: int | None = None
 
     def check(self, task: str | None = None) -> None:
-        """Refuse what cannot be saved.
-
-        Raises:
-            UserError: A kind is unknown, or the task has none of it.
-        """
+        """Refuse kinds that are unknown, and what the task has none of."""
         known = (*PICTURES, *TABLES)
         for kind in self.save:
             if kind not in known:
@@ -119,7 +115,7 @@ class Writer:
         planned = [self.path(source, kind) for source in inputs for kind in self.kinds]
         planned += [self.out / name for kind, name in TABLES.items() if kind in wanted.save]
         for path in planned:
-            self.check(path)
+            self._check(path)
 
     def path(self, source: Path, kind: str) -> Path:
         """Return where a kind of picture of a source goes."""
@@ -132,12 +128,8 @@ class Writer:
             name = name.with_suffix('.mp4') if kind == 'overlay' else frames
         return folder / name
 
-    def check(self, path: Path) -> None:
-        """Refuse to replace an input, or a file of somebody else.
-
-        Raises:
-            UserError: It would be replaced.
-        """
+    def _check(self, path: Path) -> None:
+        """Refuse to replace an input, or a file of somebody else."""
         if path.resolve() in self._inputs:
             raise UserError(
                 f"'{printable(path)}' is an input and would be replaced: choose another --out"

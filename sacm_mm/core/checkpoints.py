@@ -67,9 +67,7 @@ def checkpoints_in(folder: Path) -> list[Path]:
 
 def _of_work_dir(folder: Path, best: bool) -> Path:
     files = checkpoints_in(folder)
-    named_best = [p for p in files if p.name.startswith('best_')]
-    others = [p for p in files if p not in named_best]
-    for candidate in [*named_best, *others] if best else [*others, *named_best]:
+    for candidate in sorted(files, key=lambda path: path.name.startswith('best_') != best):
         if is_whole(candidate):
             return candidate
     if files:
