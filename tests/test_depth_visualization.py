@@ -19,10 +19,9 @@ from sacm_mm.visualization.depth import (
     DepthStyle,
     draw_picture,
     enlarge_points,
-    save_depth_grid,
+    save_grid,
 )
 from sacm_mm.visualization.depth_visualizer import DepthLocalVisualizer, picture_of
-from sacm_mm.visualization.segmentation_grid import save_segmentation_grid
 
 H, W = 30, 40
 META = NYUDataset.METAINFO
@@ -250,7 +249,7 @@ def test_without_depth_the_host_draws(visualizer, tmp_path):
 def test_the_grid_has_a_row_a_picture(panels, tmp_path):
     for known, columns in ((picture(), 4), (labelled(), 6)):
         path = tmp_path / f'{columns}.png'
-        save_depth_grid([known] * 2, DepthStyle(), path, META['classes'], META['palette'])
+        save_grid([known] * 2, DepthStyle(), path, META['classes'], META['palette'])
         width, height = Image.open(path).size
         assert width == pytest.approx(120 * (columns * 3.3 + 0.1), abs=2)
         assert height > 2 * 120 * 3.2 * H / W
@@ -263,8 +262,7 @@ def test_classes_of_one_logit_are_drawn(tmp_path):
     sample.gt_sem_seg = PixelData(data=torch.zeros(1, H, W, dtype=torch.int64))
     row = picture_of(np.zeros((H, W, 3), np.uint8), sample)
     colours = [[0, 0, 0], [255, 0, 0]]
-    rows = [(row.image, row.true_labels, row.labels)]
-    save_segmentation_grid(rows, ['no', 'yes'], colours, tmp_path / 'grid.png')
+    save_grid([row], DepthStyle(), tmp_path / 'grid.png', ['no', 'yes'], colours)
     grid = np.asarray(Image.open(tmp_path / 'grid.png').convert('RGB'))
     assert (grid == [255, 0, 0]).all(axis=2).any()
     drawn = draw_picture(row._replace(prediction=np.ones((H, W))), DepthStyle(), 'ab', colours)

@@ -277,6 +277,8 @@ def test_mistakes_are_named(tmp_path, run_tool, trained, test, data):
         with pytest.raises(UserError, match=f'not in {runtime}: leave out --runtime'):
             load_exported(tmp_path / f'broken{suffix}', runtime)
     assert '--runtime runs exported files' in test('--runtime', 'openvino').error
+    again = run_tool('export', config, tmp_path / 'broken.onnx', '--out', tmp_path / 'again.onnx')
+    assert 'is exported already' in again.error
     cfg, _ = find_model(trained)
     with pytest.raises(UserError, match='--device is cuda, but exported files run on the CPU'):
         load(cfg, tmp_path / 'broken.onnx', device='cuda')

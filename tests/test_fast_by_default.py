@@ -212,14 +212,15 @@ def test_a_stream_makes_batches_of_small_pictures_only():
 
 
 def test_what_is_written_later_comes_back_in_order():
-    with WriteBehind() as behind:
-        done = [x for i in range(20) for x in behind.submit(lambda i=i: i)]
-        done += behind.rest()
+    done: list[int] = []
+    with WriteBehind(done.append) as behind:
+        for i in range(20):
+            behind.submit(lambda i=i: i)
     assert done == list(range(20))
-    with WriteBehind(1) as behind, pytest.raises(UserError):
-        list(behind.submit(lambda: 7))
-        list(behind.submit(_fail))
-        list(behind.rest())
+    with pytest.raises(UserError), WriteBehind(done.append, 1) as behind:
+        behind.submit(lambda: 7)
+        behind.submit(_fail)
+    assert done[20:] == [7]
 
 
 def _fail():

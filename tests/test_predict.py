@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import torch
 from conftest import CAMVID, TINY_CIFAR, call_tool, read_depth
-from mmengine.registry import init_default_scope
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
 from mmseg.apis import inference_model
 from PIL import Image
 
@@ -435,9 +436,6 @@ def test_settings_that_do_not_fit(run_tool, trained, folder, tmp_path):
 
 
 def test_depth_in_metres_comes_back_from_its_file(tmp_path):
-    from mmengine.config import Config
-    from mmengine.registry import MODELS, init_default_scope
-
     from sacm_mm.apis.predictor import Model
     from sacm_mm.core.configs import load_config
 
@@ -453,3 +451,27 @@ def test_depth_in_metres_comes_back_from_its_file(tmp_path):
     assert depth.max() > 66  # as 16-bit millimetres it would wrap
     found = read_depth(tmp_path / 'out/depth16/a.png')
     assert np.abs(found - depth).max() < 0.01
+
+
+def test_a_config_that_names_its_hosts_needs_no_default_scope(tmp_path):
+    cfg = Config(
+        dict(
+            model=dict(
+                type='mmseg.EncoderDecoder',
+                data_preprocessor=dict(type='mmseg.SegDataPreProcessor'),
+                backbone=dict(type='sacm_mm.SAConvMixer', arch='d8-l1-k3-p4'),
+                decode_head=dict(
+                    type='sacm_mm.PixelShuffleHead',
+                    in_channels=8,
+                    upscale_factor=4,
+                    num_classes=3,
+                    loss_decode=dict(type='mmseg.CrossEntropyLoss'),
+                ),
+                test_cfg=dict(mode='whole'),
+            ),
+            test_pipeline=[dict(type='mmseg.PackSegInputs')],
+        )
+    )
+    torch.save(MODELS.build(cfg.model).state_dict(), tmp_path / 'weights.pth')
+    found = sacm_mm.load(cfg, tmp_path / 'weights.pth', device='cpu').predict(photo())
+    assert found.classes.shape == (48, 64) and found.classes.max() < 3

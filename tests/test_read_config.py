@@ -4,7 +4,8 @@ import pytest
 from mmengine.config import Config
 
 from sacm_mm import UserError
-from sacm_mm.core.configs import read_config
+from sacm_mm.core.configs import kind_of, read_config
+from sacm_mm.models.backbones.sa_convmixer import SAConvMixer
 
 PURE_PYTHON = """
 from mmcv.transforms import LoadImageFromFile
@@ -34,6 +35,11 @@ def test_imported_types_become_the_names_of_the_registries(tmp_path):
     assert cfg.train_cfg.type == 'IterBasedTrainLoop'
     assert cfg.pipeline[0].type == 'LoadImageFromFile'
     assert cfg.filename == str(path)
+
+
+@pytest.mark.parametrize('kind', [SAConvMixer, 'sacm_mm.SAConvMixer', 'SAConvMixer'])
+def test_a_kind_has_one_name_as_a_class_and_as_a_text(kind):
+    assert kind_of(dict(type=kind)) == 'SAConvMixer'
 
 
 def test_the_copy_that_a_host_wrote_reads_as_what_it_trained(tmp_path):

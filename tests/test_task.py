@@ -163,3 +163,12 @@ def test_a_legend_is_refused_where_there_is_none():
     with pytest.raises(UserError, match=r'^--legend is of segmentation, this is depth: leave it'):
         Wanted(legend=True).check('depth')
     Wanted(legend=True).check('segmentation')
+
+
+def test_a_classifier_is_known_by_its_model_whatever_the_scope(several, tmp_path):
+    """Its predictions went into masks, and a grid was drawn of them, after the test."""
+    cfg, network = several
+    cfg.default_scope = 'mmseg'
+    torch.save({'state_dict': network.state_dict()}, tmp_path / 'weights.pth')
+    with pytest.raises(UserError, match=r'^--grid draws segmentation'):
+        run_test(cfg, tmp_path / 'weights.pth', work_dir=tmp_path / 'w', grid=tmp_path / 'a.png')

@@ -1,4 +1,7 @@
-"""Do model and data fit each other? Said before training, in one line each."""
+"""Do model and data fit each other? Said before training, in one line each.
+
+What does not fit is a ``UserError`` that names the field and its right value.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +34,6 @@ def check_fits(model: nn.Module, datasets: Mapping[str, Any]) -> None:
     Args:
         model: The built model.
         datasets: The built data sets by the names of their loaders.
-
-    Raises:
-        UserError: Something does not fit; the message names the field and its right value.
     """
     _check_patch(model)
     _check_channels(model)
@@ -122,9 +122,6 @@ def check_learned_classes(
     """Compare the classes that a checkpoint has learned with those that it is scored on.
 
     Other names are another wording; the same names in another order are other classes.
-
-    Raises:
-        UserError: The order differs.
     """
     found = dataset_meta_of(checkpoint).get('classes')
     learned = tuple(map(str, found)) if isinstance(found, Sequence) else ()

@@ -1,4 +1,7 @@
-"""Mistyped keys and nonsense numbers of a config, found before anything is built."""
+"""Mistyped keys and nonsense numbers of a config, found before anything is built.
+
+What does not pass is a ``UserError`` that names the key.
+"""
 
 from __future__ import annotations
 
@@ -56,9 +59,6 @@ def check_keywords(part: dict, kind: Any, name: str) -> None:
         part: The part's config.
         kind: Its class or function.
         name: Where it stands in the config.
-
-    Raises:
-        UserError: A key is not known to the class nor to those that it inherits from.
     """
     known, takes_more = _parameters(kind)
     for key in part:
@@ -76,9 +76,6 @@ def check_read_keys(cfg: Config) -> None:
     """Refuse mistyped keys where the hosts read those that they know, and pass over all others.
 
     Other code may read others: only what looks like a known one is refused.
-
-    Raises:
-        UserError: There is one.
     """
     for place, known in _READ.items():
         sections = {'': cfg.to_dict()}
@@ -121,11 +118,7 @@ def _parameters(kind: Any) -> tuple[set[str], bool]:
 
 
 def check_loggers(cfg: Config) -> None:
-    """Refuse loggers that are not installed.
-
-    Raises:
-        UserError: One is not; the message says how to install it.
-    """
+    """Refuse loggers that are not installed."""
     for backend in (cfg.get('visualizer') or {}).get('vis_backends') or ():
         kind = kind_of(backend)
         module = _LOGGERS.get(kind)
@@ -134,11 +127,7 @@ def check_loggers(cfg: Config) -> None:
 
 
 def check_numbers(cfg: Config) -> None:
-    """Refuse numbers with which nothing can be learned.
-
-    Raises:
-        UserError: A learning rate is infinite, a standard deviation 0, anything nan, ...
-    """
+    """Refuse numbers with which nothing can be learned."""
     for path, key, value in _numbers(cfg.to_dict(), ''):
         if isinstance(value, str):
             raise UserError(f"'{path}' of the config is '{value}': it must be a number")

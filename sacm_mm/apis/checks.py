@@ -1,4 +1,7 @@
-"""Checks of a config before a run: what is wrong is said before anything is written."""
+"""Checks of a config before a run: what is wrong is said before anything is written.
+
+What does not pass is a ``UserError`` that names the part.
+"""
 
 from __future__ import annotations
 
@@ -61,11 +64,7 @@ _PARTS = {
 
 
 def check_kinds(cfg: Config) -> None:
-    """Make sure that what is a section is one.
-
-    Raises:
-        UserError: Something is of another kind.
-    """
+    """Make sure that what is a section is one."""
     for key, kinds in _SECTIONS.items():
         value = cfg.get(key)
         if value is None or isinstance(value, kinds):
@@ -80,9 +79,6 @@ def check_sections(cfg: Config, loaders: Sequence[str]) -> None:
     Args:
         cfg: The config.
         loaders: The data loaders that the run uses, of which the first must be there.
-
-    Raises:
-        UserError: Something is missing.
     """
     scope = cfg.get('default_scope')
     if scope and find_spec(scope.partition('.')[0]) is None:
@@ -108,11 +104,7 @@ def check_sections(cfg: Config, loaders: Sequence[str]) -> None:
 
 
 def check_types(cfg: Config) -> None:
-    """Look up every part that the runner will build; models and data are built beforehand.
-
-    Raises:
-        UserError: There is no such type, or it does not take a key.
-    """
+    """Look up every part that the runner will build; models and data are built beforehand."""
     for key, registry in _PARTS.items():
         section: Any = cfg
         for name in key.split('.'):
@@ -161,11 +153,7 @@ def _parts_of(section: Any) -> list[tuple[str, dict]]:
 
 
 def build_part(registry: Registry, cfg: ConfigDict, name: str) -> Any:
-    """Build a part; what its code says of its values is the config's mistake, not a bug.
-
-    Raises:
-        UserError: The part does not build as the config says.
-    """
+    """Build a part; what its code says of its values is the config's mistake, not a bug."""
     with mistakes_named(f"'{name}' of the config does not build"):
         return registry.build(copy.deepcopy(cfg))
 
@@ -176,9 +164,6 @@ def check_parts(cfg: Config, model: nn.Module | None) -> None:
     Args:
         cfg: The config.
         model: What is trained; None for a test.
-
-    Raises:
-        UserError: A part does not build.
     """
     for key in ('val_evaluator', 'test_evaluator'):
         for part in as_list(cfg.get(key)):
@@ -203,8 +188,7 @@ def _check_overlaps(metric: Any, key: str) -> None:
 def check_pipeline_switches(cfg: Config, dataset: Any) -> None:
     """Refuse a hook that will change a pipeline whose pictures stay in memory.
 
-    Raises:
-        UserError: There is one; the data set itself would say so when it switches, hours later.
+    The data set itself would say so when it switches, hours later.
     """
     if not isinstance(dataset, InMemoryDataset):
         return
@@ -227,11 +211,7 @@ def _holds_pipeline(part: Any) -> bool:
 
 
 def check_samples(datasets: Mapping[str, Any]) -> None:
-    """Load a picture of each data set: mistakes of a pipeline are found before training.
-
-    Raises:
-        UserError: It cannot be loaded.
-    """
+    """Load a picture of each data set: mistakes of a pipeline are found before training."""
     for name, dataset in datasets.items():
         if len(dataset):
             with mistakes_named(f"'{name}.dataset.pipeline' of the config does not run"):
@@ -239,11 +219,7 @@ def check_samples(datasets: Mapping[str, Any]) -> None:
 
 
 def check_heads(model: nn.Module) -> None:
-    """Compare what the backbone or neck offers with what each head takes.
-
-    Raises:
-        UserError: They do not fit.
-    """
+    """Compare what the backbone or neck offers with what each head takes."""
     neck = getattr(model, 'neck', None)
     if type(neck).__name__ == 'GlobalAveragePooling':
         neck = None  # it keeps the channels
@@ -272,11 +248,7 @@ def check_heads(model: nn.Module) -> None:
 
 
 def check_losses(model: nn.Module) -> None:
-    """Refuse to train a head without a loss.
-
-    Raises:
-        UserError: There is one.
-    """
+    """Refuse to train a head without a loss."""
     for name, head in heads_of(model):
         losses = getattr(head, 'loss_decode', None)
         # a depth head that predicts its uncertainty has the likelihood

@@ -68,12 +68,8 @@ def summary(cfg: Config, model: nn.Module, datasets: dict[str, Any]) -> list[str
         what = name.removesuffix('_dataloader')
         line = f'{what:<6} {len(dataset)} pictures of {type(dataset).__name__}'
         if what == 'train':
-            line += f', batches of {cfg.train_dataloader.batch_size}, {_length(cfg)}'
+            steps, epochs = cfg.train_cfg.get('max_iters'), cfg.train_cfg.get('max_epochs')
+            length = f'{steps} steps' if steps else f'{epochs} epochs'
+            line += f', batches of {cfg.train_dataloader.batch_size}, {length}'
         lines.append(line)
     return [*lines, f'log    {cfg.work_dir}']
-
-
-def _length(cfg: Config) -> str:
-    loop = cfg.train_cfg
-    steps, epochs = loop.get('max_iters'), loop.get('max_epochs')
-    return f'{steps} steps' if steps else f'{epochs} epochs'

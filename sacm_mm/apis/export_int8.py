@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ from torch import nn
 from sacm_mm.apis.predictor import Model
 from sacm_mm.apis.test import test
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import atomic_write, check_writable_file, write_text
-from sacm_mm.deploy.exporting import export
+from sacm_mm.core.files import check_writable_file, write_text
+from sacm_mm.deploy.exporting import atomic_export, export
 from sacm_mm.deploy.quantizing import check_quantizable, quantize
 from sacm_mm.deploy.samples import picture_in
 
@@ -68,12 +67,9 @@ def export_int8(
             'the config has no validation data to compare on: give --allow-loss to export without'
         )
     inputs = calibration_inputs(Model(model, cfg, {}), cfg, count)
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as files:
+    with tempfile.TemporaryDirectory() as folder, atomic_export(out) as partial:
         plain = Path(folder, 'float.onnx')
         export(model, plain, meta=dict(meta, int8=True))
-        partial = files.enter_context(atomic_write(out))
-        if out.suffix == '.xml':
-            files.enter_context(atomic_write(out.with_suffix('.bin')))
         quantize(plain, partial, inputs)
         if not scored:
             return []
@@ -88,27 +84,20 @@ def calibration_inputs(model: Model, cfg: Config, count: int) -> list[np.ndarray
     Raises:
         UserError: There are none.
     """
-    images = list(_training_images(cfg, count))
-    if not images:
-        raise UserError(
-            'there are no training pictures to calibrate on: see the train_dataloader of the config'
-        )
-    return [model.normalized(model.prepare(image)) for image in images]
-
-
-def _training_images(cfg: Config, count: int) -> Iterator[str | np.ndarray]:
     section: Any = (cfg.get('train_dataloader') or {}).get('dataset')
-    if section is None:
-        return
     try:
         with DATASETS.switch_scope_and_registry(cfg.get('default_scope')) as registry:
-            dataset = registry.build(section)
+            dataset: Any = registry.build(section) if section is not None else ()
     except (OSError, ValueError) as error:
         raise UserError(f'the training pictures to calibrate on cannot be read: {error}') from error
     total = len(dataset)
-    for place in sorted({i * total // count for i in range(count)}) if total else ():
-        info = dataset.get_data_info(place)
-        yield info['img_path'] if 'img_path' in info else picture_in(info, cfg)
+    if not total:
+        raise UserError(
+            'there are no training pictures to calibrate on: see the train_dataloader of the config'
+        )
+    infos = [dataset.get_data_info(i) for i in sorted({i * total // count for i in range(count)})]
+    images = (info['img_path'] if 'img_path' in info else picture_in(info, cfg) for info in infos)
+    return [model.normalized(model.prepare(image)) for image in images]
 
 
 def _figures_on_val(cfg: Config, file: str, folder: Path, trust: bool) -> dict[str, float]:

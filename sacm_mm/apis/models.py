@@ -20,49 +20,66 @@ from sacm_mm.core.configs import join_preprocessor, kind_of
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.meta import model_meta
 from sacm_mm.deploy.exported_model import exported_model
+from sacm_mm.deploy.runtimes import is_exported
+from sacm_mm.engine.fast_testing import check_dtype
 
 
-def load_model(cfg: Config, checkpoint: str, trust: bool = False) -> tuple[nn.Module, dict]:
-    """Build a config's model with the weights of a checkpoint, on the CPU and in eval mode.
+def check_running(weights: str, fast: bool, dtype: str, runtime: str | None) -> None:
+    """Refuse ways to compute that weights or an exported file do not have.
+
+    Args:
+        weights: See ``find_model``.
+        fast: By this package's kernels.
+        dtype: See ``check_dtype``.
+        runtime: See ``load_exported``.
+    """
+    check_dtype(fast, dtype)
+    if runtime is not None and not is_exported(weights):
+        raise UserError(f"--runtime runs exported files; '{weights}' is none")
+    if dtype != 'float32' and is_exported(weights):
+        raise UserError('--dtype is of checkpoints; an exported file has its own: leave it out')
+
+
+def load_model(
+    cfg: Config, weights: str, trust: bool = False, runtime: str | None = None
+) -> tuple[nn.Module, dict]:
+    """Build a config's model with its weights, or to predict by an exported file.
+
+    It is on the CPU and in eval mode.
 
     Args:
         cfg: A leaf config.
-        checkpoint: Checkpoint file, or a work dir for its latest one; or published weights that
-            are not converted, for a config of the same task.
+        weights: Checkpoint file, or a work dir for its latest one; an exported file; or published
+            weights that are not converted, for a config of the same task.
         trust: Take a file that runs code, see ``load_checkpoint``.
+        runtime: What runs an exported file, see ``load_exported``.
 
     Returns:
         The model, and the class names and colours of its data; may be empty.
 
     Raises:
-        UserError: The checkpoint is missing or damaged, or is of another model.
+        UserError: The weights are missing or damaged, or are of another model.
     """
-    init_default_scope(cfg.default_scope)
+    init_default_scope(cfg.get('default_scope', 'mmengine'))
     join_preprocessor(cfg)
     meta: Any = None
     backbone = cfg.model.get('backbone') or {}  # whole models of timm have none
-    if kind_of(backbone) == 'SAConvMixer' and convert.is_published(checkpoint):
-        model = _load_published(cfg, checkpoint)
+    model: Any
+    if is_exported(weights):
+        model = exported_model(cfg.model, weights, runtime, trust)
+        meta = model.exported.meta
+    elif kind_of(backbone) == 'SAConvMixer' and convert.is_published(weights):
+        model = _load_published(cfg, weights)
     else:
-        path = find_checkpoint(checkpoint)
+        path = find_checkpoint(weights)
         cfg.model.train_cfg = None
         model = MODELS.build(cfg.model)
         content = load_checkpoint(path, trust)
-        weights = state_dict_of(content, path)
-        check_weights_of(model, weights, path, cfg)
-        model.load_state_dict(weights, strict=False)
+        state_dict = state_dict_of(content, path)
+        check_weights_of(model, state_dict, path, cfg)
+        model.load_state_dict(state_dict, strict=False)
         meta = dataset_meta_of(content)
     return model.eval(), model_meta(cfg, meta)
-
-
-def build_exported(
-    cfg: Config, file: str, runtime: str | None = None, trust: bool = False
-) -> tuple[nn.Module, dict]:
-    """Build a config's model that predicts by an exported file; see ``load_model``."""
-    init_default_scope(cfg.default_scope)
-    join_preprocessor(cfg)
-    model: Any = exported_model(cfg.model, file, runtime, trust)
-    return model, model_meta(cfg, model.exported.meta)
 
 
 def _load_published(cfg: Config, path: str) -> nn.Module:

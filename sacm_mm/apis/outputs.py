@@ -50,11 +50,7 @@ class Wanted:
     frames: int | None = None
 
     def check(self, task: str | None = None) -> None:
-        """Refuse what cannot be saved.
-
-        Raises:
-            UserError: A kind is unknown, or the task has none of it.
-        """
+        """Refuse kinds that are unknown, and what the task has none of."""
         known = (*PICTURES, *TABLES)
         for kind in self.save:
             if kind not in known:
@@ -116,7 +112,10 @@ class Writer:
         names = output_names(inputs, '.png')
         self._names = {path: names[os.fspath(path)] for path in inputs}
         self._folders = {folder for name in names.values() for folder in name.parents}
-        self._check()
+        planned = [self.path(source, kind) for source in inputs for kind in self.kinds]
+        planned += [self.out / name for kind, name in TABLES.items() if kind in wanted.save]
+        for path in planned:
+            self._check(path)
 
     def path(self, source: Path, kind: str) -> Path:
         """Return where a kind of picture of a source goes."""
@@ -129,18 +128,8 @@ class Writer:
             name = name.with_suffix('.mp4') if kind == 'overlay' else frames
         return folder / name
 
-    def _check(self) -> None:
-        planned = [self.path(source, kind) for source in self._names for kind in self.kinds]
-        planned += [self.out / name for kind, name in TABLES.items() if kind in self.wanted.save]
-        for path in planned:
-            self.check(path)
-
-    def check(self, path: Path) -> None:
-        """Refuse to replace an input, or a file of somebody else.
-
-        Raises:
-            UserError: It would be replaced.
-        """
+    def _check(self, path: Path) -> None:
+        """Refuse to replace an input, or a file of somebody else."""
         if path.resolve() in self._inputs:
             raise UserError(
                 f"'{printable(path)}' is an input and would be replaced: choose another --out"
@@ -185,7 +174,7 @@ class Writer:
                 if kind == 'overlay':
                     continue
                 path /= f'{frame:06d}.png'
-            self.write(result, kind, path)
+            self._write(result, kind, path)
             saved.row[kind] = printable(path.relative_to(self.out))
             saved.written.append(path)
         if set(self.wanted.save) & set(TABLES):
@@ -198,25 +187,17 @@ class Writer:
             self.rows.append(saved.row)
         return [self.wrote(path) for path in saved.written]
 
-    def write(self, result: Result, kind: str, path: Path) -> None:
-        """Write one picture of a result."""
+    def _write(self, result: Result, kind: str, path: Path) -> None:
         if kind == 'depth16':
-            self._write_depth(result, path)
+            assert result.depth is not None
+            write_depth(np.where(result.depth < 0, 0, result.depth), path, self._depth_scale)
+        elif kind == 'overlay':
+            write_image(result.draw(self.wanted.opacity, self.wanted.legend), path)
+        elif kind == 'colour':
+            write_image(result.colours(), path)
         else:
-            write_image(self.draw(result, kind), path)
-
-    def draw(self, result: Result, kind: str) -> np.ndarray:
-        """Draw a result as a picture of 8 bits."""
-        if kind == 'overlay':
-            return result.draw(self.wanted.opacity, self.wanted.legend)
-        if kind == 'colour':
-            return result.colours()
-        assert result.classes is not None
-        return fit_classes(result.classes)
-
-    def _write_depth(self, result: Result, path: Path) -> None:
-        assert result.depth is not None
-        write_depth(np.where(result.depth < 0, 0, result.depth), path, self._depth_scale)
+            assert result.classes is not None
+            write_image(fit_classes(result.classes), path)
 
     def save_tables(self) -> Iterator[Path]:
         """Write the tables of all pictures."""

@@ -116,37 +116,38 @@ def _tried(function: Callable[[], Any]) -> Any:
 class WriteBehind:
     """Calls that write, in threads; what they return is handed on in the order of the calls.
 
+    Where something goes wrong, what is finished is handed on all the same.
+
     Args:
+        take: Is called with what each call returned, in the thread that asks for them.
         threads: More than one may finish in any order.
     """
 
-    def __init__(self, threads: int = 2) -> None:
+    def __init__(self, take: Callable[[Any], Any], threads: int = 2) -> None:
+        self._take = take
         self._pool = ThreadPoolExecutor(threads)
-        self._threads = threads
+        self._most = threads + _AHEAD
         self._waiting: deque[Future] = deque()
 
     def __enter__(self) -> WriteBehind:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        # what is under way is finished, so that nothing is half-written
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    def __exit__(self, kind: type | None, *error: object) -> None:
+        try:
+            if kind is None:
+                self._hand_on(0)
+        finally:
+            # what is under way is finished, so that nothing is half-written
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            for future in self._waiting:
+                if not future.cancelled() and future.exception() is None:
+                    self._take(future.result())
 
-    def done(self) -> Iterator[Any]:
-        """Hand on what was finished when something else went wrong."""
-        for future in self._waiting:
-            if future.done() and not future.cancelled() and future.exception() is None:
-                yield future.result()
-
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Iterator[Any]:
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Call later; hand on what is done, and wait where too many do."""
         self._waiting.append(self._pool.submit(function, *arguments))
-        while self._waiting and (
-            self._waiting[0].done() or len(self._waiting) > self._threads + _AHEAD
-        ):
-            yield self._waiting.popleft().result()
+        self._hand_on(self._most)
 
-    def rest(self) -> Iterator[Any]:
-        """Wait for all."""
-        while self._waiting:
-            yield self._waiting.popleft().result()
+    def _hand_on(self, most: int) -> None:
+        while self._waiting and (self._waiting[0].done() or len(self._waiting) > most):
+            self._take(self._waiting.popleft().result())

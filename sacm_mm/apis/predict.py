@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sacm_mm.apis.outputs import VIDEO_SUFFIXES, Outcome, Wanted, Writer, printable
+from sacm_mm.apis.outputs import VIDEO_SUFFIXES, Outcome, Saved, Wanted, Writer, printable
 from sacm_mm.apis.pipeline import WriteBehind, predict_stream
 from sacm_mm.apis.predictor import Model
-from sacm_mm.apis.video import Track, camera_name, check_frames, predict_camera, predict_video
+from sacm_mm.apis.video import Track, predict_video
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.core.files import check_writable
 from sacm_mm.datasets.picture_files import SUFFIXES, UNREAD_SUFFIXES
@@ -44,13 +44,15 @@ def predict_files(
     """
     wanted = wanted or Wanted()
     wanted.check(model.task)
-    if str(source).isdigit() and not Path(str(source)).exists():
-        return _predict_camera(model, int(str(source)), out, wanted, tell, track)
     source = Path(str(source))
-    found, skipped = find_inputs(source, out, model.suffixes)
+    camera = int(source.name) if str(source).isdigit() and not source.exists() else None
+    if camera is None:
+        found, skipped = find_inputs(source, out, model.suffixes)
+    else:
+        found, skipped = [Path(f'camera{camera}.mp4')], []
     videos = [path for path in found if path.suffix.lower() in VIDEO_SUFFIXES]
-    if videos:
-        check_frames(wanted)
+    if videos and wanted.legend:  # of the classes that occur, so that frames would differ in size
+        raise UserError('--legend is of single pictures, videos have none: leave it out')
     check_writable(out)
     if wanted.tile and model.resizes:
         scale = model.resizes[0].get('scale', '')
@@ -67,10 +69,10 @@ def predict_files(
         _predict_pictures(writer, source, found, tell, track)
         for path in videos:
             try:
-                for written in predict_video(writer, path, track):
+                for written in predict_video(writer, path, track, camera):
                     tell(printable(written))
             except UserError as error:
-                if source.is_file():
+                if camera is not None or source.is_file():
                     raise
                 _skip(outcome, path, str(error), tell)
         for written in writer.save_tables():
@@ -90,46 +92,19 @@ def _predict_pictures(
     )
     if len(pictures) > 1:
         stream = track(stream, 'pictures', total=len(pictures))
-    behind = WriteBehind()
-    try:
-        with behind:
-            for path, result in stream:
-                if not isinstance(result, UserError):
-                    for saved in behind.submit(writer.save, path, result):
-                        _tell_all(writer.note(saved), tell)
-                elif source.is_file():
-                    raise UserError(_reason(result, path))
-                else:
-                    _skip(writer.outcome, path, _reason(result, path), tell)
-            for saved in behind.rest():
-                _tell_all(writer.note(saved), tell)
-    finally:
-        for saved in behind.done():
-            writer.note(saved)
 
+    def note(saved: Saved) -> None:
+        for path in writer.note(saved):
+            tell(printable(path))
 
-def _tell_all(written: list[Path], tell: Callable[[str], None]) -> None:
-    for path in written:
-        tell(printable(path))
-
-
-def _predict_camera(
-    model: Model,
-    number: int,
-    out: Path,
-    wanted: Wanted,
-    tell: Callable[[str], None],
-    track: Track,
-) -> Outcome:
-    check_frames(wanted)
-    check_writable(out)
-    writer = Writer(model, out, wanted, [camera_name(number)])
-    try:
-        for written in (*predict_camera(writer, number, track), *writer.save_tables()):
-            tell(printable(written))
-    finally:
-        writer.keep_manifest()
-    return writer.outcome
+    with WriteBehind(note) as behind:
+        for path, result in stream:
+            if not isinstance(result, UserError):
+                behind.submit(writer.save, path, result)
+            elif source.is_file():
+                raise UserError(_reason(result, path))
+            else:
+                _skip(writer.outcome, path, _reason(result, path), tell)
 
 
 def _skip(outcome: Outcome, path: Path, reason: str, tell: Callable[[str], None]) -> None:

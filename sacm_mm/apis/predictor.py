@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,12 +11,11 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, default_collate, pseudo_collate
-from mmengine.registry import init_default_scope
 from PIL import Image
 from torch import nn
 
 from sacm_mm.apis.find_model import find_model
-from sacm_mm.apis.models import build_exported, load_model
+from sacm_mm.apis.models import check_running, load_model
 from sacm_mm.apis.result import Result
 from sacm_mm.apis.tiles import cut
 from sacm_mm.core.configs import kind_of, loads_rgb, test_pipeline
@@ -33,7 +32,7 @@ from sacm_mm.datasets.picture_files import (
 from sacm_mm.datasets.transforms import use_checked_loaders
 from sacm_mm.deploy.description import channels_of
 from sacm_mm.deploy.runtimes import is_exported
-from sacm_mm.engine.fast_testing import check_dtype, made_fast
+from sacm_mm.engine.fast_testing import made_fast
 from sacm_mm.models.task import task_of
 from sacm_mm.visualization.depth import DepthStyle
 
@@ -74,19 +73,10 @@ def load(
         torch.set_num_threads(threads)
     if is_exported(weights) and device not in (None, 'cpu'):
         raise UserError(f'--device is {device}, but exported files run on the CPU: leave it out')
-    device = choose_device(device)
-    if runtime is not None and not is_exported(weights):
-        raise UserError(f"--runtime runs exported files; '{weights}' is none")
-    if is_exported(weights) and dtype != 'float32':
-        raise UserError('--dtype is of checkpoints; an exported file has its own: leave it out')
-    check_dtype(fast, dtype)
+    device = 'cpu' if is_exported(weights) else choose_device(device)
+    check_running(weights, fast, dtype, runtime)
     with mistakes_named(f"config '{cfg.filename}' does not build a model that predicts"):
-        init_default_scope(cfg.get('default_scope', 'mmengine'))
-        if is_exported(weights):
-            network, meta = build_exported(cfg, weights, runtime, trust)
-            device = 'cpu'
-        else:
-            network, meta = load_model(cfg, weights, trust)
+        network, meta = load_model(cfg, weights, trust, runtime)
         # the layers that tell what it takes are in the plain network alone
         loaded = Model(_moved(network, device), cfg, meta)
         if fast and not is_exported(weights):
@@ -146,7 +136,11 @@ class Model:
                 'writes them'
             )
         self._classifies = self.task in ('classification', 'multilabel')
-        pipeline = use_checked_loaders([dict(part) for part in _test_pipeline(cfg)])
+        pipeline = use_checked_loaders([dict(part) for part in test_pipeline(cfg)])
+        if not pipeline:
+            raise UserError(
+                f"config '{cfg.filename}' has no test data with a pipeline: name a leaf config"
+            )
         loaders = [part for part in pipeline if _loads_images(part)]
         if not loaders and loads_rgb(cfg):  # a data set that holds its pictures
             loaders = [dict(type='sacm_mm.LoadPicture', channels=self.channels, dtype='uint8')]
@@ -207,7 +201,8 @@ class Model:
         for place, picture in enumerate(prepared):
             groups[picture.shape].append(place)
         for places in groups.values():
-            for part in _parts(places, batch):
+            for start in range(0, len(places), batch):
+                part = places[start : start + batch]
                 found = self.compute([prepared[i] for i in part], keep_scores)
                 for i, result in zip(part, found):
                     results[i] = result
@@ -237,11 +232,7 @@ class Model:
             return preprocessor(self._collate([picture.sample]))['inputs'].float().cpu().numpy()
 
     def check_tiles(self) -> None:
-        """Refuse tiles for a classifier.
-
-        Raises:
-            UserError: It is one.
-        """
+        """Refuse tiles for a classifier."""
         if self._classifies:
             raise UserError('tiles are for models that say something of each pixel')
 
@@ -340,20 +331,6 @@ class Model:
                     setattr(result, name, np.empty(image.shape[:2], values.dtype))
                 getattr(result, name)[part.inner] = values[part.kept]
         return result
-
-
-def _parts(things: list[int], size: int) -> Iterator[list[int]]:
-    for start in range(0, len(things), size):
-        yield things[start : start + size]
-
-
-def _test_pipeline(cfg: Config) -> list[Any]:
-    pipeline = test_pipeline(cfg)
-    if not pipeline:
-        raise UserError(
-            f"config '{cfg.filename}' has no test data with a pipeline: name a leaf config"
-        )
-    return pipeline
 
 
 def _loads_images(transform: Any) -> bool:

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import write_image
+from sacm_mm.visualization.class_colours import colourise
 from sacm_mm.visualization.depth import DepthPicture, DepthStyle, draw_picture
 from sacm_mm.visualization.overlay import add_legend, count_labels, draw_overlay
-from sacm_mm.visualization.segmentation_grid import colourise
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -295,20 +296,15 @@ def _runner(
 ) -> _Runner:
     """Call the runner as ``Runner.from_cfg`` does, with what is built in its place."""
     cfg = _Config(copy.deepcopy(cfg.to_dict()), cfg.text, cfg.filename)
-    names = (
-        'train_cfg', 'val_cfg', 'test_cfg', 'auto_scale_lr', 'optim_wrapper', 'param_scheduler',
-        'val_evaluator', 'test_evaluator', 'default_hooks', 'custom_hooks', 'data_preprocessor',
-        'load_from', 'resume', 'launcher', 'env_cfg', 'log_processor', 'log_level', 'visualizer',
-        'default_scope', 'randomness', 'experiment_name',
-    )  # fmt: skip
-    given = {name: cfg[name] for name in names if cfg.get(name) is not None}
+    taken = inspect.signature(Runner.__init__).parameters
+    given = {name: cfg[name] for name in taken if cfg.get(name) is not None}
     if isinstance(given.get('visualizer'), dict):
         # the host keeps visualizers by name: of one name, the second run of a process would write
         # its scalars into the folder of the first
         given['visualizer'] = {k: v for k, v in given['visualizer'].items() if k != 'name'}
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         given[name] = loaders.get(name, cfg.get(name))
-    return _Runner(model=model, work_dir=cfg.work_dir, cfg=cfg, start=start, **given)
+    return _Runner(**{**given, 'model': model, 'cfg': cfg, 'start': start})
 
 
 def _distribute_on_cpu(cfg: Config) -> None:

@@ -10,14 +10,14 @@ from mmengine.config import Config, ConfigDict
 from torch import nn
 
 from sacm_mm.apis.find_model import find_model
+from sacm_mm.apis.models import check_running
 from sacm_mm.apis.runner import build_runner, prepare_run
 from sacm_mm.apis.starting import starting
 from sacm_mm.core.checkpoints import find_checkpoint
 from sacm_mm.core.configs import as_list, kind_of, put_hook
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import check_writable, check_writable_file
+from sacm_mm.core.files import check_new_folder, check_writable, check_writable_file
 from sacm_mm.deploy.runtimes import is_exported
-from sacm_mm.engine.fast_testing import check_dtype
 from sacm_mm.models.task import task_of
 
 # the hosts' draw 8 bits of colour alone, and that of classifiers swaps red and blue
@@ -83,22 +83,21 @@ def test(
     cfg, weights = find_model(config, checkpoint, options)
     if not isinstance(config, Config) and Path(config).is_dir():
         work_dir = work_dir or Path(config, 'test')
-    check_dtype(fast, dtype)
+    check_running(weights, fast, dtype, runtime)
     with starting(cfg) as begun:
         prepare_run(cfg, work_dir, launcher, begun)
+        of_pixels = 'decode_head' in cfg.model  # as it is before it gets wrappers
         _use_weights(cfg, weights, runtime, trust)
         if fast and not is_exported(weights):
             put_hook(cfg, dict(type='sacm_mm.FastTestHook', dtype=dtype))
-        elif dtype != 'float32':
-            raise UserError('--dtype is of checkpoints; an exported file has its own: leave it out')
         if tta:
             _use_tta(cfg)
         if show or show_dir:
-            _draw_predictions(cfg, show, show_dir, wait_time)
+            _draw_predictions(cfg, of_pixels, show, show_dir, wait_time)
         if out:
-            _save_predictions(cfg, str(out))
+            _save_predictions(cfg, of_pixels, str(out))
         if grid:
-            _draw_grid(cfg, Path(grid))
+            _draw_grid(cfg, of_pixels, Path(grid))
         if report:
             _write_report(cfg, Path(report))
         put_hook(cfg, dict(type='sacm_mm.ClassFiguresHook'))
@@ -169,8 +168,6 @@ def _has_truth(dataset: Any) -> bool:
 
 def _use_weights(cfg: Config, checkpoint: str, runtime: str | None, trust: bool) -> None:
     if not is_exported(checkpoint):
-        if runtime is not None:
-            raise UserError(f"--runtime runs exported files; '{checkpoint}' is none")
         cfg.load_from = find_checkpoint(checkpoint, best=True)
         return
     cfg.model = ConfigDict(
@@ -191,50 +188,42 @@ def _use_tta(cfg: Config) -> None:
 
 
 def _draw_predictions(
-    cfg: Config, show: bool, show_dir: str | Path | None, wait_time: float
+    cfg: Config, of_pixels: bool, show: bool, show_dir: str | Path | None, wait_time: float
 ) -> None:
     if show_dir:
         check_writable(show_dir)
     hook = cfg.default_hooks.get('visualization')
     if hook is None:
         raise UserError("--show and --show-dir need a 'visualization' hook in default_hooks")
-    hook.type = _DRAWERS.get(hook.type, hook.type)
+    hook.type = _DRAWERS.get(kind_of(hook), hook.type)
     hook.show, hook.wait_time = show, wait_time
-    if cfg.get('default_scope') == 'mmpretrain':
-        hook.enable, hook.out_dir, hook.interval = True, show_dir and str(show_dir), 1
-    else:
+    if of_pixels:
         hook.draw = True
         if show_dir:
             cfg.visualizer.save_dir = str(show_dir)
+    else:
+        hook.enable, hook.out_dir, hook.interval = True, show_dir and str(show_dir), 1
 
 
-def _is_one_file(cfg: Config) -> bool:
-    """Tell whether predictions go to one file: those of classifiers do."""
-    return cfg.get('default_scope') == 'mmpretrain'
-
-
-def _save_predictions(cfg: Config, out: str) -> None:
-    if _is_one_file(cfg):
+def _save_predictions(cfg: Config, of_pixels: bool, out: str) -> None:
+    if of_pixels:
+        check_writable(out)
+        put_hook(cfg, dict(type='sacm_mm.SavePredictionsHook', out=out))
+    else:
         check_writable_file(out)
         dump = dict(type='sacm_mm.DumpResults', out_file_path=out)
         cfg.test_evaluator = [*as_list(cfg.test_evaluator), dump]
-    else:
-        check_writable(out)
-        put_hook(cfg, dict(type='sacm_mm.SavePredictionsHook', out=out))
 
 
-def _draw_grid(cfg: Config, path: Path) -> None:
-    if path.suffix.lower() != '.png':
-        raise UserError(f"--grid writes a PNG: let '{path}' end in .png")
-    if cfg.get('default_scope') == 'mmpretrain':
+def _draw_grid(cfg: Config, of_pixels: bool, path: Path) -> None:
+    if not of_pixels:
         raise UserError('--grid draws segmentation; use --show-dir for classification')
-    check_writable_file(path)
+    check_writable_file(path, ['.png'], '--grid writes a PNG')
     put_hook(cfg, dict(type='sacm_mm.PictureGridHook', out=str(path)))
 
 
 def _write_report(cfg: Config, out: Path) -> None:
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UserError(f"'{out}' exists and is not overwritten: choose another folder")
+    check_new_folder(out)
     check_writable(out.parent)
     if cfg.launcher != 'none':
         raise UserError('--report is of one process: test without --launcher')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from itertools import chain, repeat
 from typing import Any
 
 import torch
@@ -67,20 +68,11 @@ def _seconds_a_step(model: nn.Module, loader: dict[str, Any], fast: bool) -> tup
         accelerate(tried, training=True)
     wrapper = OptimWrapper(optim.SGD(tried.parameters(), lr=0.0))
     batches = Runner.build_dataloader(copy.deepcopy(loader), seed=0)
-    iterator = iter(batches)
-    start = 0.0
-    for step in range(_STEPS + 1):
-        if step == 1:
-            start = _now(device)
-        try:
-            batch = next(iterator)
-        except StopIteration:
-            iterator = iter(batches)
-            batch = next(iterator)
-        tried.train_step(batch, wrapper)
-    return (_now(device) - start) / _STEPS, len(batches)
-
-
-def _now(device: str) -> float:
+    stream = chain.from_iterable(repeat(batches))  # some have fewer batches than steps here
+    tried.train_step(next(stream), wrapper)
+    synchronize(device)
+    start = time.perf_counter()
+    for _ in range(_STEPS):
+        tried.train_step(next(stream), wrapper)
     synchronize(device)  # a GPU still works on the steps that were asked for
-    return time.perf_counter()
+    return (time.perf_counter() - start) / _STEPS, len(batches)

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from sacm_mm.apis.outputs import Saved, Wanted, Writer
+from sacm_mm.apis.outputs import Saved, Writer
 from sacm_mm.apis.pipeline import WriteBehind, predict_stream
 from sacm_mm.apis.result import Result
 from sacm_mm.core.errors import UserError
@@ -21,8 +21,17 @@ Track = Callable[..., Iterable]  # rich.progress.track
 _RATE = 25.0  # frames a second, where the source does not say
 
 
-def predict_video(writer: Writer, source: Path, track: Track) -> Iterator[Path]:
+def predict_video(
+    writer: Writer, source: Path, track: Track, camera: int | None = None
+) -> Iterator[Path]:
     """Write the overlay of every frame as a video, and other pictures as a folder of frames.
+
+    Args:
+        writer: What is written, and where.
+        source: The video; of a camera the name that its outputs have.
+        track: Shows how far it is.
+        camera: Number of a camera, whose frames are taken one by one until Ctrl-C; what there is
+            of them is kept.
 
     Yields:
         What is written.
@@ -31,62 +40,28 @@ def predict_video(writer: Writer, source: Path, track: Track) -> Iterator[Path]:
         UserError: The video cannot be read, or cannot be written on this machine; or it breaks
             off, after what there is of it is written.
     """
-    capture = cv2.VideoCapture(str(source))
+    capture = cv2.VideoCapture(str(source) if camera is None else camera)
+    if camera is not None and not capture.isOpened():
+        raise UserError(f'there is no camera {camera}: the first one is 0')
     try:
         frames = _Frames(capture, writer.wanted.frames)
-        yield from predict_frames(writer, source, frames, capture, track)
-        if writer.wanted.frames is None:
+        yield from _predict_frames(writer, source, frames, track, live=camera is not None)
+        if camera is None and writer.wanted.frames is None:
             frames.check_end(source)
     finally:
         capture.release()
 
 
-def predict_camera(writer: Writer, number: int, track: Track) -> Iterator[Path]:
-    """Predict a camera's frames until Ctrl-C; see ``predict_video``."""
-    capture = cv2.VideoCapture(number)
-    if not capture.isOpened():
-        raise UserError(f'there is no camera {number}: the first one is 0')
-    try:
-        frames = _Frames(capture, writer.wanted.frames)
-        yield from predict_frames(writer, camera_name(number), frames, capture, track, live=True)
-    finally:
-        capture.release()
-
-
-def check_frames(wanted: Wanted) -> None:
-    """Refuse what frames of a video do not have.
-
-    Raises:
-        UserError: It is asked for.
-    """
-    if wanted.legend:  # of the classes that occur, so that frames would differ in size
-        raise UserError('--legend is of single pictures, videos have none: leave it out')
-
-
-def camera_name(number: int) -> Path:
-    """Return the name by which a camera's outputs go."""
-    return Path(f'camera{number}.mp4')
-
-
-def predict_frames(
-    writer: Writer,
-    source: Path,
-    frames: Iterable[np.ndarray],
-    capture: Any,
-    track: Track,
-    live: bool = False,
+def _predict_frames(
+    writer: Writer, source: Path, frames: _Frames, track: Track, live: bool
 ) -> Iterator[Path]:
-    """Read frames until there are no more: headers do not always say how many there are.
-
-    A live source is shown frame by frame and ends at Ctrl-C; what there is of it is kept.
-    """
+    """Read frames until there are no more: headers do not always say how many there are."""
     folders = [writer.path(source, kind) for kind in writer.kinds if kind != 'overlay']
     video = writer.path(source, 'overlay') if 'overlay' in writer.kinds else None
     count = 0
     wanted = writer.wanted
     batch = 1 if live else wanted.batch
-    behind = WriteBehind(threads=1)  # a video's frames are in order
-    with _recording(video, capture.get(cv2.CAP_PROP_FPS)) as add:
+    with _recording(video, frames.capture.get(cv2.CAP_PROP_FPS)) as add:
 
         def write(number: int, result: Result) -> Saved:
             saved = writer.save(source, result, number)
@@ -94,19 +69,15 @@ def predict_frames(
                 add(result.draw(wanted.opacity))
             return saved
 
-        with behind, suppress(*([KeyboardInterrupt] if live else [])):
+        # by one thread, for a video's frames are in order
+        with WriteBehind(writer.note, 1) as behind, suppress(*([KeyboardInterrupt] * live)):
             numbered = enumerate(frames)
             stream = predict_stream(writer.model, numbered, batch, wanted.tile, wanted.overlap)
             for number, result in track(stream, source.name):
                 if isinstance(result, UserError):
                     raise result
                 count += 1
-                for saved in behind.submit(write, number, result):
-                    writer.note(saved)
-            for saved in behind.rest():
-                writer.note(saved)
-        for saved in behind.done():  # after Ctrl-C
-            writer.note(saved)
+                behind.submit(write, number, result)
         if not count:
             raise UserError(f"cannot read video '{source}': OpenCV finds no frames in it")
     if video:

@@ -90,6 +90,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the flag that changes settings of a config."""
     parser.add_argument(
         '--cfg-options',
+        dest='options',
         nargs='+',
         default=[],
         metavar='KEY=VALUE',
@@ -101,6 +102,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def use_local_rank(args: argparse.Namespace) -> None:
     """Hand on what ``torch.distributed.launch`` gave as a flag."""
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+
+
+def flags_of(args: argparse.Namespace, *others: str) -> dict[str, Any]:
+    """Return the flags of a verb by name: they are the parameters of the function that it calls.
+
+    Args:
+        args: What was parsed.
+        others: Flags that are read apart.
+    """
+    return {k: v for k, v in vars(args).items() if k not in ('verb', 'run', *others)}
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -121,7 +132,8 @@ def add_running(parser: argparse.ArgumentParser) -> None:
     """Add how trained networks and exported files run."""
     parser.add_argument(
         '--exact',
-        action='store_true',
+        dest='fast',
+        action='store_false',
         help="compute by PyTorch's layers, not by this package's kernels for CPUs; the results are "
         'the same to rounding',
     )

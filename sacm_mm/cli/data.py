@@ -7,6 +7,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from sacm_mm.cli.common import flags_of
+
 HELP = 'make a data set that trains at once of your own pictures'
 
 _KINDS = ('folder', 'coco', 'labelme', 'cvat', 'yolo', 'voc', 'classes', 'depth')
@@ -56,9 +58,8 @@ def run(args: argparse.Namespace) -> None:
     from sacm_mm.own_data.page import NAME, write_page
     from sacm_mm.own_data.sources import prepare_source
 
-    options = {k: v for k, v in vars(args).items() if k in _OPTIONS}
     shown = shlex.join(['sacm', *sys.argv[1:]]) if len(sys.argv) > 1 else 'sacm data'
-    done = prepare_source(args.kind, args.paths, args.out, command=shown, **options)
+    done = prepare_source(**flags_of(args), command=shown)
     for line in done.lines:
         print(line)
     report = check(done.folder)
@@ -66,9 +67,3 @@ def run(args: argparse.Namespace) -> None:
     for finding in report.findings:
         print(finding)
     print(f'data set: {done.folder}; config: {done.config}; page: {done.folder / NAME}')
-
-
-_OPTIONS = (
-    'classes', 'ignore', 'split', 'seed', 'group', 'pattern', 'tolerance', 'unlabelled', 'boxes',
-    'unit', 'focal_baseline', 'link',
-)  # fmt: skip

@@ -1,9 +1,12 @@
 """``sacm export``."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from sacm_mm.cli.common import add_model, positive
+from sacm_mm.core.errors import UserError, mistakes_named
+from sacm_mm.core.files import check_writable_file
 
 HELP = 'write a trained model as ONNX, OpenVINO IR, a torch.export package or a web page, checked'
 EPILOG = """examples:
@@ -56,12 +59,14 @@ def run(args: argparse.Namespace) -> None:
     """Export, check and print how far the file is from the model."""
     from sacm_mm.apis.find_model import find_model
     from sacm_mm.apis.models import load_model
-    from sacm_mm.core.errors import mistakes_named
     from sacm_mm.core.machine import stamp
     from sacm_mm.deploy.description import describe
+    from sacm_mm.deploy.runtimes import is_exported
 
     _check(args)
     cfg, weights = find_model(args.model, args.checkpoint)
+    if is_exported(weights):
+        raise UserError(f"'{weights}' is exported already: name the checkpoint that it is of")
     with mistakes_named(f"config '{cfg.filename}' does not build a model that is exported"):
         model, names = load_model(cfg, weights, args.trust)
     meta = describe(model, cfg, names) | {'config': args.model, 'stamp': stamp()}
@@ -93,9 +98,11 @@ def _written(
         figures = figures_beside(weights)
         return write_card(model, cfg, args.card, meta, figures, samples, args.web_runtime)
     if _is_page(args.out):
-        from sacm_mm.deploy.samples import export_page
+        from sacm_mm.deploy.page import write_page
+        from sacm_mm.deploy.samples import pictures_of
 
-        return export_page(model, cfg, args.out, meta, args.samples, args.web_runtime)
+        samples = pictures_of(cfg, args.samples)
+        return write_page(model, args.out, meta, samples, Path(args.model).stem, args.web_runtime)
     from sacm_mm.deploy.exporting import export
 
     return export(model, args.out, args.end_to_end, meta)
@@ -107,8 +114,6 @@ def _is_page(out: str) -> bool:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse what does not go together, before the model is loaded."""
-    from sacm_mm.core.errors import UserError
-
     if bool(args.out) == bool(args.card):
         raise UserError('give --out FILE or --card FOLDER, one of them')
     page = _is_page(args.out) if args.out else not args.no_page
@@ -124,6 +129,8 @@ def _check(args: argparse.Namespace) -> None:
     ):
         if given and not goes:
             raise UserError(f'{option} goes with {where}: leave it out')
+    if args.out and not args.out.endswith('/'):
+        check_writable_file(args.out)
     if args.int8:
         from sacm_mm.deploy.quantizing import check_quantizable
 

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.core.files import check_writable
-from sacm_mm.core.machine import cache_folder, cpu_has_bfloat16, cpu_name, versions
+from sacm_mm.core.machine import PACKAGES, cache_folder, cpu_has_bfloat16, cpu_name, versions
 
 _WORTH = {
     'export': 'ONNX files, and the runtimes that run them',
@@ -25,16 +25,14 @@ def check_installation() -> list[str]:
     for requirement, extra in _requirements():
         if not _fits(requirement):
             missing.setdefault(extra, []).append(str(requirement).partition(';')[0].strip())
-    installed = versions('torch', 'onedl-mmengine', 'onedl-mmcv', 'onedl-mmsegmentation',
-                         'onedl-mmpretrain', 'onnxruntime', 'openvino')  # fmt: skip
+    installed = versions(*PACKAGES, 'onnxruntime', 'openvino')
     lines.append('installed: ' + ', '.join(f'{n} {v}' for n, v in installed.items() if v))
     for extra, names in missing.items():
         what = f' (extra "{extra}": {_WORTH[extra]})' if extra in _WORTH else ''
         lines.append(f'missing{what}: {", ".join(names)}')
-    wanted = missing.get('', [])
-    extras = [extra for extra in missing if extra == 'export']
-    if wanted or extras:
-        quoted = ' '.join(f"'{name}'" for name in [*wanted, *missing.get('export', [])])
+    wanted = [*missing.get('', []), *missing.get('export', [])]
+    if wanted:
+        quoted = ' '.join(f"'{name}'" for name in wanted)
         lines.append(f'mend it with: {sys.executable} -m pip install {quoted}')
     else:
         lines.append('nothing that training, testing and exporting need is missing')
@@ -46,10 +44,11 @@ def _machine() -> list[str]:
 
     from sacm_mm.kernels.cpu.native import find_compiler
 
+    memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30
     lines = [
         f'python {sys.version.split()[0]} on {cpu_name()}: {len(os.sched_getaffinity(0))} cores, '
         f'{torch.get_num_threads()} threads',
-        f'memory: {_memory_gib():.0f} GiB',
+        f'memory: {memory:.0f} GiB',
         f'bfloat16: {"in hardware" if cpu_has_bfloat16() else "not in hardware: --amp is slow"}',
     ]
     if torch.cuda.is_available():
@@ -63,10 +62,6 @@ def _machine() -> list[str]:
     except (OSError, UserError) as error:
         lines.append(f'fast kernels stay off, they have no place: {one_line(error)}')
     return lines
-
-
-def _memory_gib() -> float:
-    return os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30
 
 
 def _requirements() -> list[tuple[Requirement, str]]:

@@ -24,10 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read the logs, then write the picture and the table."""
-    for path in filter(None, (args.out, args.csv)):
-        check_writable_file(path)
-    if args.csv and args.csv.suffix.lower() != '.csv':  # nor a log that is read, nor --out
-        raise UserError(f"--csv writes a table: let '{args.csv}' end in .csv")
+    check_writable_file(args.out)
+    # nor a log that is read, nor --out
+    check_writable_file(args.csv, ['.csv'], '--csv writes a table')
 
     from sacm_mm.core.files import save_figure
     from sacm_mm.core.run_log import read_scalars

@@ -1,9 +1,10 @@
 """``sacm predict``."""
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
 
-from sacm_mm.cli.common import add_model, add_running, positive
+from sacm_mm.cli.common import add_model, add_running, flags_of, positive
 
 HELP = 'predict pictures, folders, videos or a camera with a trained model'
 EPILOG = """\
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--save',
+        type=lambda kinds: tuple(kind.strip() for kind in kinds.split(',')),
         default='overlay',
         metavar='KINDS',
         help='of overlay,masks,colour,depth16,json,csv (default: overlay); several kinds of '
@@ -61,23 +63,12 @@ def run(args: argparse.Namespace) -> int:
     from sacm_mm.apis.predict import Wanted, find_inputs, predict_files
     from sacm_mm.apis.predictor import load
 
-    wanted = Wanted(
-        tuple(kind.strip() for kind in args.save.split(',')), args.opacity, args.legend, args.batch,
-        args.tile, args.overlap, args.overwrite, args.frames,
-    )  # fmt: skip
+    flags = flags_of(args, 'source', 'out')
+    wanted = Wanted(**{field.name: flags.pop(field.name) for field in fields(Wanted)})
     wanted.check()
     if not args.source.isdigit():
         find_inputs(Path(args.source))  # before the model is loaded
-    model = load(
-        args.model,
-        args.checkpoint,
-        device=args.device,
-        threads=args.threads,
-        fast=not args.exact,
-        dtype=args.dtype,
-        runtime=args.runtime,
-        trust=args.trust,
-    )
+    model = load(**flags)
     outcome = predict_files(model, args.source, args.out, wanted, print, track)
     if outcome.skipped:
         print(f'{len(outcome.written)} files written, {len(outcome.skipped)} inputs left out')

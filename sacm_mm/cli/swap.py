@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
 def _swap(args: argparse.Namespace) -> None:
     from sacm_mm.core.configs import load_config
 
-    cfg = load_config(args.config, args.cfg_options)
+    cfg = load_config(args.config, args.options)
 
     from sacm_mm import swap
 

@@ -6,6 +6,7 @@ from sacm_mm.cli.common import (
     add_common_arguments,
     add_model,
     add_running,
+    flags_of,
     imports_kept,
     use_local_rank,
 )
@@ -47,24 +48,7 @@ def run(args: argparse.Namespace) -> None:
     from sacm_mm.apis.test import test
 
     with imports_kept():
-        test(
-            args.model,
-            args.checkpoint,
-            options=args.cfg_options,
-            work_dir=args.work_dir,
-            launcher=args.launcher,
-            runtime=args.runtime,
-            trust=args.trust,
-            tta=args.tta,
-            out=args.out,
-            show=args.show,
-            show_dir=args.show_dir,
-            wait_time=args.wait_time,
-            grid=args.grid,
-            report=args.report,
-            fast=not args.exact,
-            dtype=args.dtype,
-        )
+        test(args.model, **flags_of(args, 'model', 'local_rank'))
     if args.report:
         print(f'{args.report}/index.html')
     if args.grid:

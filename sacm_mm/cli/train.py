@@ -2,7 +2,13 @@
 
 import argparse
 
-from sacm_mm.cli.common import add_common_arguments, imports_kept, positive, use_local_rank
+from sacm_mm.cli.common import (
+    add_common_arguments,
+    flags_of,
+    imports_kept,
+    positive,
+    use_local_rank,
+)
 
 HELP = 'train a config: segmentation, classification, depth'
 EPILOG = 'example: sacm train sacm_camvid_light.py --fast'
@@ -58,7 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--fold', type=positive, metavar='K', help='the one to validate on; the others train'
     )
     parser.add_argument(
-        '--logger', nargs='+', default=[], metavar='NAME', help='tensorboard, wandb, mlflow'
+        '--logger',
+        dest='loggers',
+        nargs='+',
+        default=[],
+        metavar='NAME',
+        help='tensorboard, wandb, mlflow',
     )
     parser.add_argument(
         '--trust', action='store_true', help='take checkpoints that run code, of makers you know'
@@ -84,24 +95,4 @@ def run(args: argparse.Namespace) -> None:
     from sacm_mm.apis.train import train
 
     with imports_kept():
-        train(
-            args.config,
-            work_dir=args.work_dir,
-            options=args.cfg_options,
-            backbone=args.backbone,
-            weights=args.weights,
-            resume=args.resume,
-            overwrite=args.overwrite,
-            minutes=args.minutes,
-            ema=args.ema,
-            accumulate=args.accumulate,
-            patience=args.patience,
-            balanced=args.balanced,
-            folds=args.folds,
-            fold=args.fold,
-            loggers=args.logger,
-            trust=args.trust,
-            amp=args.amp,
-            fast=args.fast,
-            launcher=args.launcher,
-        )
+        train(**flags_of(args, 'local_rank'))

@@ -67,9 +67,7 @@ def checkpoints_in(folder: Path) -> list[Path]:
 
 def _of_work_dir(folder: Path, best: bool) -> Path:
     files = checkpoints_in(folder)
-    named_best = [p for p in files if p.name.startswith('best_')]
-    others = [p for p in files if p not in named_best]
-    for candidate in [*named_best, *others] if best else [*others, *named_best]:
+    for candidate in sorted(files, key=lambda path: path.name.startswith('best_') != best):
         if is_whole(candidate):
             return candidate
     if files:
@@ -292,23 +290,16 @@ def load_safely(trust: bool = False) -> None:
     WEIGHT_INITIALIZERS.register_module('Pretrained', force=True, module=CheckedInit)
 
     # mmengine logs what stands after load_from_
-    def load_from_local(filename: str, map_location: Any = None) -> dict[str, Any]:
-        path = Path(filename).expanduser()
+    def load_from_file(filename: str, map_location: Any = None, **_: Any) -> dict[str, Any]:
+        web = re.match('https?://', filename)
+        path = _download(filename) if web else Path(filename).expanduser()
         if not path.is_file():
             raise UserError(f"checkpoint '{filename}' does not exist")
-        return _named_as_in_the_model(load_checkpoint(path, trust), path)
+        checkpoint = load_checkpoint(path, trust)
+        return {**checkpoint, 'state_dict': state_dict_of(checkpoint, path)}
 
-    def load_from_http(filename: str, map_location: Any = None, **_: Any) -> dict[str, Any]:
-        path = _download(filename)
-        return _named_as_in_the_model(load_checkpoint(path, trust), path)
-
-    CheckpointLoader.register_scheme(prefixes='', loader=load_from_local, force=True)
-    web = ('http://', 'https://')
-    CheckpointLoader.register_scheme(prefixes=web, loader=load_from_http, force=True)
-
-
-def _named_as_in_the_model(checkpoint: dict[str, Any], path: Path) -> dict[str, Any]:
-    return {**checkpoint, 'state_dict': state_dict_of(checkpoint, path)}
+    for prefix in ('', 'http://', 'https://'):
+        CheckpointLoader.register_scheme(prefixes=prefix, loader=load_from_file, force=True)
 
 
 def _download(address: str) -> Path:

@@ -140,7 +140,8 @@ def load_config(name: str, options: Sequence[str] | Mapping[str, Any] = ()) -> C
 
 def kind_of(part: Mapping) -> str:
     """Return the type of a part without the package that it is from; empty where it has none."""
-    return str(part.get('type') or '').rpartition('.')[2]
+    kind = part.get('type') or ''
+    return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
 
 
 def hook_names(cfg: Config) -> list[str]:
@@ -284,7 +285,7 @@ def _plain(cfg: Config) -> Config:
     from mmengine.config import Config
 
     values = cfg.to_dict()
-    named = _with_names(values)
+    named = change_dicts(values, _with_names)
     if named.get('default_scope', '') is None:
         host = str((named.get('model') or {}).get('type')).partition('.')[0]
         host = 'mmseg' if host == 'sacm_mm' else host  # what our own models are made of
@@ -345,14 +346,11 @@ def change_dicts(value: Any, change: Callable[[dict], Any]) -> Any:
     return value
 
 
-def _with_names(value: Any, key: str = '') -> Any:
-    if isinstance(value, Mapping):
-        return {k: _with_names(v, k) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_with_names(v, key) for v in value)
-    if key == 'type' and isinstance(value, str) and value.count('.') > 1:
-        return _registered_name(value)
-    return value
+def _with_names(part: dict) -> dict:
+    kind = part.get('type')
+    if isinstance(kind, str) and kind.count('.') > 1:
+        return {**part, 'type': _registered_name(kind)}
+    return part
 
 
 def _registered_name(dotted: str) -> str:

@@ -75,8 +75,8 @@ def publish_folder(out: str | os.PathLike, overwrite: bool = False) -> Iterator[
         UserError: ``out`` is there, or the disk is full or cannot be written.
     """
     out = Path(out)
-    if out.exists() and not overwrite and not (out.is_dir() and not any(out.iterdir())):
-        raise UserError(f"'{out}' exists and is not overwritten: remove it or choose another name")
+    if not overwrite:
+        check_new_folder(out)
     missing = [folder for folder in out.parents if not folder.exists()]
     with _failures_named(out):
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -164,10 +164,8 @@ def is_write_failure(error: BaseException) -> bool:
 
 def _nearest(path: Path) -> Path:
     """Return the nearest folder above that exists."""
-    nearest = Path(path).absolute()
-    while not nearest.exists() and nearest != nearest.parent:
-        nearest = nearest.parent
-    return nearest
+    path = path.absolute()
+    return next((place for place in (path, *path.parents) if place.exists()), path)
 
 
 def write_bytes(content: bytes | memoryview, path: str | os.PathLike) -> None:
@@ -333,14 +331,35 @@ def check_writable(folder: str | os.PathLike) -> None:
         raise UserError(f"cannot write to '{folder}': no permission for '{nearest}'")
 
 
-def check_writable_file(path: str | os.PathLike) -> None:
+def check_writable_file(
+    path: str | os.PathLike | None, suffixes: Sequence[str] = (), what: str = ''
+) -> None:
     """Make sure that ``path`` can be written as a file, without writing it.
 
+    Args:
+        path: The file; None, of a flag that is not given, passes.
+        suffixes: What its name may end in; by default anything.
+        what: Which flag writes what, for the message.
+
     Raises:
-        UserError: It is a folder, or its folder is not writable.
+        UserError: It is a folder, its folder is not writable, or its name ends in something else.
     """
+    if path is None:
+        return
+    if suffixes and Path(path).suffix.lower() not in suffixes:
+        raise UserError(f"{what}: let '{path}' end in {' or '.join(suffixes)}")
     _refuse_folder(Path(path))
     check_writable(Path(path).parent)
+
+
+def check_new_folder(out: Path) -> None:
+    """Make sure that a folder is not there yet, or is empty.
+
+    Raises:
+        UserError: It is in use.
+    """
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise UserError(f"'{out}' exists and is not overwritten: remove it or choose another name")
 
 
 def _refuse_folder(path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import subprocess
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,29 +107,27 @@ def _output(*command: str) -> str:
 
 def versions(*names: str) -> dict[str, str | None]:
     """Return the versions of distributions, None for those that are not installed."""
-    return {name: _version(name) for name in names}
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+    found: dict[str, str | None] = dict.fromkeys(names)
+    for name in names:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def cpu_name() -> str:
     """Return the processor's name."""
-    found = re.search(r'^model name\s*:\s*(.+)$', _cpuinfo(), re.MULTILINE)
+    found = re.search(r'^model name\s*:\s*(.+)$', cpuinfo(), re.MULTILINE)
     return found.group(1) if found else platform.processor() or platform.machine()
 
 
 def cpu_has_bfloat16() -> bool:
     """Tell whether the processor multiplies in bfloat16; others only emulate it."""
-    return re.search(r'\b(avx512_bf16|amx_bf16|bf16)\b', _cpuinfo()) is not None
+    return re.search(r'\b(avx512_bf16|amx_bf16|bf16)\b', cpuinfo()) is not None
 
 
-def _cpuinfo() -> str:
+def cpuinfo() -> str:
+    """Return what Linux says of each core; empty elsewhere."""
     try:
         return Path('/proc/cpuinfo').read_text(encoding='utf-8')
-    except OSError:  # not Linux
+    except OSError:
         return ''

@@ -1,6 +1,7 @@
 """Pages, configs, cards and tables from templates and texts."""
 
 import re
+from base64 import b64encode
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -34,3 +35,9 @@ def escape_markdown(text: object) -> str:
     """
     flat = ' '.join(escape(str(text), quote=False).split())
     return re.sub(r'([\\`*\[\]|]|(?<!\w)_|_(?!\w))', r'\\\1', flat)
+
+
+def data_url(picture: bytes) -> str:
+    """Write the content of a JPEG or PNG file as an address, which a page can hold itself."""
+    kind = 'png' if picture.startswith(b'\x89PNG') else 'jpeg'
+    return f'data:image/{kind};base64,{b64encode(picture).decode()}'

@@ -20,7 +20,8 @@ from sacm_mm.core.templates import escape_markdown, fill
 from sacm_mm.datasets.meta import model_meta
 from sacm_mm.deploy.description import refuse_other_channels, refuse_other_kinds
 from sacm_mm.deploy.exporting import export
-from sacm_mm.deploy.page import Sample, write_page
+from sacm_mm.deploy.page import write_page
+from sacm_mm.deploy.samples import Sample
 
 _FILES = Path(__file__).parent / 'card_files'
 WEIGHTS, CONFIG, ABOUT = 'model.safetensors', 'config.py', 'preprocessing.json'

@@ -34,7 +34,7 @@ def describe(
     """
     network = Network(model)
     task = task_of(model)
-    names = names or {}
+    names, cfg = names or {}, cfg or Config()
     # a depth estimator's data set may name classes that it does not predict
     classes = names.get('classes') if task != 'depth' else None
     head: Any = getattr(model, 'decode_head', None)
@@ -45,7 +45,7 @@ def describe(
         'palette': [list(map(int, c)) for c in names.get('palette') or ()] if classes else None,
         'threshold': float(head.threshold) if one_logit else None,
         **_pictures(network, cfg),
-        'resize': resizing(cfg) if cfg is not None else [],
+        'resize': resizing(cfg),
         'mode': (getattr(model, 'test_cfg', None) or {}).get('mode', 'whole'),
         'depth_range': _depth_range(model),
     }
@@ -80,11 +80,7 @@ def refuse_other_kinds(meta: Mapping[str, Any], what: str) -> None:
 
 
 def refuse_other_channels(meta: Mapping[str, Any], what: str) -> None:
-    """Refuse to hand on what opens pictures as grey or colours of a network that takes others.
-
-    Raises:
-        UserError: Its pictures have neither 1 nor 3 channels.
-    """
+    """Refuse to hand on what opens pictures as grey or colours of a network that takes others."""
     if meta['channels'] not in (1, 3):
         raise UserError(
             f'{what} takes pictures of 1 or 3 channels, this network has {meta["channels"]}: '
@@ -92,16 +88,15 @@ def refuse_other_channels(meta: Mapping[str, Any], what: str) -> None:
         )
 
 
-def _pictures(network: Network, cfg: Config | None) -> dict[str, Any]:
+def _pictures(network: Network, cfg: Config) -> dict[str, Any]:
     """Say which numbers the network takes."""
     preprocessor = network.model.data_preprocessor
     channels = channels_of(network.model)
     normalizes = preprocessor._enable_normalize
     mean = _numbers(preprocessor.mean, channels) if normalizes else [0.0] * channels
-    pipeline = test_pipeline(cfg) if cfg is not None else []
-    loaders = [part for part in pipeline if kind_of(part) == 'LoadPicture']
-    dtype = loaders[0].get('dtype') if loaders else None
-    loaded = 'RGB' if cfg is not None and loads_rgb(cfg) else 'BGR'
+    ours = [part for part in test_pipeline(cfg) if kind_of(part) == 'LoadPicture']
+    dtype = ours[0].get('dtype') if ours else None
+    loaded = 'RGB' if loads_rgb(cfg) else 'BGR'
     return {
         'channels': channels,
         'dtype': dtype or ('uint8' if max(mean) <= 255 else 'uint16'),
@@ -135,14 +130,8 @@ def resizing(cfg: Config) -> list[dict[str, Any]] | None:
         ``interpolation`` and ``backend``; empty where pictures keep their sizes, None where the
         pipeline changes them in another way.
     """
-    steps = []
-    for transform in test_pipeline(cfg):
-        step = _step(transform)
-        if step is None:
-            return None
-        if step:
-            steps.append(step)
-    return steps
+    steps = [_step(transform) for transform in test_pipeline(cfg)]
+    return None if None in steps else [step for step in steps if step]
 
 
 def _step(transform: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -5,7 +5,8 @@ import json
 import logging
 import re
 import warnings
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -61,12 +62,19 @@ def export(
     if end_to_end:
         refuse_other_kinds(meta, '--end-to-end')
     network = Network(_traceable(stride_stem(fold(model))), end_to_end).eval()
-    with ExitStack() as files:
-        partial = files.enter_context(atomic_write(out))
-        if out.suffix == '.xml':  # in place before the file that needs it
-            files.enter_context(atomic_write(out.with_suffix('.bin')))
+    with atomic_export(out) as partial:
         _write(network, meta, partial)
         return _compare(model, partial, end_to_end)
+
+
+@contextmanager
+def atomic_export(out: Path) -> Iterator[Path]:
+    """Give a path to write an exported file to, see ``atomic_write``."""
+    with ExitStack() as files:
+        partial = files.enter_context(atomic_write(out))
+        if out.suffix == '.xml':  # its weights, in place before the file that needs them
+            files.enter_context(atomic_write(out.with_suffix('.bin')))
+        yield partial
 
 
 def _check_out(out: Path) -> None:

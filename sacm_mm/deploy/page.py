@@ -10,7 +10,6 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,29 +22,17 @@ from sacm_mm.core.templates import fill
 from sacm_mm.deploy.description import refuse_other_channels, refuse_other_kinds
 from sacm_mm.deploy.exporting import export
 from sacm_mm.deploy.runtimes import load_exported
+from sacm_mm.deploy.samples import Sample, decode
 from sacm_mm.deploy.web_runtime import CODE, VERSION, WASM, find_web_runtime
 
 _FILES = Path(__file__).parent / 'page_files'
 _SCRIPTS = ('picture.js', 'answer.js', 'network.js', 'main.js')
+_USUAL = 640  # pixels a side, where no sample tells
 _LARGEST_MB = 200  # browsers refuse strings of 512 MB, and pages this large are slow to open
 _CHECK_SIZE = (37, 50)  # H, W of the picture that the page computes when it is opened
 _TOLERANCE = 1e-3  # of the largest value: what the browser may differ by
 _KNOWN = {'cv2': ('bilinear',), 'pillow': ('bilinear', 'bicubic')}  # what the page resizes by
 _CHECK_TIMEOUT_S = 300
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A picture that the page offers: its name, and the content of a JPEG or PNG file."""
-
-    name: str
-    content: bytes
-
-    @property
-    def url(self) -> str:
-        """The picture as a data URL."""
-        kind = 'png' if self.content.startswith(b'\x89PNG') else 'jpeg'
-        return f'data:image/{kind};base64,{base64.b64encode(self.content).decode()}'
 
 
 def write_page(
@@ -55,7 +42,6 @@ def write_page(
     samples: Sequence[Sample] = (),
     title: str = 'sacm_mm',
     runtime: str | Path | None = None,
-    usual: int = 640,
 ) -> dict[str, float]:
     """Write a page that answers as the model does, after onnxruntime-web has computed the same.
 
@@ -64,11 +50,10 @@ def write_page(
         out: An ``.html`` file that opens from the disk; or a folder, to be served by the
             ``serve.py`` in it, where the network gets several threads.
         meta: See ``describe``.
-        samples: Pictures that the page offers.
+        samples: Pictures that the page offers, of the usual size. A network that takes pictures of
+            any size gets those of more than twice that area in this size; its answer is enlarged.
         title: Heading of the page.
         runtime: See ``find_web_runtime``.
-        usual: Side of usual pictures, in pixels. A network that takes pictures of any size gets
-            those of more than twice that area in this size; its answer is enlarged.
 
     Returns:
         For each output the largest difference between onnxruntime-web and the model.
@@ -79,7 +64,8 @@ def write_page(
     """
     out = Path(out)
     _check_meta(meta)
-    about = _about(model, meta, usual)
+    sides = [max(decode(sample).shape[:2]) for sample in samples]
+    about = _about(model, meta, usual=max(sides, default=_USUAL))
     single = out.suffix.lower() in ('.html', '.htm')
     # first the folder: one that is there is said before time is spent
     with nullcontext(out) if single else publish_folder(out) as place:

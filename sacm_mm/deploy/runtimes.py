@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sacm_mm.core.errors import UserError
+from sacm_mm.core.errors import UserError, one_line
 
 SUFFIXES = ('.onnx', '.xml', '.pt2')
 META = 'sacm_mm'  # under which a file carries what it is, as JSON
@@ -190,7 +190,8 @@ def load_exported(path: str | Path, runtime: str | None = None, trust: bool = Fa
     """
     path = Path(path)
     if not is_exported(path):
-        raise UserError(f"'{path}' is no exported file: its name must end in {_list(SUFFIXES)}")
+        known = ' or '.join(SUFFIXES)
+        raise UserError(f"'{path}' is no exported file: its name must end in {known}")
     if not path.is_file():
         raise UserError(f"exported file '{path}' does not exist: write it with sacm export")
     kind = _kind(path, runtime)
@@ -203,7 +204,7 @@ def load_exported(path: str | Path, runtime: str | None = None, trust: bool = Fa
         return kind(path)
     except Exception as error:  # each runtime has its own for a file that it cannot read
         raise UserError(
-            f"'{path}' is damaged or not of sacm export: write it again ({_first_line(error)})"
+            f"'{path}' is damaged or not of sacm export: write it again ({one_line(error, 200)})"
         ) from error
 
 
@@ -224,14 +225,6 @@ def _kind(path: Path, runtime: str | None) -> Callable[[Path], Exported]:
         if all(find_spec(module) for module in needed):
             return RUNTIMES[name]
     raise UserError(f'{runtime or " and ".join(RUNTIMES)} or onnx not installed: {_INSTALL}')
-
-
-def _list(names: tuple[str, ...]) -> str:
-    return f'{", ".join(names[:-1])} or {names[-1]}'
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition('\n')[0]
 
 
 def _decoded(text: str | bytes | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,27 @@ import cv2
 import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DATASETS
-from torch import nn
 
 from sacm_mm.core.configs import loads_rgb
 from sacm_mm.core.errors import UserError
-from sacm_mm.core.files import check_writable_file
+from sacm_mm.core.templates import data_url
 from sacm_mm.datasets.picture_files import as_rgb, read_picture
-from sacm_mm.deploy.page import Sample, write_page
 
 _LARGEST = 600_000  # bytes of a picture that is taken as it is
 _SUFFIXES = ('.jpg', '.jpeg', '.png')
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture that the page offers: its name, and the content of a JPEG or PNG file."""
+
+    name: str
+    content: bytes
+
+    @property
+    def url(self) -> str:
+        """The picture as a data URL."""
+        return data_url(self.content)
 
 
 def data_samples(cfg: Config, count: int = 4) -> list[Sample]:
@@ -40,18 +52,6 @@ def data_samples(cfg: Config, count: int = 4) -> list[Sample]:
             encoded = cv2.imencode('.png', picture_in(info, cfg))[1]
             samples.append(Sample(f'{place}.png', encoded.tobytes()))
     return samples
-
-
-def folder_samples(folder: Path) -> list[Sample]:
-    """Take the JPEG and PNG files of a folder.
-
-    Raises:
-        UserError: There are none.
-    """
-    paths = sorted(p for p in folder.glob('*') if p.suffix.lower() in _SUFFIXES)
-    if not paths:
-        raise UserError(f"no samples in '{folder}': it needs {' '.join(_SUFFIXES)}")
-    return [read_sample(path) for path in paths]
 
 
 def read_sample(path: Path) -> Sample:
@@ -88,40 +88,14 @@ def picture_in(info: Mapping[str, Any], cfg: Config) -> np.ndarray:
 
 
 def pictures_of(cfg: Config, folder: str | Path | None) -> list[Sample]:
-    """Take the pictures of a folder, by default some of the test data."""
-    return folder_samples(Path(folder)) if folder else data_samples(cfg)
-
-
-def export_page(
-    model: nn.Module,
-    cfg: Config,
-    out: str | Path,
-    meta: Mapping[str, Any],
-    samples: str | Path | None = None,
-    runtime: str | Path | None = None,
-) -> dict[str, float]:
-    """Write a model's page with pictures of its own.
-
-    Args:
-        model: See ``write_page``.
-        cfg: Its config.
-        out: See ``write_page``.
-        meta: See ``describe``.
-        samples: Folder of the page's pictures; by default some of the test data.
-        runtime: See ``find_web_runtime``.
+    """Take the JPEG and PNG files of a folder, by default some pictures of the test data.
 
     Raises:
-        UserError: See ``write_page``; or the folder has no pictures.
+        UserError: The folder has none.
     """
-    check_writable_file(out)
-    pictures = pictures_of(cfg, samples)
-    sides = [max(decode(picture).shape[:2]) for picture in pictures]
-    return write_page(
-        model,
-        out,
-        meta,
-        pictures,
-        title=Path(str(meta.get('config', 'sacm_mm'))).stem,
-        runtime=runtime,
-        usual=max(sides, default=640),
-    )
+    if not folder:
+        return data_samples(cfg)
+    paths = sorted(p for p in Path(folder).glob('*') if p.suffix.lower() in _SUFFIXES)
+    if not paths:
+        raise UserError(f"no samples in '{folder}': it needs {' '.join(_SUFFIXES)}")
+    return [read_sample(path) for path in paths]

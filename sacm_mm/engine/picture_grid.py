@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from mmengine.dist import is_main_process
@@ -11,9 +10,8 @@ from mmengine.runner import Runner
 
 from sacm_mm.engine.shown_pictures import picture_of_sample
 from sacm_mm.registry import HOOKS
-from sacm_mm.visualization.depth import DepthPicture, DepthStyle, save_depth_grid
+from sacm_mm.visualization.depth import DepthPicture, DepthStyle, save_grid
 from sacm_mm.visualization.depth_visualizer import picture_of
-from sacm_mm.visualization.segmentation_grid import save_segmentation_grid
 
 
 @HOOKS.register_module()
@@ -54,10 +52,6 @@ class PictureGridHook(Hook):
             return
         meta = runner.test_dataloader.dataset.metainfo
         classes, palette = meta['classes'], meta['palette']
-        if self._rows[0].prediction is not None:
-            style = getattr(runner.visualizer, 'style', DepthStyle())
-            save_depth_grid(self._rows, style, self.out, classes, palette)
-        else:
-            rows: list[Any] = [(row.image, row.true_labels, row.labels) for row in self._rows]
-            save_segmentation_grid(rows, classes, palette, self.out)
+        style = getattr(runner.visualizer, 'style', DepthStyle())
+        save_grid(self._rows, style, self.out, classes, palette)
         runner.logger.info(f'Picture grid (image | truth | prediction): {self.out}')

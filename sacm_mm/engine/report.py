@@ -22,9 +22,9 @@ from sacm_mm.evaluation.report_figures import (
 )
 from sacm_mm.evaluation.report_page import Report, write_report
 from sacm_mm.registry import HOOKS
+from sacm_mm.visualization.class_colours import colourise
 from sacm_mm.visualization.depth import DepthStyle, draw_picture
 from sacm_mm.visualization.depth_visualizer import picture_of
-from sacm_mm.visualization.segmentation_grid import colourise
 
 
 @HOOKS.register_module()

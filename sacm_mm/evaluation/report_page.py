@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ import cv2
 import numpy as np
 
 from sacm_mm.core.files import publish_folder, write_csv, write_json, write_text
-from sacm_mm.core.templates import fill
+from sacm_mm.core.templates import data_url, fill
 
 _TEMPLATE = Path(__file__).parent / 'templates/report.html.j2'
 _WIDTH = 960  # pixels of a picture on the page
@@ -105,7 +104,7 @@ def _embedded(image: np.ndarray) -> str:
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     fine, data = cv2.imencode('.jpg', image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
     assert fine
-    return 'data:image/jpeg;base64,' + base64.b64encode(data.tobytes()).decode()
+    return data_url(data.tobytes())
 
 
 def _draw_confusion(report: Report, path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from sacm_mm.core.labels import IGNORE_INDEX
+from sacm_mm.core.templates import data_url
 from sacm_mm.datasets.picture_files import as_rgb, read_picture, to_channels
 
 from .findings import Report, Shown
@@ -98,4 +98,4 @@ def _address(rgb: np.ndarray) -> str:
         )
     stream = io.BytesIO()
     image.save(stream, 'JPEG', quality=82)
-    return 'data:image/jpeg;base64,' + base64.b64encode(stream.getvalue()).decode()
+    return data_url(stream.getvalue())

@@ -15,8 +15,8 @@ from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.core.files import save_figure
 from sacm_mm.core.labels import IGNORE_INDEX
 from sacm_mm.studies.results import RunResult, StudyResults, read_record
+from sacm_mm.visualization.class_colours import class_legend, colourise
 from sacm_mm.visualization.depth import DepthStyle
-from sacm_mm.visualization.segmentation_grid import class_legend, colourise
 
 _PANEL = 1.7  # inches
 _RIGHT, _WRONG = '#009E73', '#D55E00'  # Okabe and Ito; a tick and a cross say the same

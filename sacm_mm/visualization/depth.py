@@ -17,7 +17,7 @@ from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import save_figure
 from sacm_mm.core.labels import IGNORE_INDEX
 
-from .segmentation_grid import class_legend, colourise
+from .class_colours import class_legend, colourise
 from .sheet import Sheet
 
 _NOT_MEASURED: dict[str, Any] = {
@@ -118,7 +118,7 @@ def draw_picture(
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def save_depth_grid(
+def save_grid(
     pictures: Sequence[DepthPicture],
     style: DepthStyle,
     path: Path,
@@ -149,7 +149,8 @@ def _draw(
     """Draw panels, each so many inches wide, with a bar below the depths and the errors."""
     shapes = [row[0][0].image.shape for row in rows]
     panels = [panel for row in rows for panel in row]
-    sheet = Sheet(shapes, len(rows[0]), panel_width, _legend(panels, classes, palette))
+    bars = any(name != 'image' and not name.endswith('labels') for _, name in panels)
+    sheet = Sheet(shapes, len(rows[0]), panel_width, _legend(panels, classes, palette), bars)
     columns: dict[str, set[int]] = {}
     titles: set[str] = set()
     for row, line in enumerate(rows):

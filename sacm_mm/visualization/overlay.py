@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from .segmentation_grid import colourise
+from .class_colours import colourise
 
 _ROWS = 1024  # painted at a time: a huge picture needs no second copy in floats
 _SIZE = 0.5  # of the legend's letters, in OpenCV's unit

@@ -41,10 +41,7 @@ def draw_scaling(rows: Sequence[Mapping[str, Any]]) -> Figure:
             squared = column == 'ms_per_image' and power == 2
             ax.set_xlabel(f'{place}, squared scale' if squared else place)
             ax.set_ylabel(label)
-    fixed = {
-        (row['sweep'], row['arch'] if row['sweep'] == 'image' else row['size']) for row in rows
-    }
-    of = dict(fixed)
+    of = {row['sweep']: row['arch' if row['sweep'] == 'image' else 'size'] for row in rows}
     row = rows[0]
     figure.suptitle(
         f'SA-ConvMixer {of.get("image", "")}, {of.get("depth", "")} px where these stay, '

@@ -20,6 +20,7 @@ class Sheet:
         columns: Panels in a row.
         panel_width: Width of a panel, inches.
         handles: Entries of the legend.
+        bars: Whether there are colour bars.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class Sheet:
         columns: int,
         panel_width: float,
         handles: list[Patch],
+        bars: bool,
     ) -> None:
         self.panel_width = panel_width
         self.heights = [panel_width * shape[0] / shape[1] for shape in shapes]
@@ -35,7 +37,7 @@ class Sheet:
         self.foot = sum(self.heights) + len(shapes) * _TITLE  # where the bars begin, from the top
         per_line = max(1, int(self.width / _ENTRY))
         lines = -(-len(handles) // per_line)
-        self.height = self.foot + _BARS + (lines * _LINE + _GAP if lines else 0)
+        self.height = self.foot + _BARS * bars + (lines * _LINE + _GAP if lines else 0)
         self.figure = Figure((self.width, self.height))
         if handles:
             self.figure.legend(

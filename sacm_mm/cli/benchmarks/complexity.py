@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from sacm_mm.cli.benchmarks.out_files import check_csv
 from sacm_mm.cli.common import positive
 from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import check_writable_file
 from sacm_mm.studies import RUNS
 
 
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print a line a network."""
-    check_csv(args.out)
+    check_writable_file(args.out, ['.csv'], '--out writes a CSV')
     if args.size and len(args.size) > 2:
         raise UserError('--size takes a height and a width, or one number for both')
 

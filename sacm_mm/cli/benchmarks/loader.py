@@ -4,8 +4,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from sacm_mm.cli.benchmarks.out_files import check_csv
 from sacm_mm.cli.common import add_options, positive
+from sacm_mm.core.files import check_writable_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure each config, print a line and write the CSV."""
-    check_csv(args.out)
+    check_writable_file(args.out, ['.csv'], '--out writes a CSV')
 
     from sacm_mm.apis.train import prepare_train
     from sacm_mm.benchmark.loader import measure_loader
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> None:
     from sacm_mm.core.files import write_csv
 
     rows = []
-    configs = {name: load_config(name, args.cfg_options) for name in args.config}
+    configs = {name: load_config(name, args.options) for name in args.config}
     for name, loaded in configs.items():
         with tempfile.TemporaryDirectory() as folder:
             cfg = prepare_train(loaded, folder, fast=args.fast)

@@ -4,8 +4,8 @@ import argparse
 import csv
 from pathlib import Path
 
-from sacm_mm.cli.benchmarks.out_files import check_picture
 from sacm_mm.core.errors import UserError
+from sacm_mm.core.files import check_writable_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read the rows and draw them."""
-    check_picture(args.out, '--out')
+    check_writable_file(args.out, ['.png', '.webp'], '--out writes a picture')
     with args.csv.open(encoding='utf-8') as file:
         rows = list(csv.DictReader(file))
     if not any(row.get('flop_per_byte') for row in rows):

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from sacm_mm.cli.benchmarks.out_files import check_csv
 from sacm_mm.cli.common import positive
+from sacm_mm.core.files import check_writable_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure, print the lines that fit, and write the CSV and the picture."""
-    check_csv(args.out)
+    check_writable_file(args.out, ['.csv'], '--out writes a CSV')
 
     import torch
 

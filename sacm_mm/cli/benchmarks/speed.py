@@ -4,8 +4,8 @@ import argparse
 from itertools import product
 from pathlib import Path
 
-from sacm_mm.cli.benchmarks.out_files import check_csv, check_picture
 from sacm_mm.cli.common import positive
+from sacm_mm.core.files import check_writable_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure every combination of the flags, print a line a row and write the CSV."""
-    check_csv(args.out)
-    check_picture(args.plot)
+    check_writable_file(args.out, ['.csv'], '--out writes a CSV')
+    check_writable_file(args.plot, ['.png', '.webp'], '--plot writes a picture')
 
     import torch
 

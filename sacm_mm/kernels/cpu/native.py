@@ -20,7 +20,7 @@ import torch
 
 from sacm_mm.core.errors import UserError, one_line
 from sacm_mm.core.files import check_writable
-from sacm_mm.core.machine import cache_folder
+from sacm_mm.core.machine import cache_folder, cpuinfo
 
 _SOURCES = Path(__file__).with_name('csrc')
 _TORCH = Path(torch.__file__).parent
@@ -105,9 +105,6 @@ def _build(source: Path) -> Path:
 
 def _processor() -> str:
     """Name what ``-march=native`` depends on: a home directory serves many machines."""
-    try:
-        lines = Path('/proc/cpuinfo').read_text().splitlines()
-    except OSError:
-        return platform.processor()
     names = ('model name', 'flags', 'Features', 'CPU part')
-    return '\n'.join(sorted({line for line in lines if line.startswith(names)}))
+    lines = {line for line in cpuinfo().splitlines() if line.startswith(names)}
+    return '\n'.join(sorted(lines)) or platform.processor()
