@@ -12,11 +12,12 @@ import pytest
 from kept_study import write_run, write_study
 
 from sacm_mm import UserError
+from sacm_mm.core.files import write_json
 from sacm_mm.studies.actions import list_studies
 from sacm_mm.studies.pareto import pareto_front
 from sacm_mm.studies.records import record_runs
 from sacm_mm.studies.report import write_report
-from sacm_mm.studies.results import load_results
+from sacm_mm.studies.results import load_results, model_mark
 from sacm_mm.studies.runs import Run
 from sacm_mm.studies.samples import draw_samples
 from sacm_mm.studies.study import load_study
@@ -315,6 +316,22 @@ def test_other_damage_does_not_stop_the_report(kept, name, content):
     results = load_results(kept)
     assert 'damaged' in dict(results.left_out)[name]
     assert len(results.networks) == 3
+
+
+def test_costs_of_another_size_or_network_are_left_out(kept):
+    """A study whose size or network was changed showed the costs of before beside them."""
+    costs = json.loads((kept / 'costs.json').read_text())
+    models = {
+        name: model_mark(entry['model'])
+        for name, entry in json.loads((kept / 'study.json').read_text())['networks'].items()
+    }
+    write_json({**costs, 'models': models}, kept / 'costs.json')
+    assert all(network.costs for network in load_results(kept).networks)
+    for change in ({'size': [180, 240]}, {'models': {**models, 'conv': 'another'}}):
+        write_json({**costs, 'models': models, **change}, kept / 'costs.json')
+        results = load_results(kept)
+        assert not any(network.costs for network in results.networks)
+        assert 'sacm study run measures them anew' in dict(results.left_out)['costs.json']
 
 
 def test_a_damaged_picture_is_named_in_the_report(kept):
