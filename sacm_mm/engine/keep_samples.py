@@ -6,6 +6,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -75,8 +76,8 @@ class KeepSamplesHook(Hook):
                 depth = np.rint(np.nan_to_num(metres) * _DEPTH_SCALE).clip(0, 65535)
                 self._add(f'{kind}_depth', depth.astype(np.uint16), size)
         if 'pred_score' in sample:
-            about['gt'] = int(sample.gt_label.item())
-            about['pred'] = int(sample.pred_label.item())
+            about['gt'] = _labels(sample.gt_label)
+            about['pred'] = _labels(sample.pred_label)
             about['score'] = round(float(sample.pred_score.max()), 3)
         self._kept.append(about)
 
@@ -105,6 +106,12 @@ class KeepSamplesHook(Hook):
             'samples': self._kept,
         }
         write_json(about, folder / 'samples.json')
+
+
+def _labels(tensor: torch.Tensor) -> int | list[int]:
+    """Return the class of a picture, or all where they are not one."""
+    labels = tensor.flatten().tolist()
+    return labels[0] if len(labels) == 1 else labels
 
 
 def stack_images(images: Sequence[np.ndarray]) -> np.ndarray:
