@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from sacm_mm.core.files import fit_classes, write_image, write_json
 from sacm_mm.engine.shown_pictures import picture_of_sample
 from sacm_mm.registry import HOOKS
+from sacm_mm.visualization.depth import DepthStyle
 
 _WIDTH = 200  # pixels: as wide as a report shows them
 _DEPTH_SCALE = 100  # a metre in the files
@@ -26,7 +27,7 @@ class KeepSamplesHook(Hook):
 
     There is one file a kind, in which the images stand below each other, at most 200 pixels wide:
     photographs as WebP, classes as PNG, depth as 16-bit PNG in centimetres. ``samples.json``
-    has their sizes, the names of the classes and a classifier's answers.
+    has their sizes, the names of the classes, how depth is drawn and a classifier's answers.
 
     Args:
         num_images: Images, spread evenly over what the first process tests, the same for every
@@ -102,6 +103,7 @@ class KeepSamplesHook(Hook):
             'classes': list(meta.get('classes') or ()),
             'palette': [list(map(int, colour)) for colour in meta.get('palette') or ()],
             'depth_scale': _DEPTH_SCALE,
+            'depth_style': getattr(runner.visualizer, 'style', DepthStyle())._asdict(),
             'files': files,
             'samples': self._kept,
         }

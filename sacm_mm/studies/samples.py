@@ -146,7 +146,7 @@ def _draw_classes(figure: Figure, axes: np.ndarray, kept: Sequence[_Samples]) ->
 
 
 def _draw_depth(figure: Figure, axes: np.ndarray, kept: Sequence[_Samples]) -> None:
-    style = DepthStyle()
+    style = DepthStyle(**kept[0].about.get('depth_style', {}))  # before 0.2.0 there was one
     maps = [kept[0].pictures('gt_depth'), *(run.pictures('pred_depth') for run in kept)]
     for line, depths, run in zip(axes, maps, (kept[0], *kept)):
         for axis, depth in zip(line, depths):
