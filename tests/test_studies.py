@@ -206,6 +206,18 @@ def test_a_network_that_no_way_runs_ends_no_study(capsys):
     assert not capsys.readouterr().err
 
 
+def test_two_networks_of_one_label_are_refused(tmp_path):
+    """Their curves and bars were drawn over each other."""
+    config = tmp_path / 'own.py'
+    config.write_text(OWN)
+    cfg = read_config(config).to_dict()
+    networks = cfg['study']['networks']
+    networks['another'] = dict(networks['resnet18'])
+    label = networks['resnet18']['label']
+    (mistake,) = mistakes_in(cfg)
+    assert f"2 have the label '{label}'" in mistake
+
+
 def test_learning_rates_belong_to_a_budget():
     cfg = read_config(find_study('camvid_seg')).to_dict()
     assert mistakes_in(cfg) == []
