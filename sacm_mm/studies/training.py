@@ -51,6 +51,7 @@ def train_all(
         return []
     failed: list[Run] = []
     live: list[Run] = []
+    fitting: set[str] = set()  # networks
 
     def fail(run: Run, reason: str) -> None:
         write_json(run.failure(reason), run.folder / FAILED)
@@ -59,10 +60,11 @@ def train_all(
 
     def prepare(run: Run) -> bool:
         try:
-            run.prepare()
+            run.prepare(builds=run.network.name in fitting)
         except UserError as error:
             fail(run, str(error))
             return False
+        fitting.add(run.network.name)
         return True
 
     def started(ready: Sequence[Run]) -> Iterator[Run]:
