@@ -269,6 +269,23 @@ def test_a_file_is_drawn_beside_what_it_was_timed_with():
     assert alone.get_title() == '1 of 32x32'
 
 
+def test_a_file_that_was_timed_beside_several_has_one_bar_in_each_panel():
+    """Its bars and their figures were drawn over each other."""
+    setting = dict(
+        mode='forward', size=32, batch=1, dtype='float32', whole=False, threads=1, cpu='x', gpu=''
+    )
+    rows = []
+    for arch, ms in (('d8-l1-k3-p4', 2), ('d16-l1-k3-p4', 4), ('d32-l1-k3-p4', 9)):
+        times = dict(median_ms=ms, lower_quartile_ms=ms - 1, upper_quartile_ms=ms + 1)
+        for name, own in (('plain', arch), ('model.onnx', '')):
+            rows.append(dict(implementation=name, arch=own, **setting, **times))
+    panels = draw_peers(rows).axes
+    assert [[bar.get_width() for bar in panel.patches] for panel in panels] == [
+        [2, 4], [4, 4], [9, 4]
+    ]  # fmt: skip
+    assert [text.get_text() for text in panels[0].texts] == ['2', '4']
+
+
 @pytest.mark.slow
 def test_implementations_are_timed_in_processes_of_their_own(run_tool, tmp_path):
     out = tmp_path / 'apart.csv'

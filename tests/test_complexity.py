@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.registry import MODELS
+from mmpretrain.models import BaseClassifier
 from torch import nn
 
 from sacm_mm import SAConvMixer, UserError
-from sacm_mm.benchmark.complexity import count, count_call
+from sacm_mm.benchmark.complexity import count, count_call, count_config
 from sacm_mm.swap import find_backbone
 from sacm_mm.swap.dry_run import build_part
 
@@ -139,6 +140,33 @@ def test_pictures_of_other_channels_are_counted(run_tool, tmp_path):
     assert int(row['macs']) == tokens * (stem + block + head)
 
 
+class Whole(BaseClassifier):
+    """A classifier without a backbone, as the host makes them of networks of timm."""
+
+    def __init__(self, data_preprocessor, **settings):
+        super().__init__(data_preprocessor=data_preprocessor)
+        self.model = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.Flatten())
+
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        return self.model(inputs)
+
+
+def test_a_classifier_without_a_backbone_is_counted():
+    """It ended a benchmark, and a study after its trainings, in a traceback."""
+    mean = dict(type='ClsDataPreprocessor', mean=[9.0] * 3, std=[9.0] * 3)
+    cfg = dict(model=dict(type=Whole, data_preprocessor=mean), default_scope='mmpretrain')
+    found = count_config(cfg, (10, 10))
+    assert found['macs'] == 27 * 8 * 8 * 8
+    assert found['backbone_parameters'] == found['parameters'] == 27 * 8
+
+
+def test_a_latency_is_of_the_size_beside_it(run_tool, tmp_path):
+    """The table had the studied networks' latency at another size than the one it named."""
+    runs = ('--budget', 'tiny', '--runs', tmp_path)
+    done = run_tool('benchmark', 'complexity', 'stem_cifar10', *runs, '--size', 64, '--latency')
+    assert 'leave out --size' in done.error and not list(tmp_path.iterdir())
+
+
 def test_the_tool_counts_studies_configs_and_backbones(run_tool, tmp_path):
     out = tmp_path / 'costs.csv'
     done = run_tool(
@@ -162,7 +190,7 @@ def test_networks_that_have_no_latency_are_in_one_table_with_some_that_have(run_
     out = tmp_path / 'costs.csv'
     done = run_tool(
         'benchmark', 'complexity', 'sa-convmixer-d8-l1-k3-p2', 'stem_cifar10', '--budget', 'tiny',
-        '--size', 32, '--latency', '--runs', tmp_path / 'runs', '--out', out,
+        '--latency', '--runs', tmp_path / 'runs', '--out', out,
     )  # fmt: skip
     assert done.code == 0, done.err
     with out.open() as file:

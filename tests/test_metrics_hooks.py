@@ -1,10 +1,12 @@
 """Figures worked out by hand, and the checkpoint writer."""
 
+import json
 import math
 import resource
 import signal
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from mmengine.dataset import DefaultSampler
@@ -14,6 +16,8 @@ from sacm_mm import UserError
 from sacm_mm.engine.checkpoint import AtomicLocalBackend
 from sacm_mm.engine.keep_samples import KeepSamplesHook
 from sacm_mm.evaluation.per_image_iou import PerImageIoUMetric
+from sacm_mm.studies.samples import _draw, _Samples
+from sacm_mm.visualization.depth_visualizer import DepthLocalVisualizer
 
 VOID = 255
 
@@ -89,6 +93,27 @@ def test_a_file_appears_when_it_is_complete(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, handler)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {'iter_1.pth': b'first'}
+
+
+def test_samples_of_depth_are_drawn_in_the_range_of_their_pictures(tmp_path):
+    """Streets of 80 metres were drawn in the colours of a room: all beyond 10 m was one."""
+    hook = KeepSamplesHook(1)
+    for kind in ('image', 'gt_depth', 'pred_depth'):
+        image = np.full((4, 6, 3) if kind == 'image' else (4, 6), 40, np.uint8)
+        hook._add(kind, image if kind == 'image' else image.astype(np.uint16) * 100, (4, 6))
+    hook._kept.append({'source': 'a.png', 'size': [4, 6]})
+    dataset = SimpleNamespace(metainfo={})
+    visualizer = DepthLocalVisualizer(max_depth=80.0)
+    runner = SimpleNamespace(
+        work_dir=tmp_path, visualizer=visualizer, test_dataloader=SimpleNamespace(dataset=dataset)
+    )
+    hook.after_test(runner)
+    about = json.loads((tmp_path / 'samples/samples.json').read_text())
+    for style, far in ((about.pop('depth_style'), 80), ({}, 10)):  # older records have none
+        kept = _Samples('ours', tmp_path / 'samples', {**about, 'depth_style': style})
+        truth, found = (axes.images[0] for axes in _draw([kept]).axes[1:3])
+        assert truth.get_clim() == found.get_clim() == (0, far)
+        assert truth.get_array().max() == pytest.approx(40)
 
 
 def test_samples_are_chosen_of_what_the_first_process_tests(monkeypatch):

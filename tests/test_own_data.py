@@ -19,7 +19,7 @@ from PIL import Image
 
 from sacm_mm.apis.predict import find_inputs
 from sacm_mm.apis.predictor import Model
-from sacm_mm.core.configs import find_config
+from sacm_mm.core.configs import find_config, load_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.datasets.dataset_file import read_dataset_file
 from sacm_mm.datasets.picture_files import SUFFIXES, find_pictures, read_picture
@@ -697,6 +697,16 @@ def test_depth_on_cpus_has_few_tokens(tmp_path, size, patch):
         assert values['patch'] == patch
         assert 15 <= min(values['scale']) / patch <= 30
         assert f"arch='d256-l12-k5-p{patch}'" in config_text(values)
+
+
+def test_depth_is_drawn_in_the_range_of_the_data(tmp_path):
+    """Every ready config drew it up to 10 m: all that was farther had one colour."""
+    done = prepare_source('depth', own_sources.depth(tmp_path), tmp_path / 'mine', unit='mm')
+    cfg = load_config(str(done.config))
+    assert cfg.visualizer.max_depth == cfg.model.decode_head.max_depth < 6
+    content = read_dataset_file(done.folder)
+    content['depth']['metric'] = False
+    assert "label='disparity (px)'" in config_text(template_values(content, 'mine', ''))
 
 
 def test_folder_stands_for_its_config(tmp_path, monkeypatch):

@@ -28,6 +28,7 @@ from sacm_mm.apis.predict import predict_files
 from sacm_mm.apis.tiles import cut
 from sacm_mm.core.configs import test_pipeline as pipeline_of
 from sacm_mm.core.files import write_image
+from sacm_mm.visualization.class_scores import draw_class_scores
 
 RESULTS = Path(__file__).resolve().parents[1] / 'results'
 PUBLISHED = sorted(path.parent.name for path in RESULTS.glob('*/weights.pth'))
@@ -80,6 +81,15 @@ def test_a_work_dir_says_all(model, trained, data):
     assert (result.scores.argmax(axis=0) == result.classes).all()
     assert result.depth is None
     assert result.label is None
+
+
+def test_classes_of_one_name_have_bars_of_their_own():
+    """Two were drawn as one, the longer over the shorter: ImageNet has `crane` twice."""
+    image, scores = np.zeros((32, 32, 3), np.uint8), np.array([0.5, 0.3, 0.2])
+    drawn = draw_class_scores(image, ['crane', 'crane', 'stork'], scores)
+    blue = (np.abs(drawn.astype(int) - (0, 0x72, 0xB2)) < 8).all(2)
+    column = blue.any(0).argmax() + 4  # near the left ends of the bars
+    assert (np.diff(blue[:, column].astype(int)) == 1).sum() == 3
 
 
 def test_lists_of_any_size_are_predicted_as_one_by_one(model):

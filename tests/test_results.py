@@ -34,6 +34,19 @@ def test_a_result_has_what_made_it(path):
             assert f'{key}: {value:.4f}' in log or f'{key}: {value} ' in log, key
 
 
+def test_the_first_table_of_the_docs_has_every_result():
+    page = (RESULTS_FOLDER.parent / 'docs/results.md').read_text(encoding='utf-8')
+    table = [line for line in page.partition('\n\nRising')[0].splitlines() if line[:2] == '| ']
+    for path in RESULTS:
+        result = json.loads(path.read_text(encoding='utf-8'))
+        if not result['test'] or result['config'].startswith('results/'):  # a trial, told of there
+            continue
+        figures = result['test']['whole']['figures']
+        key = next(k for k in ('nyu_eigen/abs_rel', 'mIoU', 'accuracy/top1') if k in figures)
+        text = f'{figures[key]:.3f}' if 'abs_rel' in key else f'{figures[key]:.2f} %'
+        assert any(re.search(rf'[ *]{text}', line) for line in table), f'{path.parent.name}: {text}'
+
+
 def test_the_learning_rates_of_a_study_are_the_best_of_its_trials():
     trials = [load_results(path.parent) for path in RESULTS_FOLDER.glob('lr_*/*/study.json')]
     assert trials

@@ -1,5 +1,6 @@
 """Studies fix everything but the network, and say what is wrong with them at once."""
 
+import json
 import re
 from dataclasses import replace
 from functools import partial
@@ -11,10 +12,18 @@ import pytest
 import torch
 
 from sacm_mm import UserError, convert_stem
+from sacm_mm.benchmark.complexity import count_config
 from sacm_mm.core.configs import find_study, read_config
 from sacm_mm.deploy.runtimes import RUNTIMES
 from sacm_mm.studies.actions import list_studies, plan_runs
-from sacm_mm.studies.network_costs import _by_runtime, _exported, _plain, _runs, measure_costs
+from sacm_mm.studies.network_costs import (
+    _by_runtime,
+    _exported,
+    _plain,
+    _runs,
+    keep_costs,
+    measure_costs,
+)  # fmt: skip
 from sacm_mm.studies.recipe import config_diff, model_of, recipe_of, set_lr
 from sacm_mm.studies.records import study_record
 from sacm_mm.studies.runs import check_builds
@@ -159,6 +168,24 @@ def test_a_latency_is_that_of_the_fastest_way():
     assert fastest_way({'latency_ms': 3.0}) == ''  # as older versions measured it
 
 
+def test_costs_are_measured_again_where_a_network_or_the_size_has_changed(tmp_path):
+    """They stood beside the new network and size until the file was removed."""
+    study = load_study('cifar10_cls', 'tiny')
+    networks = [study.networks['sa-convmixer']]
+    path = keep_costs(study, networks, tmp_path)
+    first = path.read_text()
+    assert keep_costs(study, networks, tmp_path) == path and path.read_text() == first
+    assert '--budget tiny' in json.loads(first)['command']
+    smaller = replace(networks[0], backbone='sa-convmixer-d64-l2-k3-p4')
+    for now in (replace(study, networks={smaller.name: smaller}), replace(study, size=(16, 16))):
+        network = now.networks['sa-convmixer']
+        keep_costs(now, [network], tmp_path)
+        costs = json.loads(path.read_text())
+        expected = count_config(now.expand(network, 0), now.size)
+        assert costs['size'] == list(now.size)
+        assert costs['networks']['sa-convmixer']['macs'] == expected['macs']
+
+
 def test_networks_of_other_channels_are_timed():
     study = load_study('cifar10_cls', 'tiny')
     study.cfg.model.backbone.in_channels = 4
@@ -177,6 +204,18 @@ def test_a_network_that_no_way_runs_ends_no_study(capsys):
         assert line.startswith('note: no latency of linear by that: ') and line.count('\n') == 1
     assert _runs(lambda model: lambda: 3, model, 'linear')() == 3
     assert not capsys.readouterr().err
+
+
+def test_two_networks_of_one_label_are_refused(tmp_path):
+    """Their curves and bars were drawn over each other."""
+    config = tmp_path / 'own.py'
+    config.write_text(OWN)
+    cfg = read_config(config).to_dict()
+    networks = cfg['study']['networks']
+    networks['another'] = dict(networks['resnet18'])
+    label = networks['resnet18']['label']
+    (mistake,) = mistakes_in(cfg)
+    assert f"2 have the label '{label}'" in mistake
 
 
 def test_learning_rates_belong_to_a_budget():

@@ -35,6 +35,12 @@ def test_all_networks_of_a_new_study_have_adamw(tmp_path):
         assert optimizer.type == 'AdamW' and optimizer.lr == cfg.param_scheduler[0].eta_max == 1e-3
 
 
+def test_a_new_study_of_depth_draws_it_in_the_range_of_its_config(tmp_path):
+    study = load_study(str(new_study('sacm_kitti', [OURS], tmp_path / 'mine.py')))
+    visualizer = study.expand(study.networks[OURS], 0).visualizer
+    assert visualizer.max_depth == 80 and len(visualizer.vis_backends) == 1
+
+
 def test_nothing_is_left_of_a_study_that_does_not_build(tmp_path):
     with pytest.raises(UserError, match='did you mean'):
         new_study('sacm_camvid_light', ['mmpretrain:resnet/19'], tmp_path / 'mine.py')

@@ -9,15 +9,18 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from kept_study import write_run, write_study
+from mmengine.registry import MODELS
 
 from sacm_mm import UserError
+from sacm_mm.core.files import write_json
 from sacm_mm.studies.actions import list_studies
 from sacm_mm.studies.pareto import pareto_front
 from sacm_mm.studies.records import record_runs
 from sacm_mm.studies.report import write_report
-from sacm_mm.studies.results import load_results
-from sacm_mm.studies.runs import Run
+from sacm_mm.studies.results import load_results, model_mark
+from sacm_mm.studies.runs import Run, all_runs
 from sacm_mm.studies.samples import draw_samples
 from sacm_mm.studies.study import load_study
 from sacm_mm.studies.training import train_all
@@ -97,11 +100,66 @@ def test_a_folder_of_another_recipe_is_not_taken_up(tmp_path):
     study = load_study('stem_camvid', 'tiny')
     run = Run(study, study.networks['conv'], 0, tmp_path)
     run.prepare()
+    run.train_dir.mkdir()  # it has begun
     run.prepare()  # the same again is fine
     text = run.config.read_text()
-    run.config.write_text(text.replace("'batch_size': 4", "'batch_size': 5"))
+    changed = text.replace("'batch_size': 4", "'batch_size': 5")
+    run.config.write_text(changed)
     with pytest.raises(UserError, match='batch_size: 5, not 4'):
         run.prepare()
+    assert run.config.read_text() == changed
+
+
+def test_runs_that_have_not_begun_are_of_the_study_as_it_is(tmp_path):
+    """After a look at the first run its recipe could not be changed: each was to be removed."""
+    study = load_study('stem_camvid', 'tiny')
+    run = Run(study, study.networks['conv'], 0, tmp_path)
+    run.prepare()
+    text = run.config.read_text()
+    run.config.write_text(text.replace("'batch_size': 4", "'batch_size': 5"))
+    run.prepare()
+    assert run.config.read_text() == text
+
+
+class Counted(torch.nn.Module):
+    """A backbone that counts how often it is built."""
+
+    built = 0
+
+    def __init__(self):
+        super().__init__()
+        Counted.built += 1
+        self.conv = torch.nn.Conv2d(3, 512, 32, 32)
+
+    def forward(self, x):
+        return (self.conv(x),)
+
+
+def test_networks_are_built_once_and_not_for_each_seed(tmp_path):
+    MODELS.register_module(module=Counted, force=True)
+    path = tmp_path / 'own.py'
+    base = list_studies()[0].parent / '_base_/cifar10.py'
+    path.write_text(
+        f"_base_ = '{base}'\n"
+        "study = dict(title='t', about='a', metric='accuracy/top1', metric_name='top-1',\n"
+        "    unit='%', higher_is_better=True, size=(32, 32), networks={\n"
+        "    'counted': dict(label='counted', backbone=dict(type='mmengine.Counted')),\n"
+        '})\n'
+    )
+
+    def started(run):
+        raise KeyboardInterrupt  # they have been looked at
+
+    counts = []
+    for seeds in ([0], [0, 1, 2]):
+        study = load_study(str(path), 'tiny')
+        runs = all_runs(study, [study.networks['counted']], seeds, tmp_path / str(seeds))
+        Counted.built = 0
+        with suppress(KeyboardInterrupt):
+            train_all(runs, 1, [], SimpleNamespace(started=started))
+        assert all(run.config.is_file() for run in runs)
+        counts.append(Counted.built)
+    assert counts[0] == counts[1] > 0
 
 
 @pytest.fixture
@@ -315,6 +373,22 @@ def test_other_damage_does_not_stop_the_report(kept, name, content):
     results = load_results(kept)
     assert 'damaged' in dict(results.left_out)[name]
     assert len(results.networks) == 3
+
+
+def test_costs_of_another_size_or_network_are_left_out(kept):
+    """A study whose size or network was changed showed the costs of before beside them."""
+    costs = json.loads((kept / 'costs.json').read_text())
+    models = {
+        name: model_mark(entry['model'])
+        for name, entry in json.loads((kept / 'study.json').read_text())['networks'].items()
+    }
+    write_json({**costs, 'models': models}, kept / 'costs.json')
+    assert all(network.costs for network in load_results(kept).networks)
+    for change in ({'size': [180, 240]}, {'models': {**models, 'conv': 'another'}}):
+        write_json({**costs, 'models': models, **change}, kept / 'costs.json')
+        results = load_results(kept)
+        assert not any(network.costs for network in results.networks)
+        assert 'sacm study run measures them anew' in dict(results.left_out)['costs.json']
 
 
 def test_a_damaged_picture_is_named_in_the_report(kept):

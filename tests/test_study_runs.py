@@ -22,7 +22,7 @@ from sacm_mm.core.files import lock_folder, write_json
 from sacm_mm.studies.report import write_report
 from sacm_mm.studies.runs import all_runs
 from sacm_mm.studies.study import choose_networks, load_study
-from sacm_mm.studies.training import train_all
+from sacm_mm.studies.training import _environment, train_all
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOL = ROOT / 'tools/study.py'
@@ -158,6 +158,18 @@ def test_a_process_that_waited_for_the_folder_trains_nothing_again(tmp_path):
     thread.join(30)
     assert not thread.is_alive()
     assert started == failed == []
+
+
+def test_a_run_has_the_gpu_that_was_named(monkeypatch):
+    """`cuda` had none; `cuda:0` of a process that sees GPUs 2 and 3 alone was GPU 0."""
+    devices = ['cuda', 'cuda:1', 'cpu']
+    for seen, expected in ((None, ['0', '1', '']), ('2,3', ['2', '3', ''])):
+        if seen:
+            monkeypatch.setenv('CUDA_VISIBLE_DEVICES', seen)
+        else:
+            monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
+        given = [_environment(place, 3, devices)['CUDA_VISIBLE_DEVICES'] for place in range(3)]
+        assert given == expected
 
 
 def test_a_torn_checkpoint_is_passed_over(tmp_path):

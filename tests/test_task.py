@@ -21,6 +21,7 @@ from sacm_mm.core.configs import load_config
 from sacm_mm.deploy.description import describe
 from sacm_mm.deploy.exporting import export
 from sacm_mm.deploy.samples import data_samples, decode
+from sacm_mm.studies.samples import _draw, _Samples
 
 SEVERAL = dict(type='MultiLabelLinearClsHead', num_classes=3, in_channels=16, thr=0.5)
 
@@ -41,6 +42,20 @@ def several():
     torch.nn.init.zeros_(network.head.fc.weight)
     network.head.fc.bias.data = torch.tensor([2.0, -2.0, 1.0])
     return cfg, network
+
+
+def several_set(cfg, network, folder):
+    """Let a config test on two pictures of several classes; write the network's weights."""
+    truth = {'a.png': [0, 2], 'b.png': [1]}
+    data = [dict(img_path=photo(folder, n).name, gt_label=label) for n, label in truth.items()]
+    labels = dict(metainfo=dict(classes=['a', 'b', 'c']), data_list=data)
+    (folder / 'labels.json').write_text(json.dumps(labels))
+    cfg.test_dataloader.dataset = dict(
+        type='MultiLabelDataset', data_root=str(folder), ann_file='labels.json',
+        pipeline=[dict(type='LoadImageFromFile'), dict(type='PackInputs')],
+    )  # fmt: skip
+    cfg.test_evaluator = dict(type='MultiLabelMetric', thr=0.5)
+    torch.save({'state_dict': network.state_dict()}, folder / 'weights.pth')
 
 
 class Whole(TimmClassifier):
@@ -79,19 +94,23 @@ def test_several_classes_of_a_picture_are_all_said(several, tmp_path):
 
 def test_a_report_of_several_classes_a_picture_is_refused_before_the_test(several, tmp_path):
     cfg, network = several
-    photo(tmp_path)
-    labels = dict(metainfo=dict(classes=['a', 'b', 'c']),
-                  data_list=[dict(img_path='a.png', gt_label=[0, 2])])  # fmt: skip
-    (tmp_path / 'labels.json').write_text(json.dumps(labels))
-    cfg.test_dataloader.dataset = dict(
-        type='MultiLabelDataset', data_root=str(tmp_path), ann_file='labels.json',
-        pipeline=[dict(type='LoadImageFromFile'), dict(type='PackInputs')],
-    )  # fmt: skip
-    cfg.test_evaluator = dict(type='MultiLabelMetric', thr=0.5)
-    torch.save({'state_dict': network.state_dict()}, tmp_path / 'weights.pth')
+    several_set(cfg, network, tmp_path)
     with pytest.raises(UserError, match=r'^--report is of one class a picture, not of multilabel'):
         run_test(cfg, tmp_path / 'weights.pth', work_dir=tmp_path / 'w', report=tmp_path / 'out')
     assert not (tmp_path / 'out').exists()
+
+
+def test_samples_of_several_classes_are_kept_and_shown(several, tmp_path):
+    """A study of such pictures ended in the host's error after the test of its first run."""
+    cfg, network = several
+    several_set(cfg, network, tmp_path)
+    cfg.custom_hooks = [dict(type='sacm_mm.KeepSamplesHook', num_images=2)]
+    run_test(cfg, tmp_path / 'weights.pth', work_dir=tmp_path / 'w')
+    about = json.loads((tmp_path / 'w/samples/samples.json').read_text())
+    assert [(s['gt'], s['pred']) for s in about['samples']] == [([0, 2], [0, 2]), (1, [0, 2])]
+    kept = _Samples('ours', tmp_path / 'w/samples', about)
+    texts = [text.get_text() for axes in _draw([kept]).axes[2:] for text in axes.texts]
+    assert texts == ['truth', 'a, c', 'b', 'ours', '✓ a, c', '✗ a, c']
 
 
 def test_numbers_are_not_called_classes(tmp_path):

@@ -60,7 +60,7 @@ study = dict(
 small = {'size': (120, 160), 'scale': (160, 120)}
 budgets = dict(
     full=dict(steps=10000),  # 100 epochs
-    # 40 epochs: half an hour to an hour of a CPU core; the best rates of the trials below
+    # 40 epochs: 30 to 90 minutes of a CPU core; the best rates of the trials below
     medium=dict(
         small,
         steps=4000,

@@ -57,9 +57,9 @@ def used_model(cfg: Mapping) -> dict[str, Any]:
 def count_config(cfg: Mapping, size: Sequence[int]) -> dict[str, int]:
     """Count a config's network, and the parameters of its backbone, at a size (H, W)."""
     model = build_part(used_model(cfg), cfg.get('default_scope') or 'mmengine')
-    parts: Any = model  # the hosts' models have a backbone
-    backbone = sum(p.numel() for p in parts.backbone.parameters())
-    found = count(model, 1, channels_of(parts), *size, forward=lambda x: model(x, mode='tensor'))
+    body: Any = getattr(model, 'backbone', model)  # a network of timm as a whole has none
+    backbone = sum(p.numel() for p in body.parameters())
+    found = count(model, 1, channels_of(model), *size, forward=lambda x: model(x, mode='tensor'))
     return {**asdict(found), 'backbone_parameters': backbone}
 
 

@@ -43,7 +43,8 @@ class FastTrainingHook(Hook):
         if on_gpu:
             model.to(memory_format=torch.channels_last)
             picked.append('channels-last')
-            if compile_training(model.backbone):
+            # a network of timm as a whole has none
+            if hasattr(model, 'backbone') and compile_training(model.backbone):
                 picked.append('torch.compile')
         elif not picked and isinstance(runner.optim_wrapper, OptimWrapper) and not is_distributed():
             known = runner.message_hub.runtime_info.get('memory_format')

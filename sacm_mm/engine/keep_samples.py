@@ -6,6 +6,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -13,6 +14,7 @@ from mmengine.runner import Runner
 from sacm_mm.core.files import fit_classes, write_image, write_json
 from sacm_mm.engine.shown_pictures import picture_of_sample
 from sacm_mm.registry import HOOKS
+from sacm_mm.visualization.depth import DepthStyle
 
 _WIDTH = 200  # pixels: as wide as a report shows them
 _DEPTH_SCALE = 100  # a metre in the files
@@ -25,7 +27,7 @@ class KeepSamplesHook(Hook):
 
     There is one file a kind, in which the images stand below each other, at most 200 pixels wide:
     photographs as WebP, classes as PNG, depth as 16-bit PNG in centimetres. ``samples.json``
-    has their sizes, the names of the classes and a classifier's answers.
+    has their sizes, the names of the classes, how depth is drawn and a classifier's answers.
 
     Args:
         num_images: Images, spread evenly over what the first process tests, the same for every
@@ -75,8 +77,8 @@ class KeepSamplesHook(Hook):
                 depth = np.rint(np.nan_to_num(metres) * _DEPTH_SCALE).clip(0, 65535)
                 self._add(f'{kind}_depth', depth.astype(np.uint16), size)
         if 'pred_score' in sample:
-            about['gt'] = int(sample.gt_label.item())
-            about['pred'] = int(sample.pred_label.item())
+            about['gt'] = _labels(sample.gt_label)
+            about['pred'] = _labels(sample.pred_label)
             about['score'] = round(float(sample.pred_score.max()), 3)
         self._kept.append(about)
 
@@ -101,10 +103,17 @@ class KeepSamplesHook(Hook):
             'classes': list(meta.get('classes') or ()),
             'palette': [list(map(int, colour)) for colour in meta.get('palette') or ()],
             'depth_scale': _DEPTH_SCALE,
+            'depth_style': getattr(runner.visualizer, 'style', DepthStyle())._asdict(),
             'files': files,
             'samples': self._kept,
         }
         write_json(about, folder / 'samples.json')
+
+
+def _labels(tensor: torch.Tensor) -> int | list[int]:
+    """Return the class of a picture, or all where they are not one."""
+    labels = tensor.flatten().tolist()
+    return labels[0] if len(labels) == 1 else labels
 
 
 def stack_images(images: Sequence[np.ndarray]) -> np.ndarray:

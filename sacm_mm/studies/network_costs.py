@@ -28,7 +28,8 @@ from sacm_mm.deploy.network import Network as Outputs
 from sacm_mm.deploy.runtimes import RUNTIMES, load_exported
 from sacm_mm.kernels.accelerating import accelerate, fast_parts
 from sacm_mm.kernels.folding import fold
-from sacm_mm.studies.results import COSTS, read_record
+from sacm_mm.studies.recipe import model_of
+from sacm_mm.studies.results import COSTS, model_mark, read_record
 from sacm_mm.studies.runs import study_folder
 from sacm_mm.studies.study import Network, Study, load_study
 from sacm_mm.swap import find_backbone
@@ -40,16 +41,25 @@ _ROUNDS = 10
 def keep_costs(study: Study, networks: Sequence[Network], root: Path, again: bool = False) -> Path:
     """Measure the networks that have no costs yet, in turn, and write them beside the runs.
 
-    Latencies are comparable when they were measured together: one new network has all measured
-    again.
+    Latencies are comparable when they were measured together: one network that is new or has
+    changed has all measured again.
     """
     path = study_folder(study, root) / COSTS
-    known = read_record(path)['networks'] if path.is_file() else {}
-    wanted = {network.name for network in networks}
-    if again or not wanted <= set(known):
-        both = [n for n in study.networks.values() if n.name in wanted | set(known)]
+    known = read_record(path) if path.is_file() else {}
+    marks = known.get('models', {})
+    same_size = known.get('size') == list(study.size)
+    if again or not same_size or any(marks.get(n.name) != _mark(study, n) for n in networks):
+        wanted = {network.name for network in networks} | set(known.get('networks', {}))
+        both = [network for name, network in study.networks.items() if name in wanted]
         write_json(measure_costs(study, both), path)
     return path
+
+
+def _mark(study: Study, network: Network) -> str | None:
+    try:
+        return model_mark(model_of(study.expand(network, 0)))
+    except UserError:  # it has no costs; training it says why
+        return None
 
 
 def measure_costs(
@@ -61,11 +71,13 @@ def measure_costs(
     """
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     models: dict[str, nn.Module] = {}
+    marks: dict[str, str] = {}
     costs: dict[str, dict[str, Any]] = {}
     for network in networks:
         with suppress(UserError):  # training it says why
             cfg = study.expand(network, 0)
             costs[network.name] = {**count_config(cfg, study.size), 'ways_ms': {}}
+            marks[network.name] = model_mark(model_of(cfg))
             models[network.name] = _built(cfg).to(device)
     channels = max(map(channels_of, models.values()), default=3)  # of all: their data are the same
     image = torch.randn(1, channels, *study.size, device=device)
@@ -103,8 +115,9 @@ def measure_costs(
         'size': list(study.size),
         'rounds': rounds,
         'device': device,
-        'command': f'sacm benchmark complexity {study.call_name} --latency',
+        'command': f'sacm benchmark complexity {study.call_name} --budget {study.budget} --latency',
         'stamp': stamp(),
+        'models': marks,
         'networks': costs,
     }
 

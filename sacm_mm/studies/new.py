@@ -35,7 +35,7 @@ train_dataloader = dict(sampler=dict(_delete_=True, type='sacm_mm.ReplayedInfini
 val_dataloader = None
 val_cfg = None
 val_evaluator = None
-visualizer = dict(_delete_=True, type='{visualizer}', vis_backends=[dict(type='LocalVisBackend')])
+visualizer = dict({visualizer}vis_backends=[dict(type='LocalVisBackend')])
 default_hooks = dict(
     logger=dict(interval=10),
     checkpoint=dict(
@@ -116,7 +116,8 @@ def _text(path: Path, backbones: Sequence[str], out: Path) -> str:
         for name, backbone in zip(names, backbones)
     )
     scope = cfg.get('default_scope', 'mmengine')
-    visualizer = (cfg.get('visualizer') or {}).get('type') or _VISUALIZERS.get(scope, 'Visualizer')
+    own = _VISUALIZERS.get(scope, 'Visualizer')
+    visualizer = '' if cfg.get('visualizer') else f"_delete_=True, type='{own}', "
     base = Path(os.path.relpath(path.absolute(), out.absolute().parent)).as_posix()
     optimizer = (cfg.get('optim_wrapper') or {}).get('optimizer') or {}
     is_muon = kind_of(optimizer) == 'Muon'

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from math import isfinite
 from pathlib import Path
 from statistics import fmean, median, stdev
@@ -134,7 +135,7 @@ def load_results(folder: Path) -> StudyResults:
     study = read_study(folder)
     found, left_out = _read_runs(folder, study)
     try:
-        costs = _read_costs(folder)
+        costs = _read_costs(folder, study)
     except UserError as error:  # the figures count without them
         costs = {}
         left_out.append((COSTS, str(error)))
@@ -214,18 +215,31 @@ def _read_runs(folder: Path, study: Mapping) -> tuple[list[RunResult], list[tupl
     return [r for r in found if times[r.network, r.seed] == 1], left_out
 
 
-def _read_costs(folder: Path) -> dict[str, Any]:
+def model_mark(model: Mapping) -> str:
+    """Tell models apart, as values of JSON: costs are those of one."""
+    return sha256(json.dumps(model, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _read_costs(folder: Path, study: Mapping) -> dict[str, Any]:
     if not (folder / COSTS).is_file():
         return {}
     costs = read_record(folder / COSTS)
-    known = costs.get('networks')
-    if not isinstance(known, dict) or not isinstance(costs.get('stamp'), dict):
+    known, marks = costs.get('networks'), costs.get('models', {})  # no models: of before 0.2.0
+    stamp = costs.get('stamp')
+    if not isinstance(known, dict) or not isinstance(marks, dict) or not isinstance(stamp, dict):
         raise UserError(f'{COSTS} is damaged: it lacks networks or stamp')
     for name, values in known.items():
         ways = values.get('ways_ms', {}) if isinstance(values, dict) else None
         numbers = values | {'ways_ms': 0, **ways} if isinstance(ways, dict) else {'': None}
         if not all(map(_is_number, numbers.values())):
             raise UserError(f'{COSTS} is damaged: networks.{name} is {values!r}')
+    anew = 'sacm study run measures them anew, sacm study report takes them in'
+    if costs.get('size', study['size']) != study['size']:
+        raise UserError(f'these are costs of other sizes of the images than the study has: {anew}')
+    for name, mark in marks.items():
+        model = study['networks'].get(name, {}).get('model')
+        if model is not None and model_mark(model) != mark:
+            raise UserError(f'these are costs of another {name} than the study has: {anew}')
     return costs
 
 

@@ -65,16 +65,21 @@ class Run:
         """What a reader types to have this run."""
         return f'{self.study.command} --networks {self.network.name} --seeds {self.seed}'
 
-    def prepare(self) -> None:
+    def prepare(self, builds: bool = False) -> None:
         """Write the config, or make sure that what is there is of this recipe.
+
+        Args:
+            builds: The network is known to build, with another seed.
 
         Raises:
             UserError: The backbone does not fit, or the folder holds a run of another recipe.
         """
         cfg = self.study.expand(self.network, self.seed)
-        check_builds(cfg)
-        self.check_recipe(cfg)
-        if not self.config.is_file():
+        if not builds:
+            check_builds(cfg)
+        if self.config.is_file() and self.train_dir.exists():
+            self.check_recipe(cfg)
+        else:  # it has not begun: the config may be of a study that was changed since
             write_config(cfg, self.config)
         (self.folder / FAILED).unlink(missing_ok=True)
 
@@ -84,8 +89,6 @@ class Run:
         Raises:
             UserError: They differ.
         """
-        if not self.config.is_file():
-            return
         before = Config.fromfile(self.config)
         differ = config_diff(recipe_of(before), recipe_of(cfg)) + config_diff(
             model_of(before), model_of(cfg)

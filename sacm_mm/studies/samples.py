@@ -146,7 +146,7 @@ def _draw_classes(figure: Figure, axes: np.ndarray, kept: Sequence[_Samples]) ->
 
 
 def _draw_depth(figure: Figure, axes: np.ndarray, kept: Sequence[_Samples]) -> None:
-    style = DepthStyle()
+    style = DepthStyle(**kept[0].about.get('depth_style', {}))  # before 0.2.0 there was one
     maps = [kept[0].pictures('gt_depth'), *(run.pictures('pred_depth') for run in kept)]
     for line, depths, run in zip(axes, maps, (kept[0], *kept)):
         for axis, depth in zip(line, depths):
@@ -167,13 +167,20 @@ def _write_answers(axes: np.ndarray, kept: Sequence[_Samples]) -> None:
     for line, run, key in zip(axes, (kept[0], *kept), ('gt', *['pred'] * len(kept))):
         names = run.about['classes']
         for axis, sample in zip(line, run.samples):
-            text, colour = names[sample[key]] if names else str(sample[key]), 'black'
+            labels = _several(sample[key])
+            text = ', '.join(names[i] if names else str(i) for i in labels) or 'none'
+            colour = 'black'
             if key == 'pred':
-                right = sample['pred'] == sample['gt']
-                text = f'{"✓" if right else "✗"} {text} {100 * sample["score"]:.0f} %'
+                right = set(labels) == set(_several(sample['gt']))
+                score = '' if isinstance(sample[key], list) else f' {100 * sample["score"]:.0f} %'
+                text = f'{"✓" if right else "✗"} {text}{score}'
                 colour = _RIGHT if right else _WRONG
             axis.set_frame_on(False)
             axis.text(
                 0.5, 0.5, text, ha='center', va='center', color=colour, fontsize=9,
                 parse_math=False,
             )  # fmt: skip
+
+
+def _several(labels: int | list[int]) -> list[int]:
+    return labels if isinstance(labels, list) else [labels]

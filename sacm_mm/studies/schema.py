@@ -30,6 +30,7 @@ A study is a config of the hosts with two more names in it::
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -109,6 +110,12 @@ def mistakes_in(cfg: Mapping[str, Any]) -> list[str]:
         found += _check_budget(name, changes, networks)
     for name, network in networks.items():
         found += _check_network(name, network, budgets)
+    given = (n.get('label') for n in networks.values() if isinstance(n, Mapping))
+    found += [
+        f"study.networks: {number} have the label '{label}', and a report could not tell them apart"
+        for label, number in Counter(filter(_is_text, given)).items()
+        if number > 1
+    ]
     return found
 
 

@@ -76,6 +76,7 @@ class Study:
     budget: str
     cfg: Config
     networks: Mapping[str, Network]
+    _expanded: dict[str, Config] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def steps(self) -> int:
@@ -108,12 +109,18 @@ class Study:
         Raises:
             UserError: The backbone is unknown or does not fit.
         """
-        cfg = copy.deepcopy(self.cfg)
-        cfg.setdefault('default_scope', 'mmengine')
-        cfg.setdefault('randomness', {})
+        if network.name not in self._expanded:  # a swap builds the backbone: not once a seed
+            self._expanded[network.name] = self._with_network(network)
+        cfg = copy.deepcopy(self._expanded[network.name])
         cfg.randomness.seed = seed
         if network.lr is not None:
             set_lr(cfg, network.lr)
+        return cfg
+
+    def _with_network(self, network: Network) -> Config:
+        cfg = copy.deepcopy(self.cfg)
+        cfg.setdefault('default_scope', 'mmengine')
+        cfg.setdefault('randomness', {})
         try:
             if network.whole is not None:
                 from sacm_mm.studies.whole import whole_model

@@ -51,6 +51,7 @@ def train_all(
         return []
     failed: list[Run] = []
     live: list[Run] = []
+    fitting: set[str] = set()  # networks
 
     def fail(run: Run, reason: str) -> None:
         write_json(run.failure(reason), run.folder / FAILED)
@@ -59,10 +60,11 @@ def train_all(
 
     def prepare(run: Run) -> bool:
         try:
-            run.prepare()
+            run.prepare(builds=run.network.name in fitting)
         except UserError as error:
             fail(run, str(error))
             return False
+        fitting.add(run.network.name)
         return True
 
     def started(ready: Sequence[Run]) -> Iterator[Run]:
@@ -120,8 +122,11 @@ def _worker(jobs: int, devices: Sequence[str], lock: IO) -> Callable[[Run, int, 
 def _environment(place: int, jobs: int, devices: Sequence[str]) -> dict[str, str]:
     environment = dict(os.environ)
     if devices:
-        device = devices[place % len(devices)]
-        environment['CUDA_VISIBLE_DEVICES'] = device.partition(':')[2] if 'cuda' in device else ''
+        kind, _, index = devices[place % len(devices)].partition(':')
+        number = int(index or 0)  # among those that this process sees, which may not be the first
+        seen = environment.get('CUDA_VISIBLE_DEVICES')
+        gpu = seen.split(',')[number] if seen else str(number)
+        environment['CUDA_VISIBLE_DEVICES'] = gpu if kind == 'cuda' else ''
     if jobs > 1:
         environment.setdefault('OMP_NUM_THREADS', str(cpu_share(jobs)))
     return environment

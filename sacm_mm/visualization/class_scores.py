@@ -24,7 +24,9 @@ def draw_class_scores(image: np.ndarray, names: Sequence[str], scores: np.ndarra
     picture, bars = figure.subplots(1, 2)
     picture.imshow(image, interpolation='nearest')
     picture.set_axis_off()
-    drawn = bars.barh([_short(names[i]) for i in best], 100 * scores[best], color='#0072b2')
+    places = range(len(best))  # names may be the same: ImageNet has two cranes
+    drawn = bars.barh(places, 100 * scores[best], color='#0072b2')
+    bars.set_yticks(places, [_short(names[i]) for i in best])
     bars.bar_label(drawn, fmt='%.1f', padding=3)
     bars.invert_yaxis()
     bars.set(xlim=(0, 112), xlabel='score (%)', xticks=range(0, 101, 25))

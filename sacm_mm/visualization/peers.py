@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -15,7 +16,8 @@ Row = Mapping[str, Any]
 def draw_peers(rows: Sequence[Row]) -> Figure:
     """Draw one panel of bars for each setting: the milliseconds of a call, less is better.
 
-    Exported files, which have no ``arch``, are in the panel of each.
+    Exported files, which have no ``arch``, are in the panel of each. What was measured several
+    times, as they are beside several, has one bar: the middle median, all of the quartiles.
 
     Args:
         rows: Rows of the benchmark's CSV for one machine.
@@ -30,15 +32,17 @@ def draw_peers(rows: Sequence[Row]) -> Figure:
     figure = Figure(figsize=(4.2 * columns, 0.5 + height * lines), layout='constrained')
     panels = figure.subplots(lines, columns, squeeze=False, sharey=True).flat
     for ax, (arch, how) in zip(panels, settings):
-        for row in rows:
-            if row['arch'] not in ('', arch) or _how(row) != how:
+        shown = [row for row in rows if row['arch'] in ('', arch) and _how(row) == how]
+        for y, name in enumerate(names):
+            same = [row for row in shown if _name(row) == name]
+            if not same:
                 continue
-            y, ms = names.index(_name(row)), float(row['median_ms'])
+            ms = median(float(row['median_ms']) for row in same)
             quartiles = [
-                [ms - float(row['lower_quartile_ms'])],
-                [float(row['upper_quartile_ms']) - ms],
+                [ms - min(float(row['lower_quartile_ms']) for row in same)],
+                [max(float(row['upper_quartile_ms']) for row in same) - ms],
             ]
-            colour = COLOURS[kinds.index(row['implementation']) % len(COLOURS)]
+            colour = COLOURS[kinds.index(same[0]['implementation']) % len(COLOURS)]
             ax.barh(y, ms, xerr=quartiles, color=colour, ecolor='0.3', height=0.7)
             text = f'{ms:.0f}' if ms >= 100 else f'{ms:.3g}'
             ax.annotate(text, (ms + quartiles[1][0], y), (3, 0), textcoords='offset points',

@@ -33,7 +33,7 @@ in_memory = {
 }
 budgets = dict(
     full=dict(steps=20000),  # 435 epochs of crops of 320x320
-    # 60 epochs of the same crops: one to three hours of a CPU core, two minutes of a GPU
+    # 60 epochs of the same crops: 20 minutes to three hours of a CPU core, two minutes of a GPU
     medium={'steps': 2760, 'model.data_preprocessor.augment': augment, **in_memory},
     # the laptop's steps and crops, tested on val: which learning rate is a network's best
     **{

@@ -20,7 +20,7 @@ short = {
 }
 budgets = dict(
     full=dict(steps=39000),  # 100 epochs
-    # 15 epochs: half an hour to an hour and a half of a CPU core
+    # 15 epochs: 20 to 50 minutes of a CPU core
     medium=dict(short, steps=5850),
     # the laptop's, tested on every tenth training picture, which the others are without: which
     # learning rate is a network's best

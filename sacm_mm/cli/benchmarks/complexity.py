@@ -39,6 +39,8 @@ def run(args: argparse.Namespace) -> None:
     check_writable_file(args.out, ['.csv'], '--out writes a CSV')
     if args.size and len(args.size) > 2:
         raise UserError('--size takes a height and a width, or one number for both')
+    if args.size and args.latency:
+        raise UserError("--latency times a study's networks at its own size: leave out --size")
 
     from sacm_mm.core.files import write_csv
     from sacm_mm.studies.network_costs import count_networks
