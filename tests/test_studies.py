@@ -304,6 +304,24 @@ def test_mistakes_in_names_are_answered():
         choose_networks(load_study('stem_camvid', 'tiny'), ['convv'])
     with pytest.raises(UserError, match='is no study'):
         load_study(str(STUDIES[0].parents[1] / 'sacm_voc.py'))
+    with pytest.raises(UserError, match='from 0 on: -1 is none'):
+        plan_runs(load_study('stem_camvid', 'tiny'), seeds=[0, -1])
+
+
+def test_studies_are_listed_by_their_budget():
+    """The list ended at the first study without it."""
+    medium = {path.stem for path in list_studies('medium')}
+    assert 'camvid_seg' in medium and 'ade20k_seg' not in medium
+    with pytest.raises(UserError, match="no study has a budget 'huge'"):
+        list_studies('huge')
+
+
+def test_a_budget_of_no_network_is_refused(tmp_path):
+    """Running it did nothing and ended well."""
+    config = tmp_path / 'own.py'
+    config.write_text(OWN.replace("label='ResNet-18'", "label='ResNet-18', budgets=[]"))
+    with pytest.raises(UserError, match="no network has the budget 'short'"):
+        load_study(str(config))
 
 
 # As short as a study can be: no seed, no scope, one budget of another name than ours.

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_study(run)
     run.add_argument('--networks', nargs='+', metavar='NETWORK', help='only these')
     run.add_argument('--seeds', nargs='+', type=int, help="(default: the study's)")
-    run.add_argument('--jobs', type=positive, default=1, help='runs at a time')
+    run.add_argument('--jobs', type=positive, help='runs at a time (default: one, or one a device)')
     run.add_argument(
         '--devices',
         nargs='+',
@@ -102,7 +102,7 @@ def _list(args: argparse.Namespace) -> None:
     from sacm_mm.studies.study import load_study
 
     if args.study is None:
-        for path in list_studies():
+        for path in list_studies(args.budget):
             study = load_study(str(path), args.budget)
             print(f'{study.name:16} {len(study.networks):3} networks  {study.title}')
         return

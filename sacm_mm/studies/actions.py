@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sacm_mm.core.configs import config_folder
+from sacm_mm.core.configs import config_folder, read_config
 from sacm_mm.core.errors import UserError
 from sacm_mm.core.files import check_writable
 from sacm_mm.core.machine import choose_device
 from sacm_mm.studies import RUNS
 from sacm_mm.studies.results import StudyResults
 from sacm_mm.studies.runs import Run, all_runs
+from sacm_mm.studies.schema import are_seeds
 from sacm_mm.studies.study import Study, choose_networks
 
 
@@ -21,15 +22,22 @@ def plan_runs(
     seeds: Sequence[int] | None = None,
     root: Path = RUNS,
 ) -> list[Run]:
-    """List the runs of the named networks, or of all, with these seeds, or the study's."""
-    return all_runs(study, choose_networks(study, networks), seeds or study.seeds, root)
+    """List the runs of the named networks, or of all, with these seeds, or the study's.
+
+    Raises:
+        UserError: There is no such network or seed.
+    """
+    seeds = seeds or study.seeds
+    if not are_seeds(seeds):
+        raise UserError(f'--seeds are whole numbers from 0 on: {min(seeds)} is none')
+    return all_runs(study, choose_networks(study, networks), seeds, root)
 
 
 def run_study(
     study: Study,
     networks: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
-    jobs: int = 1,
+    jobs: int | None = None,
     devices: Sequence[str] = (),
     root: Path = RUNS,
     costs: bool = True,
@@ -40,13 +48,13 @@ def run_study(
         study: The study.
         networks: Names; all by default.
         seeds: Seeds; the study's by default.
-        jobs: Runs at a time.
+        jobs: Runs at a time; one by default, or one for each device.
         devices: Devices that the jobs are spread over, such as ``('cuda:0', 'cuda:1')``.
         root: Folder of the runs of all studies.
         costs: Measure costs; a later call can do it, on the machine whose latencies count.
 
     Raises:
-        UserError: There is no such network, or runs failed: the others are done.
+        UserError: There is no such network or seed, or runs failed: the others are done.
     """
     from sacm_mm.studies.network_costs import keep_costs
     from sacm_mm.studies.progress import RunsProgress
@@ -57,7 +65,7 @@ def run_study(
         choose_device(device)
     runs = plan_runs(study, networks, seeds, root)
     with RunsProgress(runs) as progress:
-        failed = train_all(runs, jobs, devices, progress)
+        failed = train_all(runs, jobs or max(1, len(devices)), devices, progress)
     if costs:
         keep_costs(study, choose_networks(study, networks), root)
     if failed:
@@ -94,6 +102,15 @@ def report_study(study: Study, out: Path | None = None, root: Path = RUNS) -> St
     return write_report(out)
 
 
-def list_studies() -> list[Path]:
-    """List the configs of the studies that come with the package."""
-    return sorted((config_folder() / 'studies').glob('*.py'))
+def list_studies(budget: str | None = None) -> list[Path]:
+    """List the configs of the studies that come with the package, or of those with a budget.
+
+    Raises:
+        UserError: None has it.
+    """
+    paths = sorted((config_folder() / 'studies').glob('*.py'))
+    if budget is not None:
+        paths = [path for path in paths if budget in read_config(path)['budgets']]
+        if not paths:
+            raise UserError(f"no study has a budget '{budget}': sacm study list shows all")
+    return paths

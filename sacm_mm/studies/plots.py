@@ -62,7 +62,7 @@ def draw_plots(results: StudyResults, out: Path) -> list[Picture]:
     curves = mean_curves(results, ['loss'])
     if curves:
         save_figure(draw_curves(curves, ['loss']), out / 'curves.webp', _DPI)
-        caption = 'training loss, mean over the seeds'
+        caption = 'training loss, summed over the heads of a network, mean over the seeds'
         pictures.append(Picture('curves.webp', caption, 'Training'))
     if any(run.class_iou for run in results.runs):
         save_figure(draw_classes(results), out / 'classes.webp', _DPI)

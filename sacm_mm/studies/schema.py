@@ -63,8 +63,13 @@ def _is_rate(value: Any) -> bool:
     return isinstance(value, float) and value > 0
 
 
-def _are_seeds(value: Any) -> bool:
-    return _is_list(value) and len(value) > 0 and all(type(seed) is int for seed in value)
+def are_seeds(value: Any) -> bool:
+    """Tell whether these are seeds of runs, one or more: numpy takes none below 0."""
+    return (
+        _is_list(value)
+        and len(value) > 0
+        and all(type(seed) is int and 0 <= seed < 2**32 for seed in value)
+    )
 
 
 Check = tuple[Callable[[Any], bool], str, bool]  # test, what it should be, whether it is needed
@@ -79,7 +84,7 @@ _STUDY: dict[str, Check] = {
     'networks': (lambda v: isinstance(v, Mapping) and len(v) > 0,
                  "{'resnet18': dict(label='ResNet-18', backbone='mmpretrain:resnet/18'), ...}",
                  True),
-    'seeds': (_are_seeds, 'integers, such as (0, 1, 2)', False),
+    'seeds': (are_seeds, 'whole numbers from 0 on, such as (0, 1, 2)', False),
 }  # fmt: skip
 _NETWORK: dict[str, Check] = {
     'label': (_is_text, 'what readers see', True),

@@ -186,6 +186,10 @@ def load_study(name: str, budget: str | None = None) -> Study:
         for name, spec in about.pop('networks').items()
         if budget in spec.get('budgets', budgets)
     }
+    if not networks:
+        raise UserError(
+            f"study '{path.stem}': no network has the budget '{budget}': choose another"
+        )
     about |= {'size': tuple(size or about['size']), 'seeds': tuple(about.get('seeds', (0,)))}
     return Study(path.stem, path, budget=budget, cfg=cfg, networks=networks, **about)
 
