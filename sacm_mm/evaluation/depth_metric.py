@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
@@ -120,7 +121,8 @@ class DepthMetric(BaseMetric):
         edges = self._edge_figures(pred, truth, counts) if self.edges else []
         pred, truth = pred[counts], truth[counts]
         if self.median_scaling:
-            pred = pred * (truth.quantile(0.5) / pred.quantile(0.5))
+            # torch.quantile takes 16 million pixels at most
+            pred = pred * float(np.median(truth.cpu().numpy()) / np.median(pred.cpu().numpy()))
         if protocol.clamp:
             pred = pred.clamp(_NEAREST, protocol.max_depth)
         return depth_figures(pred, truth) + edges
