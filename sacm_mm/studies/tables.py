@@ -141,7 +141,7 @@ def provenance(results: StudyResults) -> list[str]:
         lines.append('A look at the machinery: so short a training says nothing of the networks.')
     lines.append(
         f'Budget {study["budget"]}: {study["steps"]} steps a run. Trained on '
-        f'{" and ".join(machines)} with {" and ".join(versions)}, commit {" and ".join(commits)}.'
+        f'{" and ".join(machines)} with {" and ".join(versions)}, commit {", ".join(commits)}.'
     )
     if results.costs:
         lines.append(f'Latency on {hardware(results.costs["stamp"])}, the networks timed in turn.')
