@@ -97,3 +97,13 @@ def test_a_test_writes_its_report(test, data, tmp_path):
         assert len(list(csv.DictReader(file))) == 4
     assert (out / 'index.html').read_text().count('<figure>') == 4
     assert 'exists and is not overwritten' in test('--report', out).error
+
+
+def test_published_models_have_their_names(run_tool, data, tmp_path, monkeypatch):
+    """Pages were headed by the name that all their configs have, and logs in a folder of it."""
+    monkeypatch.chdir(tmp_path)
+    done = run_tool('test', 'camvid_nano', '--report', 'report')
+    assert done.code == 0, done.err
+    page = (tmp_path / 'report/index.html').read_text()
+    assert '<h1>Test of camvid_nano</h1>' in page
+    assert {path.name for path in (tmp_path / 'work_dirs').iterdir()} == {'camvid_nano'}

@@ -59,7 +59,7 @@ def test(
         checkpoint: Checkpoint file, a work dir for its best one, or an exported file.
         options: Changes of the config, ``KEY=VALUE``.
         work_dir: Folder for the log; by default ``test`` in a work dir that is tested, else
-            ``work_dirs/<name of the config>``.
+            ``work_dirs/<name of the config or of the published model>``.
         launcher: How the processes of a distributed run were started.
         runtime: What runs an exported file, see ``load_exported``.
         trust: Take a .pt2 file or a checkpoint that can run code.
@@ -81,8 +81,11 @@ def test(
         UserError: Whatever the user can mend; before anything is written, where it can be found.
     """
     cfg, weights = find_model(config, checkpoint, options)
-    if not isinstance(config, Config) and Path(config).is_dir():
-        work_dir = work_dir or Path(config, 'test')
+    given = Path((config.filename or 'run.py') if isinstance(config, Config) else config)
+    if given.is_dir():
+        work_dir = work_dir or given / 'test'
+    elif not given.suffix:  # a published model: their configs have one name
+        work_dir = work_dir or cfg.get('work_dir') or Path('work_dirs', given)
     check_running(weights, fast, dtype, runtime)
     with starting(cfg) as begun:
         prepare_run(cfg, work_dir, launcher, begun)
@@ -99,7 +102,7 @@ def test(
         if grid:
             _draw_grid(cfg, of_pixels, Path(grid))
         if report:
-            _write_report(cfg, Path(report))
+            _write_report(cfg, Path(report), f'Test of {given.stem}')
         put_hook(cfg, dict(type='sacm_mm.ClassFiguresHook'))
 
         def ready(cfg: Config, model: nn.Module, built: dict[str, dict]) -> None:
@@ -222,9 +225,9 @@ def _draw_grid(cfg: Config, of_pixels: bool, path: Path) -> None:
     put_hook(cfg, dict(type='sacm_mm.PictureGridHook', out=str(path)))
 
 
-def _write_report(cfg: Config, out: Path) -> None:
+def _write_report(cfg: Config, out: Path, title: str) -> None:
     check_new_folder(out)
     check_writable(out.parent)
     if cfg.launcher != 'none':
         raise UserError('--report is of one process: test without --launcher')
-    put_hook(cfg, dict(type='sacm_mm.ReportHook', out=str(out)))
+    put_hook(cfg, dict(type='sacm_mm.ReportHook', out=str(out), title=title))

@@ -36,13 +36,15 @@ class ReportHook(Hook):
 
     Args:
         out: Folder to make.
+        title: Heading of the page.
         shown: How many of the worst and of the best pictures are shown.
     """
 
     priority = 'VERY_LOW'
 
-    def __init__(self, out: str, shown: int = 4) -> None:
+    def __init__(self, out: str, title: str = 'Test', shown: int = 4) -> None:
         self.out = Path(out)
+        self.title = title
         self.shown = shown
 
     def before_test(self, runner: Runner) -> None:
@@ -153,7 +155,7 @@ class ReportHook(Hook):
         counted = self._confusion.sum() > 0
         classes = class_rows(self._confusion, self.names) if counted else []
         report = Report(
-            title=f'Test of {Path(runner.cfg.filename or "a model").stem}',
+            title=self.title,
             figures={key: _plain(value) for key, value in (metrics or {}).items()},
             names=self.names if counted else [],
             palette=self.palette if self._painted else (),
