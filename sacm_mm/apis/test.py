@@ -85,7 +85,7 @@ def test(
     if given.is_dir():
         work_dir = work_dir or given / 'test'
     elif not given.suffix:  # a published model: their configs have one name
-        work_dir = work_dir or cfg.get('work_dir') or Path('work_dirs', given)
+        work_dir = work_dir or cfg.get('work_dir') or Path('work_dirs', given.name)
     check_running(weights, fast, dtype, runtime)
     with starting(cfg) as begun:
         prepare_run(cfg, work_dir, launcher, begun)
