@@ -304,7 +304,7 @@ def test_mistakes_in_names_are_answered():
         choose_networks(load_study('stem_camvid', 'tiny'), ['convv'])
     with pytest.raises(UserError, match='is no study'):
         load_study(str(STUDIES[0].parents[1] / 'sacm_voc.py'))
-    with pytest.raises(UserError, match='from 0 on: -1 is none'):
+    with pytest.raises(UserError, match='from 0 to 4294967295, not 0, -1'):
         plan_runs(load_study('stem_camvid', 'tiny'), seeds=[0, -1])
 
 

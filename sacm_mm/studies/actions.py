@@ -29,7 +29,7 @@ def plan_runs(
     """
     seeds = seeds or study.seeds
     if not are_seeds(seeds):
-        raise UserError(f'--seeds are whole numbers from 0 on: {min(seeds)} is none')
+        raise UserError(f'--seeds are from 0 to {2**32 - 1}, not {", ".join(map(str, seeds))}')
     return all_runs(study, choose_networks(study, networks), seeds, root)
 
 
