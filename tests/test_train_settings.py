@@ -306,6 +306,14 @@ def test_a_run_that_goes_on_has_its_own_length_and_weights(train, trained, work,
     assert 'give one' in train('--resume', '--weights', trained).error
 
 
+def test_a_time_budget_without_a_whole_batch_is_refused(train, data):
+    """It waited for the first batch for ever."""
+    options = ['train_dataloader.batch_size=99', 'train_dataloader.drop_last=True']
+    sampler = 'train_dataloader.sampler.type=DefaultSampler'
+    error = train('--minutes', '0.02', options=[*options, sampler]).error
+    assert 'has not one whole batch: lower its batch_size' in error
+
+
 def test_a_time_budget_is_for_one_process(train, data):
     """Each would measure a length of its own, and wait for the others at its end."""
     assert '--minutes times' in train('--launcher', 'pytorch', '--minutes', '1').error

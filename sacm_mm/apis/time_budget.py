@@ -68,6 +68,8 @@ def _seconds_a_step(model: nn.Module, loader: dict[str, Any], fast: bool) -> tup
         accelerate(tried, training=True)
     wrapper = OptimWrapper(optim.SGD(tried.parameters(), lr=0.0))
     batches = Runner.build_dataloader(copy.deepcopy(loader), seed=0)
+    if not len(batches):
+        raise UserError('train_dataloader has not one whole batch: lower its batch_size')
     stream = chain.from_iterable(repeat(batches))  # some have fewer batches than steps here
     tried.train_step(next(stream), wrapper)
     synchronize(device)
