@@ -59,7 +59,7 @@ def test(
         checkpoint: Checkpoint file, a work dir for its best one, or an exported file.
         options: Changes of the config, ``KEY=VALUE``.
         work_dir: Folder for the log; by default ``test`` in a work dir that is tested, else
-            ``work_dirs/<name of the config or of the published model>``.
+            ``work_dirs/<name of the config>``, or of its folder where it is a ``config.py``.
         launcher: How the processes of a distributed run were started.
         runtime: What runs an exported file, see ``load_exported``.
         trust: Take a .pt2 file or a checkpoint that can run code.
@@ -81,11 +81,11 @@ def test(
         UserError: Whatever the user can mend; before anything is written, where it can be found.
     """
     cfg, weights = find_model(config, checkpoint, options)
-    given = Path((config.filename or 'run.py') if isinstance(config, Config) else config)
-    if given.is_dir():
-        work_dir = work_dir or given / 'test'
-    elif not given.suffix:  # a published model: their configs have one name
-        work_dir = work_dir or cfg.get('work_dir') or Path('work_dirs', given.name)
+    if not isinstance(config, Config) and Path(config).is_dir():
+        work_dir = work_dir or Path(config, 'test')
+    named = Path(cfg.filename or 'run').absolute()
+    name = named.parent.name if named.name == 'config.py' else named.stem  # published ones have it
+    work_dir = work_dir or cfg.get('work_dir') or Path('work_dirs', name)
     check_running(weights, fast, dtype, runtime)
     with starting(cfg) as begun:
         prepare_run(cfg, work_dir, launcher, begun)
@@ -102,7 +102,7 @@ def test(
         if grid:
             _draw_grid(cfg, of_pixels, Path(grid))
         if report:
-            _write_report(cfg, Path(report), f'Test of {given.stem}')
+            _write_report(cfg, Path(report), f'Test of {name}')
         put_hook(cfg, dict(type='sacm_mm.ClassFiguresHook'))
 
         def ready(cfg: Config, model: nn.Module, built: dict[str, dict]) -> None:
